@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Does anything notice when a public function stops doing its work? A control for every check in the book.
+
+For each exported name, in turn: a function's body becomes `return <its first argument>` (None if it takes none), a class
+becomes an empty one. The change is made in the exported cell of its notebook and in the module of a copy of the package.
+Then its lesson runs, then the tests that name it, then the other lessons that name it, until something fails.
+A name that nothing notices is a survivor: the result lists it, and the exit status is 1.
+
+    python bench/controls.py [NAME ...]      (all names when none is given; about 10 s a name)
+"""
+import ast, importlib, json, os, re, shutil, subprocess, sys, tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from minitrain.core import save_results
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT/"minitrain"/"assets"/"results"/"controls.csv"
+SLOW_TESTS = {"test_site.py", "test_packaging.py", "test_structure.py", "test_notebooks.py", "test_converter.py", "test_readme.py"}
+
+
+def mutate(source: str, name: str) -> str:
+    "`source` with every definition of `name` (a function, class, or @patch method `Class.name`) emptied; unchanged if it has none"
+    tree = ast.parse(source)
+    for i, node in enumerate(tree.body):
+        if getattr(node, "name", None) != name: continue
+        if isinstance(node, ast.ClassDef): tree.body[i] = ast.ClassDef(name=name, bases=[], keywords=[], body=[ast.Pass()], decorator_list=[], type_params=[])
+        elif isinstance(node, ast.FunctionDef):
+            args = node.args.posonlyargs + node.args.args
+            node.body = [ast.Return(ast.Name(args[0].arg, ast.Load()) if args else ast.Constant(None))]
+            node.decorator_list = []
+        return ast.unparse(ast.fix_missing_locations(tree))
+    return source
+
+
+def constants(source: str, name: str) -> str:
+    "`source` with a module-level constant `name` set to None"
+    return re.sub(rf"^{re.escape(name)}\s*=.*$", f"{name} = None", source, flags=re.M)
+
+
+def changed(source: str, name: str) -> str:
+    new = mutate(source, name)
+    return new if new != source else constants(source, name)
+
+
+def make_mutant(folder: Path, module: str, name: str, notebook: Path) -> Path:
+    "A copy of package and lesson in `folder` with `name` emptied in both"
+    shutil.copytree(ROOT/"minitrain", folder/"minitrain", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder/"minitrain"/f"{module}.py"
+    source = path.read_text(encoding="utf-8")
+    new = changed(source, name)
+    assert ast.dump(ast.parse(new)) != ast.dump(ast.parse(source)), f"{name} was not found in {module}"
+    path.write_text(new, encoding="utf-8")
+    nb = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in nb["cells"]:
+        src = "".join(cell["source"])
+        if cell["cell_type"] == "code" and re.search(rf"^(def|class) {name}\b|^{name}\s*=", src, re.M) and re.search(r"^#\| *export", src, re.M):
+            cell["source"] = changed(src, name)
+    (folder/notebook.name).write_text(json.dumps(nb), encoding="utf-8")
+    return folder/notebook.name
+
+
+def noticed_by(module: str, name: str, notebook: Path) -> str | None:
+    "The first lesson or test file that fails on the mutant; None if all pass"
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = Path(tmp)
+        lesson = make_mutant(folder, module, name, notebook)
+        empty = folder/"empty"
+        empty.mkdir()
+        env = dict(os.environ, PYTHONPATH=str(folder), OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+        def fails(command): return subprocess.run(command, cwd=empty, env=env, capture_output=True, stdin=subprocess.DEVNULL).returncode != 0
+        run_notebook = [sys.executable, ROOT/"tests"/"run_notebook.py"]
+        if fails([*run_notebook, lesson, folder]): return notebook.name
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        for test in sorted((ROOT/"tests").glob("test_*.py")):
+            if test.name in SLOW_TESTS or not word.search(test.read_text(encoding="utf-8")): continue
+            if fails([sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", test]): return f"tests/{test.name}"
+        for other in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")):
+            if other != notebook and word.search(other.read_text(encoding="utf-8")) and fails([*run_notebook, other, folder]): return other.name
+    return None
+
+
+def main():
+    wanted, rows = set(sys.argv[1:]), []
+    for notebook in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")):
+        module = notebook.stem[3:]
+        for name in importlib.import_module(f"minitrain.{module}").__all__:
+            if wanted and name not in wanted: continue
+            by = noticed_by(module, name, notebook)
+            rows.append(dict(lesson=notebook.stem, name=name, noticed=by is not None, by=by or "nothing"))
+            print(f"{notebook.stem:<16} {name:<36} {by or 'NOTHING'}", flush=True)
+    df = pd.DataFrame(rows)
+    print(f"{df.noticed.sum()} of {len(df)} emptied names are noticed")
+    if not wanted: save_results(df, RESULT, command="python bench/controls.py")
+    sys.exit(not df.noticed.all())
+
+
+if __name__ == "__main__": main()

@@ -1,0 +1,53 @@
+"""What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
+import os, shutil, signal, subprocess, sys, zipfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[1]
+# A run started in the background may have inherited "ignore SIGINT", and would hand it on to the children that the tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+OFFLINE = [sys.executable, str(ROOT/"tests"/"offline.py")]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    "Folder with the wheel, the sdist and the wheel unpacked, built once however many workers there are"
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ: shared = shared.parent
+    out = shared/"built"
+    with FileLock(f"{out}.lock"):
+        if not (out/"done").exists():
+            source = out/"source"  # a copy, so that nothing is left in the working tree
+            shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(
+                ".git", ".venv", "build", "dist", "*.egg-info", "docs", "runs", "_proc", "__pycache__", ".ipynb_checkpoints", "node_modules"))
+            # the sdist from the tree, then the wheel from the sdist, in an environment of its own: as `python -m build` does it
+            done = subprocess.run([sys.executable, "-m", "build", "--outdir", out, source], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            with zipfile.ZipFile(next(out.glob("*.whl"))) as z: z.extractall(out/"unpacked")
+            (out/"done").touch()
+    return out
+
+
+@pytest.fixture(scope="session")
+def package(built) -> Path:
+    "The folder whose `minitrain/` is the package as the wheel carries it"
+    return built/"unpacked"
+
+
+@pytest.fixture(scope="session")
+def wheel_env(package) -> dict:
+    "Environment variables with which a child process imports minitrain from the unpacked wheel"
+    return dict(os.environ, PYTHONPATH=str(package), OMP_NUM_THREADS="1", MPLBACKEND="agg", PYTHONDONTWRITEBYTECODE="1")
+
+
+@pytest.fixture
+def run_offline(wheel_env, tmp_path):
+    "Run a command in an empty folder with the package as built and the network cut; gives the CompletedProcess"
+    def run(*command, timeout=300, env={}, **kwargs):
+        kwargs.setdefault("cwd", tmp_path)
+        return subprocess.run([*OFFLINE, *map(str, command)], env=dict(wheel_env, **env), capture_output=True, text=True,
+                              timeout=timeout, stdin=subprocess.DEVNULL, **kwargs)
+    return run

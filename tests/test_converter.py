@@ -1,0 +1,245 @@
+"The converter of the site on its own: cell options, callouts, links, names, cell ids, signatures and parameter tables."
+import json, sys
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+
+from conftest import ROOT
+
+sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site")]
+import apipages, build_site, convert  # noqa: E402
+
+
+# -------------------------------------------------------------------------------------------------------- cell options
+
+@pytest.mark.parametrize("source, options, code", [
+    ("#| export\nx = 1", {"export": ""}, "x = 1"),
+    ("#|export\n#| eval: false\n\nx = 1\n", {"export": "", "eval": "false"}, "x = 1"),
+    ("#| default_exp core", {"default_exp": "core"}, ""),
+    ("#| fig-alt: \"Loss: it falls, 2:1\"\nplot()", {"fig-alt": "Loss: it falls, 2:1"}, "plot()"),
+    ("#| code-fold: true\nx", {"code-fold": "true"}, "x"),
+    ("x = 1  #| not an option\n#| nor this", {}, "x = 1  #| not an option\n#| nor this"),
+])
+def test_options(source, options, code): assert convert.split_options(source) == (options, code)
+
+
+@pytest.mark.parametrize("source, hidden", [("#| hide\nx", True), ("#| default_exp core", True), ("#| include: false\nx", True),
+    ("x", False), ("#| export\nx", False), ("#| echo: false\nx", False)])
+def test_hidden(source, hidden): assert convert.is_hidden(*convert.split_options(source)) is hidden
+
+
+def metadata(source): return convert.code_metadata(*convert.split_options(source))
+
+
+def test_options_become_tags():
+    assert metadata("x = 1") == {"tags": []}
+    assert metadata("#| export\ndef f(): pass") == {"tags": ["exported"]}
+    assert metadata("#| echo: false\nf()")["tags"] == ["remove-input"]
+    assert metadata("#| output: false\nf()")["tags"] == ["remove-output"]
+    fold = metadata("#| code-fold: true\n#| code-summary: A solution\nf()")
+    assert fold["tags"] == ["hide-input"] and fold["mystnb"]["code_prompt_show"] == "A solution"
+    assert metadata("#| fig-alt: A line\nf()") == {"tags": [], "mystnb": {"image": {"alt": "A line"}}}
+
+
+def test_imports_and_checks_are_folded():
+    assert metadata("import torch\nfrom x import y")["tags"] == ["hide-input"]
+    assert metadata("#| export\nimport torch")["mystnb"]["code_prompt_show"] == "Show the imports of the module"
+    assert metadata("#| exporti\ndef check_f(f): pass")["mystnb"]["code_prompt_show"] == "Show the code of check_f"
+    assert metadata("#| exporti\ndef helper(f): pass")["tags"] == ["exported"]
+    assert metadata("import torch\nx = 1")["tags"] == []
+
+
+def test_defined_names():
+    code = "a, b = 1, 2\ndef f(): pass\nclass C:\n    def m(self): pass\n@patch\ndef log(self:RunDir): pass\n@patch(as_prop=True)\ndef p(self:RunDir): pass"
+    assert convert.defined_names(code) == ["a", "b", "f", "C", "C.m", "RunDir.log", "RunDir.p"]
+
+
+# ------------------------------------------------------------------------------------------------------------ callouts
+
+@pytest.mark.parametrize("source, expected", [
+    ("::: {.callout-note}\nText\n:::", ":::{admonition} Note\n:class: note\n\nText\n:::"),
+    (":::{.callout-tip}\n## A title\n\nText\n:::", ":::{admonition} A title\n:class: tip\n\n\nText\n:::"),
+    ('::: {.callout-warning title="Take care" collapse="true"}\nText\n:::\nafter',
+        ":::{admonition} Take care\n:class: warning dropdown\n\nText\n:::\nafter"),
+    ("no callout\n\n::: nothing", "no callout\n\n::: nothing"),
+])
+def test_callouts(source, expected): assert convert.convert_callouts(source) == expected
+
+
+def test_callout_without_an_end():
+    with pytest.raises(ValueError, match="without an end"): convert.convert_callouts("::: {.callout-note}\nText")
+
+
+def test_callout_shown_as_code_stays():
+    source = "```\n::: {.callout-note}\nText\n:::\n```"
+    assert convert.convert_callouts(source) == source
+
+
+# --------------------------------------------------------------------------------------------------------------- links
+
+SITE, HELD = "https://minitrain.github.io/minitrain", {"core", "softmax"}
+
+
+@pytest.mark.parametrize("target, expected", [
+    ("01_softmax.ipynb", "softmax.ipynb"), ("01_softmax.ipynb#Why-the-log", "softmax.ipynb#why-the-log"),
+    (f"{SITE}/core.html#rundir.log", "core.ipynb#rundir.log"), (f"{SITE}/core.html", "core.ipynb"), ("#A-grid", "#a-grid"),
+    ("https://pytorch.org/docs", "https://pytorch.org/docs"), ("mailto:a@b.c", "mailto:a@b.c"), ("images/a.png", "images/a.png")])
+def test_links(target, expected): assert convert.site_link(target, SITE, HELD) == expected
+
+
+def test_link_to_a_missing_lesson():
+    with pytest.raises(ValueError, match="not there: 09_metrics.ipynb"): convert.site_link("09_metrics.ipynb", SITE, HELD)
+    assert convert.site_link("09_metrics.ipynb", SITE, HELD, lambda o: f"repo/{o}") == "repo/09_metrics.ipynb"
+
+
+def test_links_outside_code_only():
+    source = "[a](x) and `b[0](x)` and [`c`](x)![d](x)\n```\n[e](x)\n```\n~~~python\n[f](x)\n~~~\n[g](x)"
+    assert convert.map_links(source, str.upper) == source.replace("[a](x)", "[a](X)").replace("[`c`](x)![d](x)", "[`c`](X)![d](X)").replace("[g](x)", "[g](X)")
+
+
+def test_names_are_linked():
+    lookup = {"softmax": "#s", "RunDir.log": "#l"}.get
+    source = "# `softmax`\n`softmax` and `softmax()`, `RunDir.log`; `other`, ``softmax``, [`softmax`](a) [the `softmax` of old](b)\n```\n`softmax`\n```"
+    assert convert.link_names(source, lookup) == ("# `softmax`\n[`softmax`](#s) and [`softmax()`](#s), [`RunDir.log`](#l); `other`, ``softmax``, "
+        "[`softmax`](a) [the `softmax` of old](b)\n```\n`softmax`\n```")
+
+
+@pytest.mark.parametrize("title, anchor", [("Why the log", "why-the-log"), ("Linear.forward", "linear.forward"), ("`to_device`, again?", "to_device-again")])
+def test_slug(title, anchor): assert convert.slug(title) == anchor
+
+
+@pytest.mark.parametrize("path, page", [("nbs/01_softmax.ipynb", "softmax"), ("index.ipynb", "index"), ("24_gaze_training.ipynb", "gaze_training")])
+def test_page_name(path, page): assert convert.page_name(path) == page
+
+
+def test_title():
+    assert convert.split_title("# A title\n\n> said in\n> two lines\n\nMore") == ("A title", "said in two lines", "More")
+    with pytest.raises(ValueError, match="# Title"): convert.split_title("no title")
+
+
+# --------------------------------------------------------------------------------------------------------------- cells
+
+def test_cell_ids_depend_on_place_alone():
+    cells = [convert.markdown_cell("a"), convert.code_cell("b", [], {})]
+    assert [o["id"] for o in convert.number_cells([dict(o, id="random") for o in cells])] == ["cell-000", "cell-001"]
+
+
+def test_outputs_lose_their_counts():
+    assert convert.clean_outputs([dict(output_type="execute_result", execution_count=7, data={})])[0]["execution_count"] is None
+
+
+CFG = dict(user="u", repo="r", branch="b", nbs_path="nbs", lib_path="minitrain", git_url="https://github.com/u/r", doc_host="https://u.github.io",
+    doc_baseurl="/r", lib_name="minitrain")
+
+
+def test_a_lesson():
+    cells = [dict(cell_type="markdown", source="# Softmax\n\n> From scores"), dict(cell_type="code", source="#| default_exp softmax", outputs=[]),
+        dict(cell_type="code", source="#| hide\nsecret", outputs=[]), dict(cell_type="markdown", source="See [core](00_core.ipynb), `RunDir` and `softmax`"),
+        dict(cell_type="code", source="#| export\ndef softmax(x): return x\ndef _help(): pass", outputs=[])]
+    lookup = {"RunDir": "#core.rundir", "softmax": "#softmax.softmax"}.get
+    out = build_site.lesson_cells(CFG, "01_softmax.ipynb", cells, HELD, lookup, ["softmax"])
+    text = [o["source"] for o in out]
+    assert "https://colab.research.google.com/github/u/r/blob/b/nbs/01_softmax.ipynb" in text[0] and "[Reference](api/softmax.md)" in text[0]
+    assert text[1] == "See [core](core.ipynb), [`RunDir`](#core.rundir) and `softmax`"  # a name is not linked on its own page
+    assert text[2:] == ["```{anchor} softmax _help\n:prefix: softmax.\n```", "def softmax(x): return x\ndef _help(): pass",
+        "{.built}\nReference: [`softmax`](#api.softmax.softmax)"]
+    assert "secret" not in json.dumps(out)
+
+
+def test_parts_of_the_book():
+    sidebar = "website: {sidebar: {contents: [index.ipynb, {section: 0 G, contents: [00_a.ipynb]}, {section: 1 L, contents: [01_b.ipynb]}]}}"
+    assert build_site.parts(sidebar, {"index.ipynb", "00_a.ipynb"}) == [("0 G", ["00_a.ipynb"])]
+    with pytest.raises(ValueError, match="does not list 02_c.ipynb"): build_site.parts(sidebar, {"02_c.ipynb"})
+
+
+# ----------------------------------------------------------------------------------------------------------- reference
+
+somewhere = "cpu"
+
+def example(
+    x, # A thing, with a | in it
+    /,
+    device:str|None=somewhere, # Where it goes
+    *args, # More
+    reduction:str="mean", # One of `mean`, `sum`
+    **kwargs # Passed on
+)->list[int]: # What comes back
+    "Gives something back"
+
+
+def test_signature_is_as_written():
+    params = apipages.written_signature(example)
+    assert apipages.signature_text("example", params, width=200) == \
+        "def example(x, /, device: str | None = somewhere, *args, reduction: str = 'mean', **kwargs) -> list[int]"
+    assert apipages.signature_text("example", params, width=40).splitlines()[:3] == ["def example(", "    x,", "    /,"]
+
+
+def test_every_parameter_is_described():
+    assert apipages.parameter_docs(example) == {"x": "A thing, with a | in it", "device": "Where it goes", "args": "More",
+        "reduction": "One of `mean`, `sum`", "kwargs": "Passed on", "return": "What comes back"}
+
+
+def test_parameter_table():
+    table = apipages.parameter_table(apipages.written_signature(example), apipages.parameter_docs(example)).splitlines()
+    assert table[0] == "| Parameter | Type | Default | What it is |"
+    assert table[2] == r"| `x` |   |   | A thing, with a \| in it |"
+    assert table[3] == r"| `device` | `str \| None` | `somewhere` | Where it goes |"
+    assert table[-2:] == ["| `**kwargs` |   |   | Passed on |", "| **returns** | `list[int]` |   | What comes back |"]
+    assert apipages.parameter_table({"return": ("", "", "")}, {}) == ""
+
+
+@dataclass
+class Config:
+    "Settings"
+    lr:float=0.1 # Step size
+    device:str=somewhere # Where
+
+
+class Pair(NamedTuple):
+    left:int # The left one
+    right:int=3
+
+
+class _Base:
+    def shrink(self, by:int=1): "Make it smaller"
+
+
+class Thing(_Base):
+    "A thing"
+    def __init__(self,
+        size:int=3 # How large
+    ): self.size = size
+    def grow(self,
+        by:int # How much
+    ): "Make it larger"
+    def _private(self): pass
+    def __len__(self): return self.size
+    def __call__(self): "Do it"
+    @property
+    def double(self)->int: # Twice the size
+        "Twice"
+        return 2*self.size
+    @classmethod
+    def of(cls, size)->"Thing": "Another way to make one"
+
+
+
+
+def entry(name, obj): return apipages.entry(CFG, sys.modules[__name__], name, obj, lesson=lambda o: (f"lesson.{o.lower()}", "The lesson"))
+
+
+def test_entries():
+    text = entry("Thing", Thing)
+    for o in ("## Thing", "class Thing(size: int = 3)", "How large", "### Thing.grow", "def grow(by: int)", "| `shrink(by: int = 1)` | Make it smaller |", "def of(size) -> Thing\n", "Make it larger", "### Thing.double",
+        "double -> int", "### Thing.__call__", "### Thing.of", "Built in [The lesson](#lesson.thing)"): assert o in text, o
+    assert "_private" not in text and "__len__" not in text and "| `self` |" not in text
+    assert "class Config(lr: float = 0.1, device: str = somewhere)" in (text := entry("Config", Config)) and "Step size" in text
+    assert "class Pair(left: int, right: int = 3)" in (text := entry("Pair", Pair)) and "The left one" in text
+    assert "Pair(left" not in text.replace("class Pair(left", "")
+    assert 'somewhere = "cpu"' in entry("somewhere", somewhere)
+
+
+def test_patched_methods_are_found():
+    from minitrain.core import RunDir
+    assert {"config", "write", "log", "metrics"} <= set(apipages.public_methods(RunDir))

@@ -1,0 +1,757 @@
+"Laws of the loader, of collating, of the packaged digits and of the download."
+import gzip, hashlib, importlib.util, itertools, json, os, random, re, struct, subprocess, sys, threading
+from collections import OrderedDict, UserDict, namedtuple
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import (BatchSampler, DataLoader as TorchLoader, IterableDataset, RandomSampler, Subset, SubsetRandomSampler,
+                              TensorDataset, WeightedRandomSampler, default_collate, random_split)
+
+from minitrain import data
+from minitrain.core import ArgumentError, load_results, set_seed
+from minitrain.data import (DataLoader, DataLoaders, Dataset, collate_dict, get_dls, get_grid, inplace, load_digits, load_mnist,
+                            show_image, show_images)
+
+ROOT = Path(__file__).parents[1]
+few = settings(max_examples=40, deadline=None)
+Pair = namedtuple("Pair", "a b")
+
+
+def pairs(n, tfm=None): return Dataset(torch.arange(n*3.).view(n, 3), torch.arange(n), tfm)
+def labels(dl): return [b[1].tolist() for b in dl]
+
+
+def same(a, b):
+    "The same nesting of the same types, tensors equal in dtype, shape and value"
+    assert type(a) is type(b), (type(a), type(b))
+    if isinstance(a, torch.Tensor): assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+    elif isinstance(a, (dict, UserDict)):
+        assert list(a) == list(b)
+        for k in a: same(a[k], b[k])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for o, p in zip(a, b): same(o, p)
+    else: assert a == b
+
+
+# ---- the same batches as torch's loader
+
+KINDS = {
+    "Dataset": pairs,
+    "TensorDataset": lambda n: TensorDataset(torch.rand(n, 2), torch.arange(n), torch.arange(n) % 2 == 0),
+    "Subset": lambda n: Subset(pairs(3*n), [*range(3*n - 1, 2*n - 1, -1)]),
+    "Subset from the end": lambda n: Subset(TensorDataset(torch.rand(2*n)), range(-n, 0)),
+    "Subset of Subset": lambda n: Subset(Subset(pairs(2*n), range(2*n)), [i - n for i in range(n)]),
+    "arrays": lambda n: Dataset(np.arange(n*2, dtype=np.float32).reshape(n, 2)[::-1], np.arange(n)),
+    "strings": lambda n: Dataset([f"s{i}" for i in range(n)], [float(i) for i in range(n)]),
+    "dicts": lambda n: [dict(x=np.full(2, i), name=f"n{i}", y=i) for i in range(n)],
+    "namedtuples": lambda n: [Pair(i, torch.tensor([i])) for i in range(n)],
+    "mapping": lambda n: {i: (i, [i, i + .5]) for i in range(n)},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n, bs, drop_last", [(1, 1, False), (10, 4, False), (10, 4, True), (10, 5, True), (10, 30, False), (3, 4, True)])
+def test_torchs_batches(kind, n, bs, drop_last):
+    ds = KINDS[kind](n)
+    samplers = [{}, dict(shuffle=None), dict(sampler=range(n - 1, -1, -1)), dict(sampler=[0, 0, np.int64(n - 1), *([] if kind == "mapping" else [-1])])]
+    for kw in samplers:
+        ours, theirs = DataLoader(ds, bs, drop_last=drop_last, **kw), TorchLoader(ds, bs, drop_last=drop_last, **kw)
+        assert len(ours) == len(theirs)
+        same(list(ours), list(theirs))
+    batches = [[n - 1], [0, n//2], [0, 0]]
+    same(list(DataLoader(ds, batch_sampler=batches)), list(TorchLoader(ds, batch_sampler=batches)))
+
+
+def test_torchs_samplers_with_a_generator():
+    ds = pairs(11)
+    def made():
+        g = torch.Generator().manual_seed(3)
+        yield dict(sampler=RandomSampler(ds, generator=g))
+        yield dict(sampler=WeightedRandomSampler(torch.rand(11, generator=g), 20, generator=g))
+        yield dict(sampler=SubsetRandomSampler([1, 5, 7], generator=g))
+        yield dict(batch_sampler=BatchSampler(RandomSampler(ds, generator=g), 4, True))
+    for ours, theirs in zip(made(), made()):
+        bs = {} if "batch_sampler" in ours else dict(batch_size=4)
+        same(list(DataLoader(ds, **bs, **ours)), list(TorchLoader(ds, **bs, **theirs)))
+
+
+def test_custom_collate_and_interchange():
+    ds = pairs(10)
+    collate = lambda b: (len(b), torch.stack([x for x, _ in b]).sum())
+    same(list(DataLoader(ds, 3, collate_fn=collate)), list(TorchLoader(ds, 3, collate_fn=collate)))
+    for dl in (DataLoader(ds, 3), TorchLoader(ds, 3)): assert (len(dl), len(dl.dataset), dl.batch_size) == (4, 10, 3)
+
+
+def test_torchs_values_that_mean_nothing_are_accepted():
+    dl = DataLoader(pairs(3), 1, False, None, None, 0, None, False, False, 0, None, None, None, prefetch_factor=None,
+                    persistent_workers=False, pin_memory_device="", in_order=True)
+    assert labels(dl) == [[0], [1], [2]]
+
+
+class Doubled(TensorDataset):
+    def __getitem__(self, i): return tuple(2*o for o in super().__getitem__(i))
+
+
+class Count(TorchDispatchMode):
+    def __init__(self): super().__init__(); self.ops = {}
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.ops[func.__name__] = self.ops.get(func.__name__, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_fast_path_is_taken_only_for_plain_rows():
+    x, y = torch.rand(12, 3), torch.arange(12)
+    for ds in (Dataset(x, y), TensorDataset(x, y), random_split(TensorDataset(x, y), [8, 4], torch.Generator().manual_seed(0))[0]):
+        with Count() as c: n = len(list(DataLoader(ds, 4, shuffle=True, seed=0)))
+        assert c.ops["index_select.default"] in (2*n, 3*n) and not {"stack.default", "select.int"} & set(c.ops)
+    for ds in (Doubled(x, y), Dataset(x, y, tfm=lambda o: 2*o), [(2*a, b) for a, b in zip(x, y)]):
+        assert data._in_memory(ds) is None
+        assert_close(next(iter(DataLoader(ds, 12)))[0], 2*x)
+    ds = Dataset(x, y)
+    dl = DataLoader(ds, 4)
+    list(dl)
+    ds.tfm = lambda o: -o  # the dataset is looked at again in each epoch
+    assert_close(next(iter(dl))[0], -x[:4])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_writing_into_a_batch_leaves_the_dataset_alone(shuffle):
+    ds = pairs(10)
+    for xb, yb in DataLoader(ds, 4, shuffle=shuffle, seed=0): xb.zero_(); yb.zero_()
+    assert_close(ds.x, pairs(10).x) or assert_close(ds.y, pairs(10).y)
+
+
+# ---- order
+
+@few
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**64 - 1), st.integers(0, 10**6))
+def test_each_item_once_an_epoch(n, bs, seed, epoch):
+    dl = DataLoader(pairs(n), bs, shuffle=True, seed=seed)
+    dl.set_epoch(epoch)
+    got = labels(dl)
+    assert sorted(sum(got, [])) == list(range(n)) and len(got) == len(dl)
+    assert [len(o) for o in got[:-1]] == [bs]*(len(got) - 1)
+    for x, y in zip(*map(torch.cat, zip(*dl))): assert x.tolist() == [3*y, 3*y + 1, 3*y + 2]
+
+
+def test_each_item_once_can_fail():
+    with pytest.raises(AssertionError):
+        assert sorted(sum(labels(DataLoader(pairs(20), 4, sampler=RandomSampler(range(20), replacement=True), seed=0)), [])) == list(range(20))
+
+
+@few
+@given(st.integers(0, 2**40), st.integers(0, 5), st.integers(1, 9), st.integers(0, 3))
+def test_order_is_a_function_of_seed_and_epoch(seed, epoch, bs, broken):
+    expected = sum([labels(DataLoader(pairs(15), 15, shuffle=True, seed=seed)) for _ in range(1)], [])
+    one = DataLoader(pairs(15), bs, shuffle=True, seed=seed)
+    for i in range(epoch):  # live through epochs, some of them left early, with draws in between
+        for j, _ in enumerate(one):
+            torch.rand(i + 1); random.random()
+            if i < broken and j == 1: break
+    other = DataLoader(pairs(15), bs, shuffle=True, seed=seed)
+    other.set_epoch(epoch)
+    assert labels(one) == labels(other)
+    again = DataLoader(pairs(15), bs, shuffle=True, seed=seed)
+    assert sum(labels(again), []) == expected[0]
+
+
+def test_orders_differ_between_seeds_and_epochs():
+    seen = set()
+    for seed, epoch in itertools.product(range(12), range(12)):
+        dl = DataLoader(pairs(20), 20, shuffle=True, seed=seed)
+        dl.set_epoch(epoch)
+        seen.add(tuple(labels(dl)[0]))
+    assert len(seen) == 144
+
+
+def test_orders_are_uniform():
+    "Each of 6 items comes first about equally often over 3,000 epochs: chi-square with 5 degrees of freedom below its 99.9 % point"
+    dl, first = DataLoader(pairs(6), 6, shuffle=True, seed=0), torch.zeros(6)
+    for _ in range(3000): first[labels(dl)[0][0]] += 1
+    assert ((first - 500)**2/500).sum() < 20.5
+
+
+def test_seed_comes_from_the_global_generator_once():
+    set_seed(1); a = DataLoader(pairs(9), 2, shuffle=True)
+    set_seed(1); b = DataLoader(pairs(9), 2, shuffle=True); c = DataLoader(pairs(9), 2, shuffle=True)
+    assert a.seed == b.seed != c.seed and labels(a) == labels(b) != labels(c)
+    g = torch.Generator().manual_seed(8)
+    drawn = int(torch.empty((), dtype=torch.int64).random_(generator=torch.Generator().manual_seed(8)))
+    state = torch.get_rng_state()
+    assert DataLoader(pairs(9), generator=g).seed == drawn  # as torch's RandomSampler draws its own
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def noisy(o): return o + torch.rand(()) + random.random() + np.random.rand()
+
+
+class Raises(list):
+    def __getitem__(self, i): torch.rand(3); np.random.rand(); random.random(); return 1/(i - 2)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: DataLoader(pairs(9), 2, shuffle=True, seed=0),
+    lambda: DataLoader(pairs(9, noisy), 2, shuffle=True, seed=0),
+    lambda: DataLoader(pairs(9), 2, sampler=RandomSampler(range(9)), seed=0),
+    lambda: DataLoader(pairs(9), 2, seed=0, collate_fn=lambda b: torch.rand(2)),
+    lambda: DataLoader(Raises([0]*5), 2, seed=0),
+], ids=["fast", "transform", "sampler", "collate", "raising"])
+def test_global_generators_are_left_alone(make):
+    def draws(): return torch.rand(2).tolist(), random.random(), np.random.rand()
+    dl = make()
+    set_seed(3); expected = [draws() for _ in range(3)]
+    set_seed(3); got = [draws()]
+    try:
+        for _ in dl: pass
+    except ZeroDivisionError: pass
+    got.append(draws())
+    got.append(draws())
+    assert got == expected
+
+
+# ---- transforms
+
+def noise(dl): return {int(y): round(float(x[0]), 9) for b in dl for x, y in zip(*b)}
+
+
+def test_noise_depends_on_seed_epoch_and_index_alone():
+    ds = Dataset(torch.zeros(13, 1, dtype=torch.float64), range(13), noisy)
+    expected = noise(DataLoader(ds, 1, seed=4))
+    assert len(set(expected.values())) == 13
+    for bs, shuffle in itertools.product((1, 2, 5, 13, 20), (True, False)):
+        set_seed(bs)
+        assert noise(DataLoader(ds, bs, shuffle=shuffle, seed=4)) == expected
+    assert noise(DataLoader(ds, 3, sampler=[torch.tensor(5), np.int64(7), 9], seed=4)) == {k: expected[k] for k in (5, 7, 9)}
+    dl = DataLoader(ds, 4, seed=4)
+    epochs = [noise(dl) for _ in range(3)] + [noise(DataLoader(ds, 4, seed=5))]
+    assert epochs[0] == expected
+    assert all(not set(a.values()) & set(b.values()) for a, b in itertools.combinations(epochs, 2))
+    torch_noise = [noise(TorchLoader(ds, 4, sampler=s)) for s in (range(13), range(4, 13)) if torch.manual_seed(0)]
+    assert torch_noise[0][4] != torch_noise[1][4]  # the control
+
+
+# ---- position
+
+MAKERS = {
+    "fast": lambda seed: DataLoader(pairs(11), 3, shuffle=True, seed=seed),
+    "transform": lambda seed: DataLoader(pairs(11, noisy), 3, shuffle=True, drop_last=True, seed=seed),
+    "torch's sampler": lambda seed: DataLoader(pairs(11), 3, sampler=RandomSampler(range(11)), seed=seed),
+    "weighted": lambda seed: DataLoader(pairs(11), 3, sampler=WeightedRandomSampler(torch.ones(11), 8), seed=seed),
+    "batch sampler": lambda seed: DataLoader(pairs(11), batch_sampler=BatchSampler(RandomSampler(range(11)), 4, False), seed=seed),
+    "random collate": lambda seed: DataLoader(pairs(11), 3, seed=seed, collate_fn=lambda b: [torch.rand(2), len(b)]),
+    "strings": lambda seed: DataLoader({k: (k, noisy(torch.zeros(1))*0) for k in "abcdefg"}, 2, sampler=list("gfedcba"), seed=seed),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_resume_gives_exactly_what_was_to_come(kind):
+    make, whole, states = MAKERS[kind], [], []
+    dl = make(6)
+    states.append((0, json.dumps(dl.state_dict())))
+    for epoch in range(3):
+        for batch in dl:
+            whole.append(batch)
+            states.append((len(whole), json.dumps(dl.state_dict())))
+        states.append((len(whole), json.dumps(dl.state_dict())))
+        assert dl.state_dict() == dict(seed=6, epoch=epoch + 1, batch=0, order=None)
+    for seen, state in states:
+        new = make(99)
+        torch.rand(3)
+        new.load_state_dict(json.loads(state))
+        assert new.state_dict() == json.loads(state)
+        rest = [b for _ in range(3 - json.loads(state)["epoch"]) for b in new]
+        same(rest, whole[seen:])
+
+
+def test_resume_in_another_process():
+    dl = DataLoader(pairs(10, noisy), 3, shuffle=True, seed=2)
+    it = iter(dl); next(it); state = json.dumps(dl.state_dict())
+    code = ("import json, random, sys, numpy as np, torch\nfrom minitrain.data import *\n"
+            "def noisy(o): return o + torch.rand(()) + random.random() + np.random.rand()\n"
+            "dl = DataLoader(Dataset(torch.arange(30.).view(10, 3), torch.arange(10), noisy), 3, shuffle=True)\n"
+            f"dl.load_state_dict(json.loads({state!r}))\n"
+            "print(json.dumps([[o.tolist() for o in b] for b in dl]))\n"
+            "print({'matplotlib.pyplot', 'pandas', 'pooch', 'requests'} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    batches, heavy = done.stdout.splitlines()
+    assert json.loads(batches) == [[o.tolist() for o in b] for b in it], done.stderr
+    assert heavy == "set()"
+
+
+def test_the_newest_iterator_has_the_position():
+    dl = DataLoader(pairs(9), 2, shuffle=True, seed=0)
+    old = iter(dl); next(old); next(old)
+    new = iter(dl); next(new)
+    position = dl.state_dict()
+    assert (position["epoch"], position["batch"]) == (1, 1)
+    assert len(list(old)) == 3 and dl.state_dict() == position
+    dl.set_epoch(7)
+    next(new)
+    assert dl.state_dict() == dict(seed=0, epoch=7, batch=0, order=None)
+
+
+def test_resume_refuses_another_order():
+    dl = DataLoader(pairs(9), 2, shuffle=True, seed=0)
+    next(iter(dl)); state = dl.state_dict()
+    g = torch.Generator().manual_seed(0)
+    own = DataLoader(pairs(9), 2, sampler=RandomSampler(range(9), generator=g), seed=0)
+    next(iter(own)); own_state = own.state_dict()
+    for new, s in ((DataLoader(pairs(10), 2, shuffle=True), state), (DataLoader(pairs(9), 3, shuffle=True), state), (DataLoader(pairs(9), 2), state),
+                   (DataLoader(pairs(9), 2, sampler=RandomSampler(range(9), generator=g)), own_state)):
+        new.load_state_dict(s)
+        with pytest.raises(ArgumentError, match="the data, batch size or sampler differ"): iter(new)
+    for bad in (None, {}, dict(state, more=1), dict(state, epoch=-1), dict(state, batch=True), dict(state, seed="1"), dict(state, order=None), dict(state, seed=2**64)):
+        before = dl.state_dict()
+        with pytest.raises(ArgumentError): dl.load_state_dict(bad)
+        assert dl.state_dict() == before
+    for bad in (-1, True, 1.0, None):
+        with pytest.raises(ArgumentError, match="`epoch`"): dl.set_epoch(bad)
+
+
+class Epochs(list):
+    epoch = None
+    def set_epoch(self, epoch): self.epoch = epoch
+    def __iter__(self): return iter([(o + self.epoch) % len(self) for o in range(len(self))])
+
+
+def test_samplers_that_know_epochs_are_told():
+    dl = DataLoader(pairs(4), 4, sampler=Epochs(range(4)), seed=0)
+    assert [labels(dl)[0] for _ in range(3)] == [[0, 1, 2, 3], [1, 2, 3, 0], [2, 3, 0, 1]]
+
+
+# ---- refusals
+
+class Endless(IterableDataset):
+    def __iter__(self): return itertools.count()
+
+
+class Unsized:
+    def __getitem__(self, i): return i
+
+
+@pytest.mark.parametrize("kw, name", [
+    (dict(batch_size=0), "batch_size"), (dict(batch_size=-2), "batch_size"), (dict(batch_size=True), "batch_size"), (dict(batch_size=2.), "batch_size"),
+    (dict(batch_size=None), "batch_size"), (dict(shuffle=1), "shuffle"), (dict(drop_last="no"), "drop_last"),
+    (dict(sampler=[0], shuffle=True), "shuffle"), (dict(batch_sampler=[[0]], batch_size=2), "batch_sampler"),
+    (dict(batch_sampler=[[0]], shuffle=True), "batch_sampler"), (dict(batch_sampler=[[0]], sampler=[0]), "batch_sampler"),
+    (dict(batch_sampler=[[0]], drop_last=True), "batch_sampler"), (dict(sampler=iter([0])), "sampler"), (dict(sampler=3), "sampler"),
+    (dict(num_workers=1), "num_workers"), (dict(num_workers=-1), "num_workers"), (dict(num_workers=False), "num_workers"), (dict(timeout=3), "timeout"),
+    (dict(worker_init_fn=print), "worker_init_fn"), (dict(multiprocessing_context="spawn"), "multiprocessing_context"),
+    (dict(prefetch_factor=2), "prefetch_factor"), (dict(persistent_workers=True), "persistent_workers"), (dict(in_order=False), "in_order"),
+    (dict(pin_memory_device="cuda"), "pin_memory_device"), (dict(pin_memory=1), "pin_memory"), (dict(collate_fn=3), "collate_fn"),
+    (dict(seed=-1), "seed"), (dict(seed=True), "seed"), (dict(seed=1.5), "seed"), (dict(seed=2**64), "seed"),
+    (dict(generator=3), "generator"), (dict(generator=torch.Generator(), seed=1), "generator"),
+], ids=lambda v: "+".join(v) if isinstance(v, dict) else v)
+def test_loader_refuses(kw, name):
+    with pytest.raises(ArgumentError, match=f"^`{name}`: expected .*, got "): DataLoader(pairs(3), **kw)
+
+
+def test_loader_refuses_datasets():
+    for ds in ([], Endless(), iter([1]), (i for i in range(3)), 3, {1, 2}, Dataset, Unsized(), None):
+        with pytest.raises(ArgumentError, match="`dataset`"): DataLoader(ds)
+    assert list(DataLoader(Unsized(), 2, sampler=[4, 5]))[0].tolist() == [4, 5]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"): DataLoader(pairs(3), batchsize=2)
+    with pytest.raises(IndexError): list(DataLoader(pairs(3), sampler=[3]))
+    if not torch.cuda.is_available():
+        with pytest.raises(ArgumentError, match="`pin_memory`.*without CUDA"): DataLoader(pairs(3), pin_memory=True)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="pinned memory needs CUDA")
+def test_pin_memory():
+    for ds in (pairs(5), [dict(x=torch.zeros(2), s="a")]*5):
+        batch = next(iter(DataLoader(ds, 2, pin_memory=True)))
+        assert (batch["x"] if isinstance(batch, dict) else batch[0]).is_pinned()
+
+
+def test_dataset():
+    ds = Dataset(np.arange(6.)[::2], [1, 2, 3])
+    assert ds.x.tolist() == [0, 2, 4] and len(ds) == 3 and [y for _, y in ds] == [1, 2, 3]
+    a = np.zeros(3, np.float32)
+    assert Dataset(a, a).x.data_ptr() == a.ctypes.data  # no copy
+    a.flags.writeable = False
+    assert_close(Dataset(a, a.astype(">f4")).y, torch.zeros(3))
+    for x, y, name in (([1], [1, 2], "y"), (torch.zeros(2), torch.zeros(3), "y"), (torch.tensor(1.), [1], "x"), ([1], 3, "y"), (iter([1]), [1], "x")):
+        with pytest.raises(ArgumentError, match=f"`{name}`"): Dataset(x, y)
+    with pytest.raises(ArgumentError, match="`tfm`"): Dataset([1], [1], 3)
+    with pytest.raises(ArgumentError, match="one index"): pairs(5, noisy)[:2]
+
+
+# ---- collate
+
+leaves = {
+    "int": st.integers(-9, 9), "bool": st.booleans(), "float": st.floats(width=32), "str": st.text(max_size=3), "bytes": st.binary(max_size=3),
+    "tensor": st.floats(-9, 9, width=32).map(lambda o: torch.full((2, 1), o)), "int tensor": st.integers(0, 9).map(torch.tensor),
+    "array": st.integers(0, 9).map(lambda o: np.full((3,), o, np.int16)), "np float": st.floats(-9, 9, width=32).map(np.float32),
+    "np int": st.integers(0, 9).map(np.int64), "np bool": st.booleans().map(np.bool_), "np double": st.floats(-9, 9).map(np.float64),
+}
+shapes = st.recursive(st.sampled_from(sorted(leaves)), lambda inner: st.one_of(
+    st.tuples(st.just("tuple"), st.lists(inner, min_size=1, max_size=3)), st.tuples(st.just("list"), st.lists(inner, min_size=1, max_size=3)),
+    st.tuples(st.just("dict"), st.dictionaries(st.sampled_from("abc"), inner, min_size=1)), st.tuples(st.just("ordered"), st.dictionaries(st.sampled_from("abc"), inner)),
+    st.tuples(st.just("user"), st.dictionaries(st.sampled_from("abc"), inner)), st.tuples(st.just("pair"), st.tuples(inner, inner))), max_leaves=6)
+
+
+def item(shape):
+    "A strategy for items of a shape"
+    if isinstance(shape, str): return leaves[shape]
+    kind, parts = shape
+    if kind in ("dict", "ordered", "user"):
+        return st.fixed_dictionaries({k: item(v) for k, v in parts.items()}).map(dict(dict=dict, ordered=OrderedDict, user=UserDict)[kind])
+    return st.tuples(*map(item, parts)).map(dict(tuple=tuple, list=list, pair=lambda o: Pair(*o))[kind])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_collate_is_torchs(d):
+    shape = d.draw(shapes)
+    batch = d.draw(st.lists(item(shape), min_size=1, max_size=4))
+    same(data._collate(batch), default_collate(batch))
+
+
+def test_collate_refuses():
+    for batch, word in (([torch.zeros(2), torch.zeros(3)], r"\[\(2,\), \(3,\)\]"), ([[1], [1, 2]], "length 1"), ([(1,), (1, 2)], "length 1"),
+                        ([{"a": 1}, {"b": 1}], "keys"), ([{"a": 1}, {"a": 1, "b": 2}], "keys"), ([torch.zeros(2).to_sparse()], "dense")):
+        with pytest.raises(ArgumentError, match=word): data._collate(batch)
+    for batch in ([None], [object()], [np.array(["a"])], [np.array([None])], [{1, 2}]):
+        with pytest.raises(TypeError): data._collate(batch)
+        with pytest.raises(TypeError): default_collate(batch)
+    assert data._collate(["a", "b"]) == ["a", "b"] and data._collate([range(2), range(2)])[1].tolist() == [1, 1]
+
+
+def test_collate_dict_and_inplace():
+    class Named(list): features = dict(image=1, label=2)
+    ds = Named(dict(label=i, image=torch.full((2,), float(i)), extra="e") for i in range(5))
+    for f in (collate_dict(ds), collate_dict(["image", "label"])):
+        xb, yb = f(ds[:3])
+        assert yb.tolist() == [0, 1, 2] and xb.shape == (3, 2)
+        same([f(ds[:2]), f(ds[2:4]), f(ds[4:])], list(DataLoader(ds, 2, collate_fn=f)))
+    assert len(collate_dict("label")(ds)) == 1
+    with pytest.raises(ArgumentError, match="'mask'"): collate_dict(["mask"])(ds)
+    for bad in ([], [1]):
+        with pytest.raises(ArgumentError, match="`ds`"): collate_dict(bad)
+    @inplace
+    def double(b): "Twice"; b["x"] *= 2
+    b = dict(x=3)
+    assert double(b) is b and b["x"] == 6 and double.__doc__ == "Twice"
+    dls = DataLoaders.from_dd(dict(train=ds, test=ds), 2, seed=0)
+    assert [len(dls.train), len(dls.valid)] == [3, 2] and isinstance(next(iter(dls.train)), tuple)
+    with pytest.raises(ArgumentError, match="`dd`"): DataLoaders.from_dd(dict(train=ds), 2)
+
+
+def test_get_dls():
+    train, valid = get_dls(pairs(10), pairs(5), 4, drop_last=True, seed=3)
+    assert (train.batch_size, valid.batch_size, len(train), len(valid)) == (4, 8, 2, 1)
+    assert sum(labels(valid), []) == list(range(5)) and train.shuffle and not valid.shuffle
+    assert DataLoaders(train).valid is None and DataLoaders(train, valid).valid is valid
+    for bad in ((), (train,)*3, (3,)):
+        with pytest.raises(ArgumentError, match="`dls`"): DataLoaders(*bad)
+    for kw in (dict(shuffle=True), dict(sampler=[0]), dict(batch_size=3)):
+        with pytest.raises(ArgumentError, match="`get_dls` decides"): get_dls(pairs(3), pairs(3), 2, **kw)
+
+
+# ---- the digits
+
+def test_digits():
+    d = load_digits()
+    assert d.x_train.shape == (3500, 28, 28) and d.x_valid.shape == (500, 28, 28) and d.x_train.dtype == torch.float32 and d.y_train.dtype == torch.int64
+    assert d.x_train.min() == 0 and d.x_train.max() == 1
+    x_final, y_final = data._load_final_digits(raw=True)
+    raw = load_digits(raw=True)
+    assert raw.x_train.dtype == torch.uint8 and x_final.shape == (1000, 28, 28)
+    for y, each in ((d.y_train, 350), (d.y_valid, 50), (y_final, 100)): assert torch.bincount(y).tolist() == [each]*10
+    assert (d.y_train[1:] != d.y_train[:-1]).float().mean() > .8  # in mixed order
+    whole = torch.cat([raw.x_train, raw.x_valid, x_final]).flatten(1)
+    assert len(whole.unique(dim=0)) == 5000
+    d.x_train.zero_()
+    assert load_digits().x_train.max() == 1
+
+
+def test_digits_file_is_what_its_page_says():
+    spec = importlib.util.spec_from_file_location("make_digits", ROOT/"tools"/"make_digits.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    with np.load(ROOT/"minitrain"/"assets"/"digits.npz", allow_pickle=False) as z: arrays = {k: z[k] for k in z.files}
+    page = (ROOT/"minitrain"/"assets"/"digits.md").read_text()
+    assert make.content_sha256(arrays) in page and make.MEMBER_SHA256 in page
+    few = {k: v[:50] for k, v in arrays.items()}
+    assert make.pack(few) == make.pack(few) and sorted(arrays["source_row"]) == list(range(5000))
+    # in the source the labels are sorted, 500 of each, so the split can be made again from the rows
+    assert (arrays["labels"] == arrays["source_row"]//500).all()
+    assert (make.split(np.repeat(np.arange(10), 500)) == arrays["source_row"]).all()
+    swapped = dict(arrays, labels=arrays["labels"][::-1])
+    assert make.content_sha256(swapped) not in page
+
+
+# ---- IDX and the download
+
+def idx(a): return struct.pack(f">4B{a.ndim}I", 0, 0, 8, a.ndim, *a.shape) + a.astype(np.uint8).tobytes()
+
+
+def test_idx(tmp_path):
+    f = tmp_path/"f.gz"
+    for a in (np.arange(24).reshape(2, 3, 4), np.arange(5), np.zeros((0, 2))):
+        f.write_bytes(gzip.compress(idx(a)))
+        got = data._read_idx(f)
+        assert (got == a).all() and got.shape == a.shape and got.flags.writeable
+    good = idx(np.arange(24).reshape(2, 3, 4))
+    for content, word in ((gzip.compress(good)[:-9], "whole gzip"), (good, "whole gzip"), (b"", "begins with"), (gzip.compress(b""), "begins with"),
+                          (gzip.compress(b"<html>"), "3c68746d"), (gzip.compress(good[:9]), "a header of 16"), (gzip.compress(good[:-1]), "23 bytes of data"),
+                          (gzip.compress(good + b"1"), "25 bytes of data"), (gzip.compress(b"\0\0\x0d" + good[3:]), "00000d03")):
+        f.write_bytes(content)
+        with pytest.raises(ArgumentError, match=word) as e: data._read_idx(f)
+        assert "\n" not in str(e.value)
+    with pytest.raises(ArgumentError, match="no such file"): data._read_idx(tmp_path/"nothing.gz")
+
+
+def make_files():
+    d = load_digits(raw=True)
+    train, test = slice(0, 600), slice(600, 700)
+    return {name: gzip.compress(idx(a.numpy()), mtime=0) for name, a in zip(data._MNIST, (d.x_train[train], d.y_train[train], d.x_train[test], d.y_train[test]))}
+
+
+FILES = make_files()
+HASHES = {k: hashlib.sha256(v).hexdigest() for k, v in FILES.items()}
+BIG = next(iter(FILES))
+
+
+class Site(BaseHTTPRequestHandler):
+    "Serves FILES, with the faults that `site.faults` names, each once or always; notes every request"
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *args): pass
+    def do_GET(self):
+        name, site = self.path[1:], self.server
+        start = int(re.match(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))[1])
+        site.seen.append((name, start))
+        fault = site.faults.pop(0) if site.faults else site.always
+        body = FILES.get(name)
+        if fault == "missing" or body is None: return self.send_error(404)
+        if fault == "no range": start = 0
+        if fault == "truncated": body = body[:len(body)//2]
+        if fault == "other": body = bytes(reversed(body))
+        if start and start >= len(body): return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        if fault and fault.startswith("dropped"):
+            self.wfile.write(body[start:start + len(body)//3] if fault == "dropped" else b"")
+            self.wfile.flush()
+            self.close_connection = True
+        else: self.wfile.write(body[start:])
+
+
+@pytest.fixture
+def site(monkeypatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server.faults, server.always, server.seen = [], None, []
+    threading.Thread(target=server.serve_forever, args=(.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    monkeypatch.setattr(data, "_MIRRORS", (url, url))
+    monkeypatch.setattr(data, "_MNIST", HASHES)
+    for k in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"): monkeypatch.delenv(k, raising=False)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def names(folder): return sorted(o.name for o in folder.iterdir())
+
+
+def test_mnist_is_fetched_once(site, tmp_path, capsys):
+    d = load_mnist(tmp_path/"new"/"mnist")
+    assert [len(o) for o in d] == [500, 500, 100, 100]
+    expected = load_digits()
+    assert_close(torch.cat([d.x_train, d.x_valid]), expected.x_train[:600])
+    assert_close(torch.cat([d.y_train, d.y_valid]), expected.y_train[:600])
+    assert names(tmp_path/"new"/"mnist") == sorted(list(FILES)[:2])  # nothing of the test set, nothing temporary
+    asked = len(site.seen)
+    assert load_mnist(tmp_path/"new"/"mnist", raw=True).x_train.dtype == torch.uint8 and len(site.seen) == asked == 2
+    x, y = load_mnist(str(tmp_path/"new"/"mnist"), final=True)
+    assert_close(x, expected.x_train[600:700]) or assert_close(y, expected.y_train[600:700])
+    out = capsys.readouterr()
+    assert out.out == out.err == ""  # piped: quiet
+
+
+def test_real_mnist_is_named_by_its_published_checksums():
+    assert data._MNIST[BIG] == "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    assert all(re.fullmatch("[0-9a-f]{64}", o) for o in data._MNIST.values()) and len(data._MNIST) == 4
+    assert all(o.startswith("https://") and o.endswith("/mnist/") for o in data._MIRRORS)
+
+
+def test_a_dropped_connection_goes_on_where_it_ended(site, tmp_path):
+    site.faults = ["dropped", "dropped"]  # both mirrors
+    with pytest.raises(OSError, match=f"connection dropped.*goes on from the [0-9]+ bytes in {BIG}.part") as e: load_mnist(tmp_path)
+    assert "\n" not in str(e.value) and names(tmp_path) == [f"{BIG}.part"]
+    kept = (tmp_path/f"{BIG}.part").stat().st_size
+    assert f" {kept} bytes" in str(e.value)
+    load_mnist(tmp_path)
+    starts = [start for name, start in site.seen if name == BIG]
+    assert starts[0] == 0 < starts[1] < starts[2] == kept < len(FILES[BIG]) and names(tmp_path) == sorted(list(FILES)[:2])
+
+
+def test_a_connection_dropped_at_once_leaves_nothing(site, tmp_path):
+    site.always = "dropped at once"
+    with pytest.raises(OSError, match="connection dropped; .*call again, or put") as e: load_mnist(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_second_mirror_is_tried(site, tmp_path):
+    site.faults = ["missing"]
+    load_mnist(tmp_path)
+    site.faults = ["missing", "missing"]
+    with pytest.raises(OSError, match="HTTP status 404.*HTTP status 404"): load_mnist(tmp_path/"b")
+    assert names(tmp_path/"b") == []
+
+
+def test_a_server_without_ranges_sends_all_again(site, tmp_path):
+    (tmp_path/f"{BIG}.part").write_bytes(FILES[BIG][:100])
+    site.always = "no range"
+    load_mnist(tmp_path)
+    assert [o for o in site.seen if o[0] == BIG] == [(BIG, 100)] and names(tmp_path) == sorted(list(FILES)[:2])
+
+
+def test_a_part_that_is_whole_or_wrong(site, tmp_path):
+    (tmp_path/f"{BIG}.part").write_bytes(FILES[BIG])  # killed between the last byte and the check
+    load_mnist(tmp_path)
+    assert names(tmp_path) == sorted(list(FILES)[:2])
+    (tmp_path/BIG).unlink()
+    (tmp_path/f"{BIG}.part").write_bytes(b"?"*100)  # the first mirror completes it, the checksum is wrong, the second starts anew
+    load_mnist(tmp_path)
+    assert [s for n, s in site.seen if n == BIG][-2:] == [100, 0] and names(tmp_path) == sorted(list(FILES)[:2])
+
+
+@pytest.mark.parametrize("fault", ["truncated", "other"])
+def test_wrong_content_leaves_nothing(site, tmp_path, fault):
+    site.always = fault
+    with pytest.raises(OSError, match=f"{BIG} could not be fetched: .*wrong checksum.* Check the network and call again, or put") as e: load_mnist(tmp_path)
+    assert "\n" not in str(e.value) and names(tmp_path) == []
+
+
+def test_a_damaged_file_is_replaced_or_named(site, tmp_path):
+    load_mnist(tmp_path)
+    (tmp_path/BIG).write_bytes(FILES[BIG][:-5])
+    load_mnist(tmp_path)
+    assert (tmp_path/BIG).read_bytes() == FILES[BIG]
+    (tmp_path/BIG).write_bytes(FILES[BIG][:-5])
+    site.always = "missing"
+    with pytest.raises(OSError, match=BIG): load_mnist(tmp_path)
+
+
+def test_offline(site, tmp_path, monkeypatch):
+    site.shutdown(); site.server_close()
+    with pytest.raises(OSError, match="no connection; .*no connection. Check the network and call again, or put the file into") as e: load_mnist(tmp_path)
+    assert "\n" not in str(e.value) and names(tmp_path) == [] and str(tmp_path) in str(e.value)
+    for name in list(FILES)[:2]: (tmp_path/name).write_bytes(FILES[name])  # put there by hand
+    assert len(load_mnist(tmp_path).x_train) == 500
+
+
+def test_a_killed_download_leaves_the_part_alone(site, tmp_path, monkeypatch):
+    class Kill(BaseException): pass
+    real = os.replace
+    def kill(a, b): (_ for _ in ()).throw(Kill()) if str(a).endswith(".part") else real(a, b)
+    monkeypatch.setattr(data.os, "replace", kill)
+    with pytest.raises(Kill): load_mnist(tmp_path)
+    assert names(tmp_path) == [f"{BIG}.part"]
+
+
+def test_files_that_do_not_fit_each_other(site, tmp_path, monkeypatch):
+    a, b = list(FILES)[:2]
+    for images, label in ((np.zeros((3, 28, 27)), np.zeros(3)), (np.zeros((3, 28, 28)), np.zeros(4)), (np.zeros((3, 28, 28)), np.full(3, 10)), (np.zeros((0, 28, 28)), np.zeros(0))):
+        made = {a: gzip.compress(idx(images)), b: gzip.compress(idx(label))}
+        for name, content in made.items(): (tmp_path/name).write_bytes(content)
+        monkeypatch.setattr(data, "_MNIST", {k: hashlib.sha256(v).hexdigest() for k, v in made.items()})
+        with pytest.raises(ArgumentError, match="`dir`"): load_mnist(tmp_path)
+    (tmp_path/"file").write_text("")
+    with pytest.raises(ArgumentError, match="`dir`.*a folder that can be made"): load_mnist(tmp_path/"file")
+
+
+# ---- pictures
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_show_image():
+    x = torch.rand(3, 5, 7)
+    for im, want in ((x, x.permute(1, 2, 0)), (x[0], x[0]), (x[:1], x[0]), (x.bfloat16(), x.bfloat16().float().permute(1, 2, 0)), (x.requires_grad_(), x.permute(1, 2, 0)),
+                     (x.detach().numpy(), x.permute(1, 2, 0)), (x.detach().permute(1, 2, 0).numpy(), x.permute(1, 2, 0)), (x.detach()[0, :, :, None].numpy(), x[0]),
+                     ((x.detach()*255).byte(), (x.detach()*255).byte().permute(1, 2, 0)), (torch.rand(4, 4, 3), None), (np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))):
+        ax = show_image(im)
+        if want is not None: assert_close(torch.as_tensor(np.asarray(ax.images[0].get_array())), torch.as_tensor(want).detach(), check_dtype=False)
+    ax = show_image(x[0], figsize=(2, 1), title=torch.tensor(4), noframe=False)
+    assert ax.get_title() == "4" and ax.figure.get_size_inches().tolist() == [2, 1] and ax.axison and ax.images[0].get_cmap().name == "gray"
+    assert show_image(x[0], ax=ax, cmap="viridis") is ax and ax.images[1].get_cmap().name == "viridis" and not ax.axison
+    for bad in (torch.rand(2, 3, 5, 7), torch.rand(2, 5, 7), torch.rand(5), torch.tensor(1.)):
+        with pytest.raises(ArgumentError, match="`im`"): show_image(bad)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 12])
+def test_get_grid(n):
+    for kw in ({}, dict(nrows=2), dict(ncols=3), dict(nrows=1)):
+        fig, axs = get_grid(n, imsize=.2, title="t", **kw)
+        assert [a.get_visible() for a in axs.flat] == [True]*n + [False]*(axs.size - n) and fig.get_suptitle() == "t"
+        assert len(fig.axes) == axs.size and axs.size - n < max(axs.shape) + (kw.get("nrows", 0) > n)*axs.size
+    for kw in (dict(nrows=0), dict(ncols=True), dict(nrows=1.5)):
+        with pytest.raises(ArgumentError): get_grid(n, **kw)
+
+
+def test_show_images():
+    show_images(torch.rand(5, 1, 4, 4), titles=[1, "b"], imsize=.3)
+    shown = [a for a in plt.gcf().axes if a.get_visible()]
+    assert len(shown) == 5 and all(len(a.images) == 1 for a in shown) and [a.get_title() for a in shown] == ["1", "b", "", "", ""]
+    for bad in (0, -1, True, 2.):
+        with pytest.raises(ArgumentError, match="`n`"): get_grid(bad)
+    with pytest.raises(ArgumentError, match="`n`"): show_images([])
+
+
+# ---- the stored measurement and the exercises
+
+def test_stored_bench():
+    bench = load_results("data").set_index("way")
+    assert bench.attrs["command"].startswith("python bench/data.py") and len(bench) == 6
+    assert bench.loc["torch, default", "ratio"] <= .12 and bench.loc["x[j] by hand", "ratio"] <= .5
+    assert (bench["low"] <= bench["ratio"]).all() and (bench["ratio"] <= bench["high"]).all()
+
+
+def test_operations_of_an_epoch():
+    "What the measurement rests on, and what does not move with the machine's load: two index_selects a batch and a constant"
+    dl = DataLoader(Dataset(torch.rand(640, 8), torch.arange(640)), 64, shuffle=True, seed=0)
+    with Count() as c: list(dl)
+    assert c.ops.pop("index_select.default") == 20 and sum(c.ops.values()) <= 4
+
+
+def test_exercises_say_what_is_wrong():
+    def order(n, bs, seed, epoch): return list(torch.randperm(n, generator=torch.Generator().manual_seed(data._mix(seed, epoch))).split(bs))
+    assert data.check_epoch_batches(order) == "passed"
+    for wrong, word in ((lambda n, bs, s, e: list(torch.randperm(n).split(bs)), "global generator"),
+                        (lambda n, bs, s, e: [o for o in order(n, bs, s, e) if len(o) == bs], "short batch"),
+                        (lambda n, bs, s, e: order(n, bs, s, 0), "give the same order"),
+                        (lambda n, bs, s, e: order(n, bs + 1, s, e), "only the last"),
+                        (lambda n, bs, s, e: order(n, bs, random.random(), e), "two orders")):
+        with pytest.raises(AssertionError, match=word): data.check_epoch_batches(wrong)
+    def pad(b): return torch.nn.utils.rnn.pad_sequence([o for o, _ in b], batch_first=True), torch.tensor([len(o) for o, _ in b]), torch.tensor([y for _, y in b])
+    assert data.check_pad_collate(pad) == "passed"
+    for wrong, word in ((lambda b: (pad(b)[0].flip(1), *pad(b)[1:]), "at the right"), (lambda b: (pad(b)[0].float(), *pad(b)[1:]), "does not begin|float"),
+                        (lambda b: (*pad(b)[:2], [y for _, y in b]), "`labels`"), (lambda b: (torch.nn.functional.pad(pad(b)[0], (0, 1)), *pad(b)[1:]), "as wide as the longest")):
+        with pytest.raises(AssertionError, match=word): data.check_pad_collate(wrong)
+    def balanced(labels, k, seed):
+        g = torch.Generator().manual_seed(seed)
+        rows = [torch.where(labels == c)[0] for c in labels.unique()]
+        rows = [o[torch.randperm(len(o), generator=g)] for o in rows]
+        return [torch.cat([o[i*k:(i + 1)*k] for o in rows]).tolist() for i in range(min(map(len, rows))//k)]
+    assert data.check_balanced(balanced) == "passed"
+    for wrong, word in ((lambda y, k, s: balanced(y, k, 0), "another seed"), (lambda y, k, s: balanced(y, k, s)[:1], "batches for"),
+                        (lambda y, k, s: balanced(y, k, s)[:1]*(9//k), "used twice"), (lambda y, k, s: balanced(y, k, random.randrange(10**6)), "same seed"),
+                        (lambda y, k, s: list(torch.arange(3*k*(9//k)).split(3*k)), "items of the classes")):
+        with pytest.raises(AssertionError, match=word): data.check_balanced(wrong)

@@ -1,0 +1,374 @@
+"""Laws of lesson 06: every rule is torch's step for step, states go both ways; the digits job repeats and survives Ctrl-C."""
+import copy, io, json, math, os, pickle, signal, subprocess, sys, time
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from safetensors.torch import load_file
+from torch import nn, optim
+from torch.optim import lr_scheduler
+from torch.testing import assert_close
+
+from minitrain.core import ArgumentError, RunDir, load_config, load_results
+from minitrain.optim import SGD, Adam, AdamW, DigitsConfig, Momentum, _digits_model, check_groups, check_lion, check_rmsprop, train_digits
+
+torch.set_num_threads(1)
+
+
+# --- step for step
+
+def walk(make, groups, steps=100, dtype=torch.float64, seed=0, between=lambda opt, i: None):
+    "All parameters after each of `steps` steps with random gradients, some of them missing, in two groups"
+    g = torch.Generator().manual_seed(seed)
+    params = [torch.randn(s, generator=g, dtype=dtype).requires_grad_() for s in ((3, 2), (4,), ())]
+    opt = make([dict(params=params[:2], **groups[0]), dict(params=params[2:], **groups[1])])
+    path = []
+    for i in range(steps):
+        opt.zero_grad()
+        for j, p in enumerate(params):
+            grad = torch.randn(p.shape, generator=g, dtype=dtype)*10.0**(i % 5 - 2)
+            if (i + j) % 7: p.grad = grad
+        opt.step()
+        between(opt, i)
+        path.append(torch.cat([p.detach().flatten().clone() for p in params]))
+    return torch.stack(path), opt
+
+
+def same(ours, theirs, groups, **kwargs):
+    a, b = (walk(make, groups, **kwargs)[0] for make in (ours, theirs))
+    assert torch.equal(a.isfinite(), b.isfinite())
+    error = ((a - b).abs()/b.abs().clamp_min(1)).nan_to_num(0).max().item()
+    assert error <= 1e-12, error
+
+
+lr, decay, beta = st.floats(1e-4, 0.3), st.sampled_from([0.0, 0.01, 0.5]), st.floats(0, 0.999)
+hyper = settings(deadline=None, max_examples=15)
+
+
+@hyper
+@given(lr, decay, lr, decay)
+def test_sgd(lr, wd, lr2, wd2): same(partial(SGD, lr=lr, weight_decay=wd), partial(optim.SGD, lr=lr, weight_decay=wd), ({}, dict(lr=lr2, weight_decay=wd2)))
+
+
+@hyper
+@given(lr, st.floats(0, 0.99), st.floats(-0.5, 1), decay, st.booleans(), st.floats(0.1, 0.9))
+def test_momentum(lr, mu, dampening, wd, nesterov, mu2):
+    if nesterov: mu, dampening = max(mu, 0.1), 0
+    kwargs = dict(lr=lr/10, momentum=mu, dampening=dampening, weight_decay=wd, nesterov=nesterov)
+    same(partial(Momentum, **kwargs), partial(optim.SGD, **kwargs), ({}, dict(momentum=mu2)))
+
+
+@hyper
+@given(st.sampled_from([(Adam, optim.Adam), (AdamW, optim.AdamW)]), lr, beta, beta, st.sampled_from([1e-8, 1e-3, 0.1]), decay, lr, beta)
+def test_adam_and_adamw(pair, lr, beta1, beta2, eps, wd, lr2, beta3):
+    kwargs = dict(lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=wd)
+    same(*(partial(o, **kwargs) for o in pair), ({}, dict(lr=lr2, betas=(beta3, 0.9), weight_decay=0.1)))
+
+
+PAIRS = {"SGD": (SGD, optim.SGD), "SGD with decay": (partial(SGD, weight_decay=0.1), partial(optim.SGD, weight_decay=0.1)),
+         "Momentum": (Momentum, partial(optim.SGD, momentum=0.9)), "Nesterov": (partial(Momentum, nesterov=True), partial(optim.SGD, momentum=0.9, nesterov=True)),
+         "Adam": (Adam, optim.Adam), "AdamW": (AdamW, optim.AdamW)}
+both = pytest.mark.parametrize("ours, theirs", PAIRS.values(), ids=PAIRS)
+
+
+@both
+def test_defaults_are_torchs(ours, theirs):
+    same(ours, theirs, ({}, {}))
+    p = torch.zeros(1, requires_grad=True)
+    a, b = ours([p]).param_groups[0], theirs([p]).param_groups[0]
+    assert all(b[k] == v for k, v in a.items() if k != "params")
+
+
+def test_the_comparison_can_fail():
+    with pytest.raises(AssertionError): same(Adam, optim.AdamW, ({}, {}))
+    with pytest.raises(AssertionError): same(Momentum, partial(optim.SGD, momentum=0.9, nesterov=True), ({}, {}))
+
+
+@both
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_lower_precision_and_layout(ours, theirs, dtype):
+    a, b = (walk(make, ({}, {}), dtype=dtype)[0] for make in (ours, theirs))
+    assert a.dtype == dtype
+    assert_close(a, b)
+    w = torch.randn(4, 6).T.requires_grad_()
+    w.grad = torch.randn(6, 4)
+    ours([w]).step()
+    assert not w.is_contiguous()
+
+
+@both
+def test_schedulers_of_torch(ours, theirs):
+    for sched in (partial(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=40), partial(lr_scheduler.CosineAnnealingLR, T_max=20),
+                  partial(lr_scheduler.LambdaLR, lr_lambda=lambda e: 0.9**e), partial(lr_scheduler.ReduceLROnPlateau, patience=2)):
+        plain = getattr(ours, "func", ours) is SGD  # has no momentum to cycle
+        if plain and sched.func is lr_scheduler.OneCycleLR: sched = partial(sched, cycle_momentum=False)
+        def run(make):
+            box, lrs = [], []
+            def scheduled(groups):
+                box.append((opt := make(groups), sched(opt)))
+                return opt
+            def between(opt, i):
+                box[0][1].step(*([1.0] if isinstance(box[0][1], lr_scheduler.ReduceLROnPlateau) else []))
+                lrs.append(opt.param_groups[0]["lr"])
+            return walk(scheduled, ({}, {}), steps=30, between=between)[0], lrs
+        (a, lr_a), (b, lr_b) = run(ours), run(theirs)
+        assert lr_a == lr_b and len(set(lr_a)) > 2
+        assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+# --- state
+
+def hand_over(first, then):
+    "50 steps under one optimizer, 50 under another that loads its state"
+    swapped = []
+    def between(opt, i):
+        if i == 49:
+            new = then([dict(params=g["params"]) for g in opt.param_groups])
+            new.load_state_dict(pickle.loads(pickle.dumps(opt.state_dict())))
+            swapped.append(new)
+            opt.step = new.step
+    return walk(first, ({}, dict(lr=0.01)), between=between)[0]
+
+
+@both
+def test_states_go_both_ways(ours, theirs):
+    want = walk(theirs, ({}, dict(lr=0.01)))[0]
+    for first, then in ((ours, ours), (ours, theirs), (theirs, ours)):
+        assert_close(hand_over(first, then), want, rtol=1e-12, atol=1e-12)
+
+
+@both
+def test_a_state_survives_the_round_trip(ours, theirs):
+    _, opt = walk(ours, ({}, dict(lr=0.01)), steps=5)
+    there = theirs([dict(params=g["params"]) for g in opt.param_groups])
+    there.load_state_dict(opt.state_dict())
+    back = ours([dict(params=g["params"]) for g in opt.param_groups])
+    back.load_state_dict(there.state_dict())
+    before, after = opt.state_dict(), back.state_dict()
+    assert before["state"].keys() == after["state"].keys()
+    for k, v in before["state"].items(): assert_close(v, after["state"][k], rtol=0, atol=0)
+    for g, h in zip(before["param_groups"], after["param_groups"]): assert all(h[k] == v for k, v in g.items())
+    torch.save(before, buffer := io.BytesIO())
+    buffer.seek(0)
+    torch.load(buffer, weights_only=True)
+    copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))
+
+
+def test_states_of_other_rules_are_refused():
+    p = torch.zeros(2, requires_grad=True)
+    ours = dict(sgd=SGD([p]), momentum=Momentum([p]), adam=Adam([p]), adamw=AdamW([p]))
+    others = dict(ours, amsgrad=optim.Adam([p], amsgrad=True), maximize=optim.SGD([p], maximize=True), nesterov=optim.SGD([p], momentum=0.9, nesterov=True))
+    # a Momentum without momentum is plain descent, and torch's nesterov belongs to Momentum
+    allowed = {(k, k) for k in ours} | {("sgd", "momentum"), ("nesterov", "momentum")}
+    for name, source in others.items():
+        for kind, target in ours.items():
+            fresh = type(target)([p])
+            if (name, kind) in allowed: fresh.load_state_dict(source.state_dict())
+            else:
+                with pytest.raises(ArgumentError, match="state_dict"): fresh.load_state_dict(source.state_dict())
+                assert fresh.state_dict()["param_groups"] == type(target)([p]).state_dict()["param_groups"]
+
+
+# --- interface
+
+@both
+def test_missing_gradients_are_skipped_and_zeros_are_not(ours, theirs):
+    p, q = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    opt = ours([p, q])
+    p.grad = torch.ones(2)
+    opt.step()
+    assert (p < 1).all() and (q == 1).all() and q not in opt.state
+    grad = p.grad
+    opt.zero_grad(set_to_none=False)
+    assert p.grad is not None and p.grad.data_ptr() == grad.data_ptr() and (p.grad == 0).all() and q.grad is None
+    opt.zero_grad()
+    assert p.grad is None
+
+
+@both
+def test_closure_and_hooks(ours, theirs):
+    p, calls = torch.ones(1, requires_grad=True), []
+    opt = ours([p])
+    opt.register_step_pre_hook(lambda *a: calls.append("pre"))
+    opt.register_step_post_hook(lambda *a: calls.append("post"))
+    def closure():
+        assert torch.is_grad_enabled()
+        calls.append("closure")
+        loss = (p**2).sum()
+        loss.backward()
+        return loss
+    with torch.no_grad(): assert opt.step(closure).item() == 1
+    assert p < 1 and calls == ["pre", "closure", "post"] and p.requires_grad and isinstance(opt, optim.Optimizer)
+
+
+@pytest.mark.parametrize("make, kwargs, name", [
+    (SGD, dict(lr=-1), "lr"), (SGD, dict(lr=math.nan), "lr"), (SGD, dict(lr=math.inf), "lr"), (SGD, dict(lr="fast"), "lr"), (SGD, dict(lr=True), "lr"),
+    (SGD, dict(lr=torch.tensor(0.1)), "lr"), (SGD, dict(weight_decay=-1), "weight_decay"), (Momentum, dict(momentum=-0.1), "momentum"),
+    (Momentum, dict(nesterov=True, dampening=0.1), "nesterov"), (Momentum, dict(nesterov=True, momentum=0), "nesterov"), (Momentum, dict(dampening=math.nan), "dampening"),
+    (Adam, dict(betas=(0.9, 1.0)), "betas"), (Adam, dict(betas=(-0.1, 0.9)), "betas"), (Adam, dict(betas=0.9), "betas"), (AdamW, dict(betas=(0.9,)), "betas"),
+    (AdamW, dict(eps=-1), "eps"), (AdamW, dict(weight_decay=math.nan), "weight_decay")])
+def test_bad_options_are_refused(make, kwargs, name):
+    p = torch.zeros(1, requires_grad=True)
+    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): make([p], **kwargs)
+    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): make([dict(params=[p], **kwargs)])
+    opt = make([torch.zeros(1, requires_grad=True)])
+    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): opt.add_param_group(dict(params=[p], **kwargs))
+    assert len(opt.param_groups) == 1
+
+
+def test_bad_parameters_are_refused():
+    p = torch.zeros(2, requires_grad=True)
+    with pytest.raises(ArgumentError, match="plain list"): SGD([])
+    with pytest.raises(ArgumentError, match="plain list"): SGD(nn.ReLU().parameters())
+    with pytest.raises(TypeError, match="`params`"): SGD(p)
+    with pytest.raises(TypeError): SGD({p})
+    with pytest.raises(ValueError, match="non-leaf"): SGD([p*2])
+    with pytest.raises(ValueError, match="more than one"): SGD([dict(params=[p]), dict(params=[p])])
+    for dtype in (torch.complex64, torch.long):
+        with pytest.raises(ArgumentError, match="real floating point"): Adam([torch.zeros(2, dtype=dtype)])
+    with pytest.raises(TypeError): SGD([p], 0.1, 0.9)  # torch's third argument is momentum, not ours
+    named = Adam(nn.Linear(2, 1).named_parameters())
+    assert named.param_groups[0]["param_names"] == ["weight", "bias"]
+
+
+def test_a_sparse_gradient_is_refused_before_anything_moves():
+    lin, emb = nn.Linear(2, 1), nn.Embedding(3, 2, sparse=True)
+    lin(emb(torch.tensor([1]))).sum().backward()
+    before = lin.weight.clone()
+    with pytest.raises(ArgumentError, match="dense"): AdamW([*lin.parameters(), *emb.parameters()]).step()
+    assert torch.equal(lin.weight, before)
+
+
+def test_the_compiler_is_not_imported():
+    code = ("import sys, torch; from minitrain.optim import *; p = torch.ones(1, requires_grad=True)\n"
+            "for kind in (SGD, Momentum, Adam, AdamW):\n    o = kind([p]); p.sum().backward(); o.step(); o.zero_grad(); o.load_state_dict(o.state_dict())\n"
+            "print('torch._dynamo' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    assert done.stdout == "False\n", done.stdout + done.stderr
+
+
+def test_exercises_tell_right_from_wrong():
+    for check, wrong in ((check_rmsprop, lambda w, grad, v, lr, alpha, eps: (w - lr*grad, v)), (check_groups, lambda m, wd: [dict(params=m.parameters())]),
+                         (check_lion, lambda w, grad, m, lr, b1, b2, wd: (w - lr*grad, m))):
+        with pytest.raises(AssertionError): check(wrong)
+
+
+# --- the digits job
+
+SHORT = dict(epochs=2, hidden=(16,), device="cpu")
+FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory): return train_digits(DigitsConfig(**SHORT), tmp_path_factory.mktemp("digits")/"run", progress=False)
+
+
+def test_the_folder_is_complete_and_readable(run):
+    assert {o.name for o in run.path.iterdir()} == FILES
+    assert load_config(run/"config.yaml", DigitsConfig) == DigitsConfig(**SHORT)
+    assert list(run.metrics.columns) == ["epoch", "train_loss", "loss", "accuracy", "samples", "cpu_seconds"]
+    assert run.metrics["samples"].tolist() == [3500, 7000] and run.metrics["accuracy"].iloc[-1] > 0.8
+    assert "torch" in json.loads((run/"versions.json").read_text())
+    for o in ("loss.png", "accuracy.png", "mistakes.png"): assert (run/o).read_bytes().startswith(b"\x89PNG") and (run/o).stat().st_size > 5000
+
+
+def test_the_weights_are_those_of_the_last_row(run):
+    import pandas as pd
+    from minitrain.data import load_digits
+    model = _digits_model(DigitsConfig(**SHORT))
+    model.load_state_dict(load_file(run/"model.safetensors"))
+    d, mistakes = load_digits(), pd.read_csv(run/"mistakes.csv")
+    with torch.no_grad(): wrong = (model(d.x_valid).argmax(1) != d.y_valid).nonzero().flatten()
+    assert sorted(mistakes["index"]) == wrong.tolist() and mistakes["loss"].is_monotonic_decreasing
+    assert math.isclose(1 - len(wrong)/500, run.metrics["accuracy"].iloc[-1], rel_tol=1e-6)
+    assert (mistakes["label"] == d.y_valid[mistakes["index"].tolist()].numpy()).all() and (mistakes["label"] != mistakes["answer"]).all()
+
+
+def test_same_seed_same_weights(run, tmp_path, capsys):
+    torch.rand(7)
+    again, other = (train_digits(DigitsConfig(**SHORT, **o), tmp_path/str(i)) for i, o in enumerate(({}, dict(seed=1))))
+    assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes() != (other/"model.safetensors").read_bytes()
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["epoch", "train", "loss", "valid", "loss", "accuracy"] and len(lines) == 6
+    assert len({len(o) for o in lines}) == 1, "the columns are not aligned"
+    assert err == "", "a bar was shown where standard error is no terminal"
+
+
+def test_progress_can_be_asked_for(tmp_path, capsys):
+    train_digits(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"run", progress=True)
+    assert "batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
+def test_every_optimizer_of_the_config(optimizer, tmp_path):
+    lr = dict(sgd=0.5, momentum=0.1).get(optimizer, 5e-3)
+    run = train_digits(DigitsConfig(epochs=1, hidden=(), optimizer=optimizer, lr=lr, device="cpu"), tmp_path/"run")
+    assert run.metrics["accuracy"].iloc[-1] > 0.8
+
+
+def test_the_default_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [train_digits(DigitsConfig(**{**SHORT, "epochs": 1})).path for _ in range(2)]
+    assert len(set(runs)) == 2 and all(o.parent.name == "runs" and o.name.startswith("digits-2") for o in runs)
+
+
+@pytest.mark.parametrize("kwargs, name", [
+    (dict(epochs=0), "epochs"), (dict(epochs=2.5), "epochs"), (dict(epochs=True), "epochs"), (dict(batch_size=0), "batch_size"), (dict(hidden=(0,)), "hidden"),
+    (dict(hidden=64), "hidden"), (dict(lr=-1), "lr"), (dict(lr="1e-3"), "lr"), (dict(weight_decay=math.nan), "weight_decay"), (dict(label_smoothing=1.5), "label_smoothing"),
+    (dict(label_smoothing="no"), "label_smoothing"), (dict(optimizer="lion"), "optimizer"), (dict(seed=-1), "seed"), (dict(device="nowhere"), "device"), (dict(device="meta"), "device")])
+def test_a_bad_config_is_refused_and_makes_no_folder(kwargs, name, tmp_path):
+    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): train_digits(DigitsConfig(**{**SHORT, **kwargs}), tmp_path/"run")
+    assert not (tmp_path/"run").exists()
+
+
+def test_a_full_folder_is_refused(run):
+    before = (run/"metrics.csv").read_bytes()
+    with pytest.raises(ArgumentError, match="new or empty folder"): train_digits(DigitsConfig(**SHORT), run.path)
+    assert (run/"metrics.csv").read_bytes() == before
+
+
+def test_the_packaged_config_is_the_default(): assert load_config("digits", DigitsConfig) == DigitsConfig()
+
+
+def test_too_high_a_learning_rate_stops_with_a_readable_folder(tmp_path):
+    with pytest.raises(FloatingPointError, match="the loss of batch"): train_digits(DigitsConfig(**SHORT, optimizer="sgd", lr=1e20), tmp_path/"run")
+    assert {"config.yaml", "model.safetensors"} <= {o.name for o in (tmp_path/"run").iterdir()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT to a child")
+@pytest.mark.parametrize("epochs_seen", [0, 2])
+def test_ctrl_c_leaves_a_readable_folder(epochs_seen, tmp_path):
+    code = f"from minitrain.optim import *; train_digits(DigitsConfig(epochs=100000, hidden=(16,), device='cpu'), {str(tmp_path/'run')!r})"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    for _ in range(1 + epochs_seen): child.stdout.readline()
+    if not epochs_seen: time.sleep(0.005)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode != 0 and "KeyboardInterrupt" in err
+    back = RunDir(tmp_path/"run")
+    assert len(back.metrics) >= epochs_seen and back.metrics.get("epoch", ()) is not None
+    load_file(back/"model.safetensors")
+    want = FILES if len(back.metrics) else FILES - {"metrics.csv", "loss.png", "accuracy.png"}
+    assert {o.name for o in back.path.iterdir()} == want
+
+
+def test_a_failing_picture_hides_neither_the_weights_nor_the_error(tmp_path, monkeypatch):
+    import minitrain.optim as m
+    def broken(*a, **k): raise OSError("disk full")
+    monkeypatch.setattr(m, "_curves", broken)
+    with pytest.raises(OSError, match="disk full"): train_digits(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"a")
+    assert {o.name for o in (tmp_path/"a").iterdir()} == FILES - {"loss.png", "accuracy.png"}
+    def stop(*a, **k): k["on_epoch"](dict(epoch=0, train_loss=1.0, loss=1.0, accuracy=0.5)); raise KeyboardInterrupt
+    monkeypatch.setattr(m, "fit", stop)
+    with pytest.raises(KeyboardInterrupt): train_digits(DigitsConfig(**SHORT), tmp_path/"b")
+    assert "model.safetensors" in {o.name for o in (tmp_path/"b").iterdir()}
+
+
+def test_the_stored_table_is_of_this_config():
+    from dataclasses import asdict
+    df = load_results("digits")
+    config = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(DigitsConfig(device="cpu")).items() if k != "seed"}
+    assert df.attrs["config"] == config and df.attrs["seeds"] == [0, 1, 2, 3, 4] == sorted(df["seed"].unique())
+    assert len(df) == 5*config["epochs"] and df[df.epoch == 19]["accuracy"].between(0.93, 0.98).all()

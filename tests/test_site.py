@@ -1,0 +1,233 @@
+"""The rendered site: links, anchors, pictures and code by reading docs/; console, requests, maths, search and layout in a browser.
+
+The browser tests skip where Chromium is missing, unless MINITRAIN_BROWSER=required makes that a failure.
+"""
+import filecmp, importlib.util, json, os, re, subprocess, sys
+from functools import cache
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+import chromium
+from conftest import ROOT
+
+sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site")]
+import build_site, convert  # noqa: E402
+
+DOCS = ROOT/"docs"
+PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
+CFG = build_site.settings()
+NOTEBOOKS = sorted(p for p in (ROOT/"nbs").glob("*.ipynb"))
+
+
+@cache
+def soup(page):
+    return BeautifulSoup((DOCS/page).read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def ids(page):
+    return {o["id"] for o in soup(page).find_all(id=True)} | {o["name"] for o in soup(page).find_all("a", attrs={"name": True})}
+
+
+# --------------------------------------------------------------------------------------------------- the files of docs/
+
+def test_every_notebook_and_module_has_its_page():
+    lessons = {convert.page_name(p) + ".html" for p in NOTEBOOKS}
+    modules = {f"api/{m}.html" for p in NOTEBOOKS if (m := build_site.module_of(build_site.read_notebook(p)))}
+    assert set(PAGES) - {"search.html"} == lessons | modules
+    assert (DOCS/".nojekyll").exists()
+
+
+def broken_links(page, text=None):
+    "Internal links of a page that lead nowhere: (target, why)"
+    tree = BeautifulSoup(text, "html.parser") if text is not None else soup(page)
+    for o in tree.find_all(["a", "link", "script", "img"]):
+        target = o.get("href") or o.get("src")
+        if not target or target == "#" or re.match(r"[a-z]+:|//", target): continue
+        parts = urlsplit(urljoin(f"/{page}", target))
+        path = unquote(parts.path).lstrip("/") or "index.html"
+        if not (DOCS/path).is_file(): yield target, "no such file"
+        elif o.name == "a" and parts.fragment and path.endswith(".html"):
+            here = {i["id"] for i in tree.find_all(id=True)} if text is not None and path == page else ids(path)
+            if unquote(parts.fragment) not in here: yield target, "no such anchor"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_internal_links_and_anchors(page):
+    assert list(broken_links(page)) == []
+
+
+def test_the_link_test_can_fail():
+    html = '<a href="nowhere.html">a</a><a href="#nothing">b</a><a href="index.html#nothing">c</a><img src="no.png"><a href="index.html">d</a>'
+    found = [why for _, why in broken_links("index.html", html)]
+    assert found == ["no such file", "no such anchor", "no such anchor", "no such file"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_from_another_host(page):
+    "No script, style, picture or font is taken from elsewhere"
+    found = [o.get("src") or o.get("href") for o in soup(page).find_all(["script", "link", "img", "iframe"])]
+    assert [o for o in found if o and re.match(r"(https?:)?//", o)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_title_and_pictures_with_words(page):
+    assert len(soup(page).find_all("h1")) == 1
+    for o in soup(page).find("main").find_all("img"):
+        alt = o.get("alt", "")
+        assert len(alt.split()) >= 4 and not alt.endswith(".png"), f"{o.get('src')}: say in `#| fig-alt:` what the picture shows"
+
+
+def shown_code(path):
+    "The code cells of a notebook that its page shows, as text"
+    for cell in build_site.read_notebook(path):
+        if cell["cell_type"] != "code": continue
+        options, code = convert.split_options(cell["source"])
+        if not convert.is_hidden(options, code) and options.get("echo") != "false": yield code
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_code_is_shown_as_it_is(path):
+    "What the copy button copies is the cell's code, letter for letter, without its options"
+    found = [o.get_text() for o in soup(convert.page_name(path) + ".html").select("div.cell_input pre")]
+    assert [o.strip() for o in found] == [o.strip() for o in shown_code(path)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_open_in_colab(path):
+    "Each lesson opens the notebook of the repository named in settings.ini"
+    links = [o["href"] for o in soup(convert.page_name(path) + ".html").select("a.lesson-link") if "Colab" in o.get_text()]
+    repo = CFG["git_url"].removeprefix("https://github.com/")
+    want = f"https://colab.research.google.com/github/{repo}/blob/{CFG['branch']}/nbs/{path.name}"
+    assert links == ([want] if path.stem != "index" else [])
+
+
+def test_every_public_name_has_its_entry():
+    "The reference describes each name, and leads back to the lesson's cell that builds it"
+    for path in NOTEBOOKS:
+        if not (module := build_site.module_of(build_site.read_notebook(path))): continue
+        loaded = importlib.import_module(f"minitrain.{module}")
+        names = {*loaded.__all__, *(o for o in vars(loaded) if o.startswith("check_") and vars(loaded)[o].__module__ == loaded.__name__)}
+        page = f"api/{module}.html"
+        assert {o.lower() for o in names} <= ids(page)
+        back = {o["href"] for o in soup(page).select("p.built a")}
+        for name in names: assert any(re.fullmatch(rf"\.\./{convert.page_name(path)}\.html#{re.escape(name.lower())}(-code)?", o) for o in back), name
+
+
+def test_rendered_twice_is_the_same_to_the_byte(tmp_path):
+    "Two renderings in processes with different hash seeds, one with an empty SOURCE_DATE_EPOCH"
+    def start(out, **env):
+        command = [sys.executable, str(ROOT/"tools"/"build_site.py"), "--out", str(out)]
+        return subprocess.Popen(command, env=dict(os.environ, **env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    runs = [start(tmp_path/"a", PYTHONHASHSEED="1"), start(tmp_path/"b", PYTHONHASHSEED="2", SOURCE_DATE_EPOCH="", TZ="Asia/Tokyo")]
+    for run in runs:
+        text = run.communicate(timeout=300)[0]
+        assert run.returncode == 0, text
+    assert build_site.differences(tmp_path/"a", tmp_path/"b") == []
+    (tmp_path/"b"/"index.html").write_text("changed")
+    (tmp_path/"b"/"core.html").unlink()
+    assert build_site.differences(tmp_path/"a", tmp_path/"b") == ["core.html", "index.html"]
+    assert build_site.mirror(tmp_path/"a", tmp_path/"b") == ["core.html", "index.html"]
+    assert filecmp.cmp(tmp_path/"a"/"core.html", tmp_path/"b"/"core.html", shallow=False)
+
+
+# --------------------------------------------------------------------------------------------------------- in a browser
+
+browser = pytest.mark.xdist_group("browser")
+SHOWN = [o for o in PAGES if o != "search.html"]
+
+
+@pytest.fixture(scope="module")
+def tab():
+    missing = [w for w, there in (("chromium", chromium.find()), ("the package websocket-client", importlib.util.find_spec("websocket"))) if not there]
+    if missing and os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {' and '.join(missing)} is missing")
+    if missing: pytest.skip(f"{' and '.join(missing)} is missing")
+    with chromium.page() as page: yield page
+
+
+@pytest.fixture(scope="module")
+def base():
+    with chromium.serve(DOCS) as address: yield address
+
+
+def visit(tab, address):
+    "Open a page and wait until its mathematics is set; gives what went wrong"
+    tab.open(address)
+    tab.wait("document.readyState == 'complete'")
+    tab.js("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
+    host = "{0.scheme}://{0.netloc}/".format(urlsplit(address))
+    return tab.problems + [f"asked another host: {o}" for o in tab.requests if not o.startswith((host, "data:", "blob:"))]
+
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@browser
+@pytest.mark.parametrize("page", SHOWN)
+def test_page_in_the_browser(tab, base, page):
+    "Light, 1280 wide, then the same page on a phone: no error, no failed or outside request, maths set, pictures there, no sideways scroll"
+    tab.window(1280)
+    assert visit(tab, f"{base}/{page}") == []
+    assert tab.js("[...document.images].filter(o => !(o.complete && o.naturalWidth)).map(o => o.src)") == []
+    assert tab.js("document.querySelectorAll('mjx-merror, [data-mml-node=merror]').length") == 0
+    written = tab.js("document.querySelectorAll('article .math').length")
+    assert tab.js("document.querySelectorAll('article .math mjx-container svg').length") >= written
+    assert tab.js(SIDEWAYS) <= 0
+    tab.window(390, 844, phone=True)
+    assert tab.wait("innerWidth == 390")
+    assert tab.js(SIDEWAYS) <= 0
+    assert tab.problems == []
+
+
+@browser
+@pytest.mark.parametrize("page", [o for o in ("index.html", "core.html", "softmax.html", "api/core.html") if o in SHOWN])
+def test_dark(tab, base, page):
+    "A reader who prefers dark gets dark: light letters on a dark page, and code too"
+    light = """(s => (c => .299*c[0] + .587*c[1] + .114*c[2])(getComputedStyle(document.querySelector('%s')).%s.match(/[\\d.]+/g).map(Number)))()"""
+    for dark in (True, False):
+        tab.window(1280, dark=dark)
+        tab.open("about:blank")
+        assert visit(tab, f"{base}/{page}") == []
+        assert tab.js("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+        for part in ("body", "article p", "article div.highlight pre"):
+            ink = tab.js(light % (part, "color"))
+            assert ink > 150 if dark else ink < 110
+        assert (tab.js(light % ("body", "backgroundColor")) < 60) == dark
+
+
+@browser
+@pytest.mark.parametrize("word, found", [("logsumexp", True), ("xylophonequark", False)])
+def test_search(tab, base, word, found):
+    "The search works from static files; a word that is nowhere is the control"
+    tab.window(1280)
+    assert visit(tab, f"{base}/search.html?q={word}") == []
+    tab.wait("/finished|did not match/.test(document.querySelector('#search-results').innerText)")
+    links = tab.js("[...document.querySelectorAll('#search-results li a')].map(o => o.getAttribute('href'))")
+    assert any("softmax.html" in o for o in links) == found and bool(links) == found
+
+
+@browser
+def test_folded_cells_and_copy_buttons(tab, base):
+    tab.window(1280)
+    visit(tab, f"{base}/core.html")
+    assert tab.js("document.querySelector('details.hide').open") is False
+    tab.js("document.querySelector('details.hide summary').click()")
+    assert tab.js("document.querySelector('details.hide pre').offsetHeight") > 0
+    cells = tab.js("document.querySelectorAll('div.cell_input div.highlight').length")
+    assert tab.wait("document.querySelectorAll('div.cell_input button.copybtn').length") == cells
+
+
+@browser
+def test_the_browser_test_can_fail(tab, tmp_path):
+    "The control: an error, a missing picture, an outside request and a page too wide for a phone are each seen"
+    (tmp_path/"bad.html").write_text("""<!doctype html><meta name=viewport content="width=device-width"><div style="width:900px">wide</div>
+        <img src=no.png><img src="http://other.invalid/a.png"><script>console.error("a complaint"); nothing.here</script>""")
+    (tmp_path/"favicon.ico").touch()
+    with chromium.serve(tmp_path) as address:
+        tab.window(390, 844, phone=True)
+        problems = " ".join(visit(tab, f"{address}/bad.html"))
+        for o in ("a complaint", "nothing is not defined", "404", "asked another host: http://other.invalid"): assert o in problems
+        assert tab.js("[...document.images].filter(o => !(o.complete && o.naturalWidth)).length") == 2
+        assert tab.js(SIDEWAYS) > 0

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Render docs/ from the notebooks' stored outputs. No lesson code is run and nothing is asked of another host.
+
+    build_site.py              render into docs/
+    build_site.py --out DIR    render into another folder
+    build_site.py --check      render into a temporary folder; exit status 1, naming the pages, when docs/ differs
+    build_site.py --draft      let links lead to lessons that are not there yet (they go to the repository)
+    build_site.py --source DIR keep the converted sources there, to look at
+
+The way: nbdev's cell processors and its index of names -> tools/site/convert.py (MyST) and tools/site/apipages.py (reference
+pages from docments) -> Sphinx with myst-nb and sphinx-book-theme (tools/site/conf.py). Exported cells are shown, since they
+are what a lesson teaches; nbdev's own site would hide them.
+"""
+import argparse, filecmp, importlib, json, os, shutil, sys, tempfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT/"tools"/"site"
+sys.path.insert(0, str(SITE))
+import apipages, convert  # noqa: E402
+from convert import markdown_cell  # noqa: E402
+
+
+def settings():
+    "settings.ini as a dict"
+    cfg = ConfigParser(delimiters=["="])
+    cfg.read(ROOT/"settings.ini", encoding="utf-8")
+    return dict(cfg["DEFAULT"])
+
+
+# ------------------------------------------------------------------------------------------------------- what there is
+
+def parts(sidebar, present):
+    "Sections of the book as (caption, notebooks that are there), from nbs/sidebar.yml; a notebook that it misses is an error"
+    contents = yaml.safe_load(sidebar)["website"]["sidebar"]["contents"]
+    sections = [(o["section"], [n for n in o["contents"] if n in present]) for o in contents if isinstance(o, dict)]
+    listed = [o for o in contents if isinstance(o, str)] + [n for o in contents if isinstance(o, dict) for n in o["contents"]]
+    if missing := sorted(set(present) - set(listed)): raise ValueError(f"nbs/sidebar.yml does not list {', '.join(missing)}")
+    return [(caption, notebooks) for caption, notebooks in sections if notebooks]
+
+
+def read_notebook(path):
+    "A notebook after nbdev's processors for lines and streams; options stay in the cells for the converter"
+    from nbdev.process import NBProcessor
+    from nbdev.processors import clean_magics, filter_stream_, hide_line, rm_header_dash, strip_ansi
+    procs = [strip_ansi, hide_line, filter_stream_, rm_header_dash, clean_magics]
+    nb = NBProcessor(path, procs=procs, rm_directives=False)
+    nb.process()
+    return [dict(o, source=convert.text_of(o["source"])) for o in nb.nb.cells]
+
+
+def module_of(cells):
+    "The module that a notebook exports to (`#| default_exp core`), or None"
+    for o in cells:
+        if o["cell_type"] == "code" and (name := convert.split_options(o["source"])[0].get("default_exp")): return name
+
+
+def exported(cell):
+    "Code of a cell that goes into the package, else None"
+    if cell["cell_type"] != "code": return None
+    options, code = convert.split_options(cell["source"])
+    return code if {"export", "exports", "exporti"} & set(options) else None
+
+
+def anchors_of(cells):
+    "Anchors of a lesson: the names that its exported cells define, in lower case as nbdev links to them"
+    return [o.lower() for c in cells if (code := exported(c)) is not None for o in convert.defined_names(code)]
+
+
+# ------------------------------------------------------------------------------------------------------------- lessons
+
+def nbdev_lookup(cfg, anchors):
+    """A function from a backticked name to where its lesson builds it, by nbdev's index of names.
+
+    `anchors` is page -> anchors; a name of another nbdev library gives that library's page."""
+    from nbdev.doclinks import NbdevLookup
+    find, base = NbdevLookup(), cfg["doc_host"] + cfg["doc_baseurl"] + "/"
+    def lookup(name):
+        url = find.doc(name)
+        if not url or not url.startswith(base): return url
+        page, _, anchor = url[len(base):].partition(".html#")
+        return f"#{page}.{anchor}" if anchor in anchors.get(page, ()) else None
+    return lookup
+
+
+def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
+    """The cells of a notebook's page.
+
+    `lookup` links backticked names, `documented` are the names that the module's reference page describes, `missing` gives
+    the target of a link to a lesson that is not there yet (without it such a link is an error)."""
+    page, module = convert.page_name(name), module_of(cells)
+    doc_url = cfg["doc_host"] + cfg["doc_baseurl"]
+    def elsewhere(word):  # a name is not linked on the page that builds it
+        target = lookup(word)
+        return None if target is None or target.startswith(f"#{page}.") else target
+    def prose(source):
+        source = convert.map_links(convert.convert_callouts(source), lambda o: convert.site_link(o, doc_url, pages, missing))
+        return convert.link_names(source, elsewhere)
+    title, subtitle, rest = convert.split_title(cells[0]["source"])
+    out = [markdown_cell(head(cfg, name, title, subtitle, module))]
+    if rest: out.append(markdown_cell(prose(rest)))
+    for cell in cells[1:]:
+        if cell["cell_type"] == "markdown": out.append(markdown_cell(prose(cell["source"])))
+        if cell["cell_type"] != "code": continue
+        options, code = convert.split_options(cell["source"])
+        if convert.is_hidden(options, code): continue
+        names = convert.defined_names(code) if exported(cell) is not None else []
+        if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: {page}.\n```"))
+        out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))
+        if shown := [o for o in dict.fromkeys(names) if o in documented]: out.append(markdown_cell(reference_line(module, shown)))
+    return out
+
+
+def head(cfg, name, title, subtitle, module):
+    "Title, subtitle, and above a lesson a row of links: Colab, notebook, module, reference"
+    out = [f"# {title}", f"{{.subtitle}}\n{subtitle}"] if subtitle else [f"# {title}"]
+    if module:
+        links = {"Open in Colab": convert.colab_link(cfg, name),
+            "Notebook": convert.source_link(cfg, f"{cfg['nbs_path']}/{name}"),
+            "Module": convert.source_link(cfg, f"{cfg['lib_path']}/{module}.py"),
+            "Reference": f"api/{module}.md"}
+        out.append("{.lesson-links}\n" + " ".join(f"[{k}]({v}){{.lesson-link}}" for k, v in links.items()))
+    return "\n\n".join(out)
+
+
+def reference_line(module, names):
+    "The line under an exported cell, with a link to each name's entry in the reference"
+    return "{.built}\nReference: " + ", ".join(f"[`{o}`](#api.{module}.{o.lower()})" for o in names)
+
+
+def toctrees(cfg, sections, titles, modules):
+    "The hidden tables of contents that make the sidebar: a caption for each part, then the reference"
+    def tree(caption, lines): return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```"
+    lessons = [tree(caption, [f"{titles[n]} <{convert.page_name(n)}>" for n in names]) for caption, names in sections]
+    return "\n\n".join([*lessons, tree("Reference", [f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules])] if modules else lessons)
+
+
+def write_notebook(path, cells, description=""):
+    "Write cells as a notebook that myst-nb reads; the description goes into the page's head"
+    meta = dict(kernelspec=dict(display_name="python3", language="python", name="python3"), language_info=dict(name="python"))
+    if description: meta["myst"] = dict(html_meta=dict(description=description))
+    path.write_text(json.dumps(dict(cells=convert.number_cells(cells), metadata=meta, nbformat=4, nbformat_minor=5), indent=1,
+        ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------------- site
+
+def write_sources(cfg, out, draft=False):
+    "Everything that Sphinx reads: a notebook per lesson, a page per module. In a draft, links may lead to lessons to come"
+    nbs = ROOT/cfg["nbs_path"]
+    books = {p.name: read_notebook(p) for p in sorted(nbs.glob("*.ipynb")) if not p.name.startswith("_")}
+    sections = parts((nbs/"sidebar.yml").read_text(encoding="utf-8"), books)
+    lessons = [n for _, names in sections for n in names]
+    pages = {convert.page_name(n) for n in books}
+    titles = {n: convert.split_title(c[0]["source"])[0] for n, c in books.items()}
+    anchors = {convert.page_name(n): set(anchors_of(c)) for n, c in books.items()}
+    lookup = nbdev_lookup(cfg, anchors)
+    modules = {m: n for n in lessons if (m := module_of(books[n]))}
+    loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
+    documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
+    missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
+    for n, cells in books.items():
+        try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing)
+        except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
+        if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
+        write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
+    (out/"api").mkdir()
+    for m, n in modules.items():
+        text = api_text(cfg, loaded[m], n, titles[n], anchors, documented)
+        (out/"api"/f"{m}.md").write_text(text, encoding="utf-8")
+    if (nbs/"images").is_dir(): shutil.copytree(nbs/"images", out/"images")
+
+
+def api_text(cfg, module, notebook, title, anchors, documented):
+    "A module's reference page, its names linked to their lessons and, in descriptions, to their entries"
+    page = convert.page_name(notebook)
+    def lesson(name): return (f"{page}.{name.lower()}", title) if name.lower() in anchors[page] else None
+    def lookup(name): return next((f"#api.{m}.{name.lower()}" for m, names in documented.items() if name in names), None)
+    text = apipages.api_page(cfg, module, f"[{title}](../{page}.ipynb)", lesson)
+    return convert.link_names(text, lookup)
+
+
+def render(cfg, out, draft=False):
+    "Build the whole site in `out`, which must be empty or new; a warning of Sphinx is an error"
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+    sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would spend seconds on a grammar that no notebook needs
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # an empty one stops Sphinx, and no page holds a date
+    with tempfile.TemporaryDirectory() as tmp:
+        src = Path(tmp)/"src"
+        src.mkdir()
+        write_sources(cfg, src, draft)
+        with patch_docutils(SITE), docutils_namespace():
+            app = Sphinx(src, SITE, out, Path(tmp)/"doctrees", "html", warningiserror=True, status=None, warning=sys.stderr)
+            app.build(force_all=True)
+    tidy(out)
+    return app.statuscode
+
+
+def tidy(out):
+    "Remove what no page needs: build records, source maps, the theme's templates and translations"
+    (out/".nojekyll").touch()
+    for name in ("_sources", "_static/locales"): shutil.rmtree(out/name, ignore_errors=True)
+    for pattern in (".buildinfo*", "*.map", "*webpack-macros.html", "objects.inv"):
+        for o in out.rglob(pattern): o.unlink()
+
+
+def differences(a, b):
+    "Relative paths of files that are in one folder only, or not the same in both"
+    def files(root): return {o.relative_to(root).as_posix() for o in root.rglob("*") if o.is_file()}
+    left, right = files(a), files(b)
+    return sorted((left ^ right) | {o for o in left & right if not filecmp.cmp(a/o, b/o, shallow=False)})
+
+
+def mirror(new, old):
+    "Make `old` equal to `new`, touching only what differs; gives the paths that changed"
+    changed = differences(new, old) if old.is_dir() else differences(new, new/"nothing")
+    for name in changed:
+        if (new/name).exists():
+            (old/name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(new/name, old/name)
+        else: (old/name).unlink()
+    for o in sorted((o for o in old.rglob("*") if o.is_dir()), reverse=True):
+        if not any(o.iterdir()): o.rmdir()
+    return changed
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", type=Path, help="folder to render into (default: docs/)")
+    p.add_argument("--check", action="store_true", help="render elsewhere and compare with docs/")
+    p.add_argument("--draft", action="store_true", help="let links lead to lessons that are not there yet")
+    p.add_argument("--source", type=Path, help="also keep the converted sources in this new folder")
+    args, cfg = p.parse_args(), settings()
+    os.chdir(ROOT)
+    if args.source:
+        args.source.mkdir(parents=True)
+        write_sources(cfg, args.source, args.draft)
+    docs = args.out or ROOT/cfg["doc_path"]
+    with tempfile.TemporaryDirectory() as tmp:
+        new = Path(tmp)/"html"
+        if render(cfg, new, args.draft): sys.exit(1)
+        if args.check:
+            changed = differences(new, docs)
+            print("\n".join(f"out of step: {docs.name}/{o}" for o in changed) or f"{docs.name}/ is in step with the notebooks")
+            sys.exit(bool(changed))
+        changed = mirror(new, docs)
+    size = sum(o.stat().st_size for o in docs.rglob("*") if o.is_file())
+    print(f"{docs}: {len(changed)} files changed, {size/2**20:.1f} MiB")
+
+
+if __name__ == "__main__": main()

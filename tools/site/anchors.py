@@ -1,0 +1,22 @@
+"A Sphinx directive that sets anchors with exact ids, dots and underscores kept, as nbdev's own links expect them"
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+
+class Anchor(SphinxDirective):
+    """```{anchor} rundir rundir.log``` sets the ids `rundir` and `rundir.log`; with `:prefix: core.` any page can link to them
+    as `#core.rundir` and `#core.rundir.log`. Where a heading above has the id already, the anchor is `rundir-code`"""
+    required_arguments, optional_arguments, final_argument_whitespace = 1, 0, True
+    option_spec = dict(prefix=directives.unchanged_required)
+
+    def run(self):
+        def unused(o): return f"{o}-code" if o in self.state.document.ids else o
+        out = [nodes.target("", "", ids=[unused(o)], names=[self.options["prefix"] + o]) for o in self.arguments[0].split()]
+        for o in out: self.state.document.note_explicit_target(o, o)
+        return out
+
+
+def setup(app):
+    app.add_directive("anchor", Anchor)
+    return dict(version="1", parallel_read_safe=True, parallel_write_safe=True)

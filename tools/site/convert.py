@@ -1,0 +1,223 @@
+"""Notebook cells to MyST: pure functions, one job each, tested by tests/test_converter.py.
+
+The notebooks are written for Jupyter and nbdev (and stay readable by Quarto): `#|` cell options, Quarto callouts, links to
+`01_softmax.ipynb`. Sphinx with myst-nb wants tags and metadata, MyST admonitions, and pages called `softmax`.
+"""
+import ast, re
+from pathlib import PurePosixPath
+
+# ---------------------------------------------------------------------------------------------------- names and slugs
+
+def page_name(path):
+    "The page of a notebook: `nbs/01_softmax.ipynb` is `softmax`, as nbdev names it"
+    return re.sub(r"^\d+[a-zA-Z0-9]*_", "", PurePosixPath(path).stem.lower())
+
+
+def slug(title):
+    "The anchor of a heading: lower case, blanks to hyphens, dots and underscores kept (`Linear.forward` is linear.forward)"
+    return re.sub(r"[^\w.\- ]", "", title.strip().lower()).replace(" ", "-")
+
+
+# -------------------------------------------------------------------------------------------------------- cell options
+
+def split_options(source):
+    "The `#|` lines at the head of a cell as a dict (a bare word maps to its arguments), and the code below them"
+    options, lines = {}, source.splitlines()
+    while lines and (not lines[0].strip() or lines[0].lstrip().startswith("#|")):
+        line = lines.pop(0).strip()[2:].strip()
+        if not line: continue
+        if m := re.match(r"([\w-]+)\s*:\s*(.*)", line): options[m[1]] = m[2].strip().strip("\"'")
+        else: options[line.split()[0]] = " ".join(line.split()[1:])
+    return options, "\n".join(lines).rstrip()
+
+
+def defined_names(code):
+    "Dotted names that a cell defines: functions, classes with their methods, methods added by @patch, plain assignments"
+    names = []
+    for node in ast.parse(code).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)): names.append(_patched(node) or node.name)
+        elif isinstance(node, ast.ClassDef):
+            names.append(node.name)
+            names += [f"{node.name}.{o.name}" for o in node.body if isinstance(o, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        elif isinstance(node, ast.Assign): names += [o.id for t in node.targets for o in ast.walk(t) if isinstance(o, ast.Name)]
+    return names
+
+
+def _patched(function):
+    "`RunDir.log` for `@patch def log(self:RunDir)`, else None"
+    for o in function.decorator_list:
+        decorator = o.func if isinstance(o, ast.Call) else o
+        if getattr(decorator, "id", None) == "patch" and function.args.args and function.args.args[0].annotation:
+            return f"{ast.unparse(function.args.args[0].annotation)}.{function.name}"
+
+
+def only_imports(code):
+    "True for a cell that does nothing but import"
+    body = ast.parse(code).body
+    return bool(body) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in body)
+
+
+def is_hidden(options, code):
+    "True for a cell that the site leaves out"
+    return "hide" in options or options.get("include") == "false" or not code.strip()
+
+
+def code_metadata(options, code):
+    "myst-nb's cell metadata (tags, prompts, alt text) for a cell's options"
+    tags, mystnb = [], {}
+    if "export" in options or "exports" in options or "exporti" in options: tags.append("exported")
+    names = [o for o in defined_names(code) if "." not in o]
+    folded = options.get("code-fold") == "true" or only_imports(code) or (
+        "exporti" in options and bool(names) and all(o.startswith("check_") for o in names))
+    if options.get("echo") == "false": tags.append("remove-input")
+    elif folded:
+        tags.append("hide-input")
+        what = ("the imports" + (" of the module" if "exported" in tags else "") if only_imports(code)
+            else "the code of " + " and ".join(names) if "exporti" in options else "the code")
+        mystnb.update(code_prompt_show=options.get("code-summary") or f"Show {what}",
+            code_prompt_hide=options.get("code-summary") or f"Hide {what}")
+    if options.get("output") == "false": tags.append("remove-output")
+    if "fig-alt" in options: mystnb["image"] = dict(alt=options["fig-alt"])
+    return dict(tags=tags, **(dict(mystnb=mystnb) if mystnb else {}))
+
+
+# ------------------------------------------------------------------------------------------------------------ markdown
+
+_FENCE = re.compile(r"^ *(```+|~~~+)")
+
+
+def map_text(source, f):
+    "Apply `f` to each stretch of markdown that lies outside code fences"
+    out, block, fence = [], [], None
+    for line in source.splitlines():
+        m = _FENCE.match(line)
+        if fence is None and m:
+            if block: out.append(f("\n".join(block)))
+            block, fence = [line], m[1]
+        elif fence is not None:
+            block.append(line)
+            if m and m[1].startswith(fence) and not line.strip().strip(fence[0]):
+                out.append("\n".join(block))
+                block, fence = [], None
+        else: block.append(line)
+    if block: out.append("\n".join(block) if fence else f("\n".join(block)))
+    return "\n".join(out)
+
+
+_CALLOUT = re.compile(r"^(:::+)\s*\{\s*\.callout-(note|tip|warning|important|caution)\b([^}]*)\}\s*$")
+
+
+def convert_callouts(source):
+    "Quarto's `::: {.callout-note}` blocks as MyST admonitions; a title may stand in the braces or as a first heading"
+    out, lines, fence = [], source.splitlines(), None
+    while lines:
+        line = lines.pop(0)
+        if m := _FENCE.match(line): fence = m[1] if fence is None else None if m[1].startswith(fence) else fence
+        callout = _CALLOUT.match(line) if fence is None else None
+        if not callout: out.append(line); continue
+        colons, kind, options = callout.groups()
+        if not any(re.match(rf"{colons}\s*$", o) for o in lines): raise ValueError(f"a callout without an end: {line}")
+        while lines and not lines[0].strip(): lines.pop(0)
+        title = m[1] if (m := re.search(r'title\s*=\s*"([^"]*)"', options)) else None
+        if title is None and (m := re.match(r"#+\s+(.*)", lines[0])): title = m[1]; lines.pop(0)
+        folded = " dropdown" if re.search(r'collapse\s*=\s*"?true', options) else ""
+        out += [f"{colons}{{admonition}} {title or kind.capitalize()}", f":class: {kind}{folded}", ""]
+    return "\n".join(out)
+
+
+_LINK = re.compile(r"(?<!\\)(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^()\s]+)\)")
+
+
+def map_links(source, f):
+    "Replace the target of every markdown link and image outside code by `f(target)`"
+    def text(block):
+        keep = []  # code spans that look like a link are set aside
+        def aside(m):
+            if "](" not in m[0]: return m[0]
+            keep.append(m[0])
+            return f"\0{len(keep) - 1}\0"
+        block = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", aside, block)
+        block = _LINK.sub(lambda m: f"{m[1]}({f(m[2])})", block)
+        return re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], block)
+    return map_text(source, text)
+
+
+def site_link(target, doc_url, pages, missing=None):
+    """Where a link of a notebook leads on the site.
+
+    `01_softmax.ipynb#Why-log` is `softmax.ipynb#why-log`; an absolute link into the site itself becomes relative; anything
+    else stays. A notebook that the site does not hold goes through `missing`, and without that is an error."""
+    if target.startswith(doc_url):
+        page, _, anchor = target[len(doc_url):].lstrip("/").partition("#")
+        page = page.removesuffix(".html")
+    elif re.match(r"[a-z]+:", target): return target
+    elif target.startswith("#"): return "#" + slug(target[1:])
+    else:
+        path, _, anchor = target.partition("#")
+        if not path.endswith(".ipynb"): return target
+        page = page_name(path)
+    if page in pages: return f"{page}.ipynb" + (f"#{slug(anchor)}" if anchor else "")
+    if missing: return missing(target)
+    raise ValueError(f"a link to a page that is not there: {target}")
+
+
+_NAME = re.compile(r"(?<![`\[\\])`([A-Za-z_][\w.]*)(\(\))?`(?![`\]])")
+
+
+def link_names(source, lookup):
+    """Link each backticked name that `lookup` knows (it gives a target or None).
+
+    Names in headings, in link texts and in code fences stay as they are."""
+    def text(block):
+        keep = []  # whole links are set aside: a link in a link is no link
+        def aside(m): keep.append(m[0]); return f"\0{len(keep) - 1}\0"
+        def name(m): return f"[{m[0]}]({target})" if (target := lookup(m[1])) else m[0]
+        lines = _LINK.sub(aside, block).splitlines()
+        lines = [o if re.match(r" {0,3}#+ ", o) else _NAME.sub(name, o) for o in lines]
+        return re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], "\n".join(lines))
+    return map_text(source, text)
+
+
+def split_title(source):
+    "Title, subtitle and the rest of a first cell: `# Title`, then a `> subtitle`"
+    lines = [o for o in source.strip().splitlines()]
+    if not lines or not lines[0].startswith("# "): raise ValueError("the first cell has to begin with `# Title`")
+    title, rest = lines[0][2:].strip(), lines[1:]
+    while rest and not rest[0].strip(): rest.pop(0)
+    subtitle = []
+    while rest and rest[0].startswith(">"): subtitle.append(rest.pop(0)[1:].strip())
+    return title, " ".join(subtitle), "\n".join(rest).strip()
+
+
+def colab_link(cfg, notebook):
+    "Colab's address of a notebook of the repository named in settings.ini"
+    return f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/{notebook}"
+
+
+def source_link(cfg, path, line=None):
+    "The address of a file of the repository, at a line"
+    return f"{cfg['git_url']}/blob/{cfg['branch']}/{path}" + (f"#L{line}" if line else "")
+
+
+# --------------------------------------------------------------------------------------------------------------- cells
+
+def markdown_cell(source): return dict(cell_type="markdown", metadata={}, source=source)
+
+
+def code_cell(source, outputs, metadata):
+    return dict(cell_type="code", metadata=metadata, source=source, outputs=outputs, execution_count=None)
+
+
+def number_cells(cells):
+    "Give the cells ids that depend on their place alone"
+    return [dict(o, id=f"cell-{i:03d}") for i, o in enumerate(cells)]
+
+
+def clean_outputs(outputs):
+    "Outputs without execution counts and without what changes from run to run"
+    return [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
+
+
+def text_of(source):
+    "A cell's source as one string"
+    return source if isinstance(source, str) else "".join(source)
