@@ -158,7 +158,7 @@ def entry(cfg, module, name, obj, level=2, lesson=None):
 
     `lesson` is a function from a dotted name to (label, title) of the place that builds it, or None."""
     inner = _inner(obj)
-    out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{module.__name__.split('.')[-1]}.\n```", f"{'#' * level} {name}"]
+    out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{module.__name__.split('.')[-1]}.\n```", f"{'#' * level} {name}".replace("__", r"\_\_")]
     where = f"{cfg['lib_path']}/{module.__name__.split('.')[-1]}.py"
     if not callable(inner):  # a constant: the line that sets it
         line = definition_lines(inspect.getsource(module)).get(name)
