@@ -9,6 +9,7 @@ A name that nothing notices is a survivor: the result lists it, and the exit sta
     python bench/controls.py [NAME ...]      (all names when none is given; about 10 s a name)
 """
 import ast, importlib, json, os, re, shutil, subprocess, sys, tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -82,15 +83,15 @@ def noticed_by(module: str, name: str, notebook: Path) -> str | None:
 
 
 def main():
-    wanted, rows = set(sys.argv[1:]), []
-    for notebook in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")):
-        module = notebook.stem[3:]
-        for name in importlib.import_module(f"minitrain.{module}").__all__:
-            if wanted and name not in wanted: continue
-            by = noticed_by(module, name, notebook)
-            rows.append(dict(lesson=notebook.stem, name=name, noticed=by is not None, by=by or "nothing"))
-            print(f"{notebook.stem:<16} {name:<36} {by or 'NOTHING'}", flush=True)
-    df = pd.DataFrame(rows)
+    wanted = set(sys.argv[1:])
+    tasks = [(notebook, name) for notebook in sorted((ROOT/"nbs").glob("[0-9]*.ipynb"))
+             for name in importlib.import_module(f"minitrain.{notebook.stem[3:]}").__all__ if not wanted or name in wanted]
+    def run(task):
+        notebook, name = task
+        by = noticed_by(notebook.stem[3:], name, notebook)
+        print(f"{notebook.stem:<16} {name:<36} {by or 'NOTHING'}", flush=True)
+        return dict(lesson=notebook.stem, name=name, noticed=by is not None, by=by or "nothing")
+    with ThreadPoolExecutor(os.cpu_count()) as pool: df = pd.DataFrame(pool.map(run, tasks))
     print(f"{df.noticed.sum()} of {len(df)} emptied names are noticed")
     if not wanted: save_results(df, RESULT, command="python bench/controls.py")
     sys.exit(not df.noticed.all())
