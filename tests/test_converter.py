@@ -232,8 +232,8 @@ def entry(name, obj): return apipages.entry(CFG, sys.modules[__name__], name, ob
 def test_entries():
     text = entry("Thing", Thing)
     for o in ("## Thing", "class Thing(size: int = 3)", "How large", "### Thing.grow", "def grow(by: int)", "| `shrink(by: int = 1)` | Make it smaller |", "def of(size) -> Thing\n", "Make it larger", "### Thing.double",
-        "double -> int", "### Thing.__call__", "### Thing.of", "Built in [The lesson](#lesson.thing)"): assert o in text, o
-    assert "_private" not in text and "__len__" not in text and "| `self` |" not in text
+        "double -> int", r"### Thing.\_\_call\_\_", "### Thing.of", "Built in [The lesson](#lesson.thing)"): assert o in text, o
+    assert "_private" not in text and "__len__" not in text and r"\_\_len" not in text and "| `self` |" not in text
     assert "class Config(lr: float = 0.1, device: str = somewhere)" in (text := entry("Config", Config)) and "Step size" in text
     assert "class Pair(left: int, right: int = 3)" in (text := entry("Pair", Pair)) and "The left one" in text
     assert "Pair(left" not in text.replace("class Pair(left", "")
