@@ -132,7 +132,9 @@ def main(
     except (ArgumentError, OSError) as e:
         print(f"minitrain: error: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt: return 130
+    except KeyboardInterrupt as e:
+        print("; ".join(["minitrain: stopped", *getattr(e, "__notes__", [])]), file=sys.stderr)
+        return 130
     return 0
 
 # %% ../nbs/26_cli.ipynb #check-repeat

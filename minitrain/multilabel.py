@@ -370,8 +370,9 @@ def train_multilabel(
                 del row["labels"]
                 run.log(**row)
                 bar.write("{:>5}{:>12.4f}{:>12.4f}{:>10.4f}{:>11.3f}{:>11.3f}{:>8.3f}{:>7.3f}".format(*row.values()))
-        except BaseException:
+        except BaseException as e:
             with suppress(Exception): _finish_canvases(run, model, valid_dl)
+            e.add_note(f"the run until then is in {run.path}")
             raise
     _finish_canvases(run, model, valid_dl)
     return run

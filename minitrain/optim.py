@@ -389,8 +389,9 @@ def train_digits(
             sys.stdout.flush()
         bar.write("epoch  train loss  valid loss  accuracy")
         try: fit(config.epochs, model, loss_func, opt, _Ticking(train_dl, bar), valid_dl, on_epoch=record)
-        except BaseException:
+        except BaseException as e:
             with suppress(Exception): _finish_digits(run, model, valid_dl)
+            e.add_note(f"the run until then is in {run.path}")
             raise
     _finish_digits(run, model, valid_dl)
     return run

@@ -120,6 +120,20 @@ def test_title():
 
 # --------------------------------------------------------------------------------------------------------------- cells
 
+def test_show_doc_becomes_markdown():
+    from nbdev.showdoc import show_doc
+    from minitrain.core import set_seed
+    outputs = [dict(output_type="display_data", data={"text/markdown": show_doc(set_seed)._repr_markdown_().splitlines(keepends=True)}, metadata={})]
+    text = convert.show_doc_text("show_doc(set_seed)", outputs)
+    assert text.startswith("[source](https://") and "### set_seed" in text and "deterministic:bool" in text
+    assert "---" not in text.splitlines() and "target=" not in text and "LNone" not in text
+    cells = [dict(cell_type="markdown", source="# T\n\n> S"), dict(cell_type="code", source="show_doc(set_seed)", outputs=outputs)]
+    shown = build_site.lesson_cells(CFG, "00_t.ipynb", cells, set(), lambda o: None)
+    assert [o["cell_type"] for o in shown] == ["markdown", "markdown"] and "### set_seed" in shown[1]["source"]
+    for code in ("x = show_doc(set_seed)", "set_seed(1)", "show_doc(a); b", ""): assert convert.show_doc_text(code, outputs) is None
+    with pytest.raises(ValueError, match="no output is stored"): convert.show_doc_text("show_doc(set_seed)", [])
+
+
 def test_cell_ids_depend_on_place_alone():
     cells = [convert.markdown_cell("a"), convert.code_cell("b", [], {})]
     assert [o["id"] for o in convert.number_cells([dict(o, id="random") for o in cells])] == ["cell-000", "cell-001"]

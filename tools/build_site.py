@@ -107,6 +107,9 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
         if cell["cell_type"] != "code": continue
         options, code = convert.split_options(cell["source"])
         if convert.is_hidden(options, code): continue
+        if (entry := convert.show_doc_text(code, cell.get("outputs", []))) is not None:
+            out.append(markdown_cell(prose(entry)))
+            continue
         names = convert.defined_names(code) if exported(cell) is not None else []
         if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: {page}.\n```"))
         out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))

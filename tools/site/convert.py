@@ -208,6 +208,17 @@ def code_cell(source, outputs, metadata):
     return dict(cell_type="code", metadata=metadata, source=source, outputs=outputs, execution_count=None)
 
 
+def show_doc_text(code, outputs):
+    "The reference entry that a cell `show_doc(name)` has stored, as MyST; None for any other cell"
+    body = ast.parse(code).body
+    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    if not isinstance(call, ast.Call) or getattr(call.func, "id", None) != "show_doc": return None
+    stored = next((text_of(o["data"]["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {})), None)
+    if stored is None: raise ValueError(f"{code}: no output is stored; run tools/execute_notebooks.py")
+    text = re.sub(r"\A\s*---\s*", "", stored).replace("#LNone", "")
+    return re.sub(r"(\]\([^)]*\))\{[^}]*\}", r"\1", text)  # Quarto's attributes of links
+
+
 def number_cells(cells):
     "Give the cells ids that depend on their place alone"
     return [dict(o, id=f"cell-{i:03d}") for i, o in enumerate(cells)]
