@@ -4,6 +4,7 @@
 For each exported name, in turn: a function's body becomes `return <its first argument>` (None if it takes none), a class
 becomes an empty one. The change is made in the exported cell of its notebook and in the module of a copy of the package.
 Then its lesson runs, then the tests that name it, then the other lessons that name it, until something fails.
+First every lesson must pass in such a copy with nothing emptied; else its failures would say nothing.
 A name that nothing notices is a survivor: the result lists it, and the exit status is 1.
 
     python bench/controls.py [NAME ...]      (all names when none is given; about 10 s a name)
@@ -45,34 +46,43 @@ def changed(source: str, name: str) -> str:
     return new if new != source else constants(source, name)
 
 
-def make_mutant(folder: Path, module: str, name: str, notebook: Path) -> Path:
-    "A copy of package and lesson in `folder` with `name` emptied in both"
-    shutil.copytree(ROOT/"minitrain", folder/"minitrain", ignore=shutil.ignore_patterns("__pycache__"))
+def make_copy(folder: Path, notebook: Path) -> Path:
+    "The package, with the notebooks as the wheel carries them, and one lesson in `folder`; gives the lesson"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT/"minitrain", folder/"minitrain", ignore=ignore)
+    (folder/"minitrain"/"lessons").mkdir()
+    for o in (ROOT/"nbs").glob("*.ipynb"): shutil.copy(o, folder/"minitrain"/"lessons")
+    return Path(shutil.copy(notebook, folder))
+
+
+def empty_name(folder: Path, module: str, name: str, lesson: Path):
+    "Empty `name` in the copied module and in the copied lesson"
     path = folder/"minitrain"/f"{module}.py"
     source = path.read_text(encoding="utf-8")
     new = changed(source, name)
     assert ast.dump(ast.parse(new)) != ast.dump(ast.parse(source)), f"{name} was not found in {module}"
     path.write_text(new, encoding="utf-8")
-    nb = json.loads(notebook.read_text(encoding="utf-8"))
+    nb = json.loads(lesson.read_text(encoding="utf-8"))
     for cell in nb["cells"]:
         src = "".join(cell["source"])
         if cell["cell_type"] == "code" and re.search(rf"^(def|class) {name}\b|^{name}\s*=", src, re.M) and re.search(r"^#\| *export", src, re.M):
             cell["source"] = changed(src, name)
-    (folder/notebook.name).write_text(json.dumps(nb), encoding="utf-8")
-    return folder/notebook.name
+    lesson.write_text(json.dumps(nb), encoding="utf-8")
 
 
-def noticed_by(module: str, name: str, notebook: Path) -> str | None:
-    "The first lesson or test file that fails on the mutant; None if all pass"
+def noticed_by(notebook: Path, name: str | None) -> str | None:
+    "The first lesson or test file that fails when `name` is emptied; None if all pass. Without a name: does the lesson itself fail?"
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
-        lesson = make_mutant(folder, module, name, notebook)
+        lesson = make_copy(folder, notebook)
+        if name is not None: empty_name(folder, notebook.stem[3:], name, lesson)
         empty = folder/"empty"
         empty.mkdir()
         env = dict(os.environ, PYTHONPATH=str(folder), OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
         def fails(command): return subprocess.run(command, cwd=empty, env=env, capture_output=True, stdin=subprocess.DEVNULL).returncode != 0
         run_notebook = [sys.executable, ROOT/"tests"/"run_notebook.py"]
         if fails([*run_notebook, lesson, folder]): return notebook.name
+        if name is None: return None
         word = re.compile(rf"\b{re.escape(name)}\b")
         for test in sorted((ROOT/"tests").glob("test_*.py")):
             if test.name in SLOW_TESTS or not word.search(test.read_text(encoding="utf-8")): continue
@@ -88,10 +98,14 @@ def main():
              for name in importlib.import_module(f"minitrain.{notebook.stem[3:]}").__all__ if not wanted or name in wanted]
     def run(task):
         notebook, name = task
-        by = noticed_by(notebook.stem[3:], name, notebook)
+        by = noticed_by(notebook, name)
         print(f"{notebook.stem:<16} {name:<36} {by or 'NOTHING'}", flush=True)
         return dict(lesson=notebook.stem, name=name, noticed=by is not None, by=by or "nothing")
-    with ThreadPoolExecutor(os.cpu_count()) as pool: df = pd.DataFrame(pool.map(run, tasks))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        broken = [o for o in pool.map(lambda notebook: noticed_by(notebook, None), sorted({notebook for notebook, _ in tasks})) if o]
+        if broken: sys.exit(f"fail with nothing emptied: {broken}")
+        print("every lesson passes with nothing emptied", flush=True)
+        df = pd.DataFrame(pool.map(run, tasks))
     print(f"{df.noticed.sum()} of {len(df)} emptied names are noticed")
     if not wanted: save_results(df, RESULT, command="python bench/controls.py")
     sys.exit(not df.noticed.all())
