@@ -7,3 +7,12 @@ from .data import *
 from .loop import *
 from .optim import *
 from .multilabel import *
+from .learner import *
+from .metrics import *
+from .callbacks import *
+from .schedule import *
+from .hooks import *
+from .init import *
+from .augment import *
+from .checkpoint import *
+from .scale import *

@@ -15,7 +15,7 @@ from pathlib import Path
 from fastcore.docments import docments
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from .core import ArgumentError, load_config
+from .core import ArgumentError, RunDir, load_config
 
 # %% ../nbs/26_cli.ipynb #parser
 class _Parser(ArgumentParser):
@@ -34,10 +34,12 @@ class _Parser(ArgumentParser):
 def _job_parser(
     prog:str, # Such as "minitrain digits"
     schema:type, # The job's dataclass
-    about:str # First line of --help
+    about:str, # First line of --help
+    alone:dict # Options that stand alone on the line: help by name
 )->_Parser: # Ready to parse the job's options
-    "Options for each field of `schema`, and --config and --out"
+    "Options for each field of `schema`, --config, --out, and those of `alone`"
     parser = _Parser(prog=prog, description=about, allow_abbrev=False)
+    for name,words in alone.items(): parser.add_argument(f"--{name}", default=SUPPRESS, help=f"{words} (stands alone on the line)")
     parser.add_argument("--config", default=SUPPRESS,
         help="YAML file to start from, or the name of a packaged one; options on the line win")
     parser.add_argument("--out", default=SUPPRESS,
@@ -53,17 +55,22 @@ def parse_job(
     command:str, # Name of the command, for messages
     schema:type, # The job's dataclass
     argv:list[str], # Options as on the command line
-    about:str="" # First line of --help
-)->tuple: # The filled dataclass, and the folder to write to (None: the job chooses)
+    about:str="", # First line of --help
+    **alone # Options that take the place of all others: help by name
+)->tuple: # The filled dataclass (None with an option of `alone`), the folder to write to (None: the job chooses), the option of `alone` as a dict
     "Read a job's options: the dataclass's defaults, then the file of --config, then the line"
-    parser = _job_parser(f"minitrain {command}", schema, about)
+    parser = _job_parser(f"minitrain {command}", schema, about, alone)
     names = [o.name for o in fields(schema)]
     try:
         found = parser.parse_args(argv)
+        given = {k: found[k] for k in alone if k in found}
+        others = [o for o in argv if o.startswith("--") and o[2:].split("=")[0] not in list(given)[:1]]
+        if given and others: raise ArgumentError(others[0], "an option", f"nothing beside --{next(iter(given))}")
+        if given: return None, None, given
         if "config" in found:
             parser.set_defaults(asdict(load_config(found.config, schema)))
             found = parser.parse_args(argv)
-        return schema(**{k: found[k] for k in names}), Path(found.out) if "out" in found else None
+        return schema(**{k: found[k] for k in names}), Path(found.out) if "out" in found else None, {}
     except ArgumentError as e: parser.error(e)
 
 # %% ../nbs/26_cli.ipynb #copy-lessons
@@ -88,16 +95,30 @@ def _digits(
     argv:list[str] # Words of the command line
 ):
     "Train a digit classifier on 3,500 real handwritten digits"
-    from minitrain.optim import DigitsConfig, train_digits
-    config,out = parse_job("digits", DigitsConfig, argv, _digits.__doc__)
-    print(train_digits(config, out).path)
+    from minitrain.scale import DigitsConfig, final_digits, resume_digits, train_digits
+    config,out,alone = parse_job("digits", DigitsConfig, argv, _digits.__doc__,
+        resume="folder of an interrupted run to go on with",
+        final="committed YAML file, or name of a packaged one, to train with five seeds and to judge by the thousand test digits, once")
+    if "final" in alone: return _print_final(final_digits(alone["final"]))
+    run = resume_digits(alone["resume"]) if alone else train_digits(config, out)
+    if isinstance(run, RunDir): print(run.path)  # among several processes one has the run
+
+def _print_final(
+    table # New rows of the ledger; none on processes that do not write
+):
+    "Say what the thousand digits have said"
+    if not len(table): return
+    row,errors = table.iloc[0],", ".join(str(o) for o in table.errors)
+    print(f"{row.config}: {row['mean']:.2%} of {row.images:,} test digits read wrongly (95 % interval {row.low:.2%} to {row.high:.2%}); by seed: {errors}")
+    print(f"{row.samples:,} digits seen, {row.multiply_adds/1e9:.1f} thousand million multiply-adds, {table.cpu_seconds.median():.1f} CPU seconds (median)")
+    print(f"final run {row.final}; {row.earlier} of this configuration before it")
 
 def _multilabel(
     argv:list[str] # Words of the command line
 ):
     "Train a network to say which digits are on a canvas"
     from minitrain.multilabel import MultilabelConfig, train_multilabel
-    config,out = parse_job("multilabel", MultilabelConfig, argv, _multilabel.__doc__)
+    config,out,_ = parse_job("multilabel", MultilabelConfig, argv, _multilabel.__doc__)
     print(train_multilabel(config, out).path)
 
 def _copy(
@@ -120,7 +141,7 @@ def _usage()->str: # Several lines
 
 def main(
     argv:list[str]|None=None # Words after the program's name; None reads them from the command line
-)->int: # Exit status: 0 done, 2 a usage error, 130 stopped by Ctrl-C
+)->int: # Exit status: 0 done, 1 the training went wrong, 2 a usage error, 130 stopped by Ctrl-C
     "Run one of the book's commands"
     argv = sys.argv[1:] if argv is None else argv
     name,*rest = argv or ["--help"]
@@ -132,8 +153,11 @@ def main(
     except (ArgumentError, OSError) as e:
         print(f"minitrain: error: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
+    except FloatingPointError as e:
+        print("; ".join([f"minitrain: {e}", *getattr(e, "__notes__", [])[-1:]]), file=sys.stderr)
+        return 1
     except KeyboardInterrupt as e:
-        print("; ".join(["minitrain: stopped", *getattr(e, "__notes__", [])]), file=sys.stderr)
+        print("; ".join(["minitrain: stopped", *getattr(e, "__notes__", [])[-1:]]), file=sys.stderr)
         return 130
     return 0
 

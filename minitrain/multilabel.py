@@ -7,9 +7,11 @@ __all__ = ['multilabel_canvases', 'MultilabelNet', 'threshold_accuracy', 'precis
            'MultilabelConfig', 'train_multilabel']
 
 # %% ../nbs/07_multilabel.ipynb #exported-imports
+import io, sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from itertools import count
 from numbers import Real
@@ -25,7 +27,7 @@ from .binary import _check_unit, binary_cross_entropy_with_logits
 from .core import ArgumentError, RunDir, def_device, explain, set_seed, to_device
 from .data import DataLoader, Dataset, load_digits, show_image
 from .loop import Mean, _batch_loss, _batches, _check_mean, _mode, train_epoch
-from .optim import AdamW, _check_options, _curves, _png, _progress_bar, _run_folder, _Ticking
+from .optim import AdamW, _check_options
 
 # %% ../nbs/07_multilabel.ipynb #places
 def _places(
@@ -305,6 +307,63 @@ def _canvas_model(
     try: torch.zeros(1, device=config.device).item()
     except (RuntimeError, AssertionError): raise ArgumentError("device", config.device, "a device of this machine, such as 'cpu'") from None
     return MultilabelNet(widths=[config.width*m for m in (1, 2, 4)], dropout=config.dropout).to(config.device)
+
+# %% ../nbs/07_multilabel.ipynb #job-pictures
+def _png(
+    fig # A matplotlib figure
+)->bytes: # The picture
+    "A figure as PNG"
+    fig.savefig(out := io.BytesIO(), format="png", dpi=120)
+    return out.getvalue()
+
+def _curves(
+    rows, # pandas DataFrame of metrics, an epoch a row
+    lines:dict[str, str], # What to draw: label by column
+    ylabel:str, # Of the vertical axis
+    reference:tuple[float, str] # Height and label of a line to compare with
+)->"Figure": # A matplotlib figure
+    "Metrics against the epoch"
+    from matplotlib.figure import Figure
+    fig = Figure(figsize=(5, 3.4), layout="constrained")
+    ax = fig.subplots()
+    for column,label in lines.items(): ax.plot(rows["epoch"], rows[column], marker=".", label=f"{label}, last {rows[column].iloc[-1]:.3f}")
+    ax.axhline(reference[0], color="gray", ls=":", label=reference[1])
+    ax.set(xlabel="epoch (from 0)", ylabel=ylabel, ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    return fig
+
+# %% ../nbs/07_multilabel.ipynb #job-progress
+def _run_folder(
+    name:str, # Of the job
+    out:str|Path|None # The user's choice; None makes runs/<name>-<date>-<time>
+)->Path: # A folder that is not there yet, or the user's
+    "Where a run goes"
+    if out is not None: return Path(out)
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    return next(p for i in count(1) if not (p := Path("runs")/(stem if i == 1 else f"{stem}-{i}")).exists())
+
+@contextmanager
+def _progress_bar(
+    total:int, # Batches to come
+    show:bool|None # None shows it where standard error is a terminal
+)->object: # Context manager that gives a tqdm bar: `update()` for each batch, `write(line)` for a line of text
+    "A progress bar on standard error; lines go to standard output, above it"
+    from tqdm import tqdm
+    show = sys.stderr.isatty() if show is None else show
+    with tqdm(total=total, disable=not show, file=sys.stderr, leave=False, unit="batch", dynamic_ncols=True) as bar: yield bar
+
+class _Ticking:
+    "A loader that moves a progress bar"
+    def __init__(self,
+        dl:Iterable, # The loader
+        bar # Its `update` is called after each batch
+    ): self.dl,self.bar = dl,bar
+
+    def __iter__(self):
+        for batch in self.dl:
+            yield batch
+            self.bar.update()
 
 # %% ../nbs/07_multilabel.ipynb #job-answers
 def _answers_figure(

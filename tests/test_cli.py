@@ -12,7 +12,8 @@ JOBS = {"digits": {"loss.png", "mistakes.png"}, "multilabel": {"loss.png"}}
 FILES = {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"}
 
 
-SMALL = {"digits": ["--epochs", "1"], "multilabel": ["--epochs", "1", "--canvases", "100", "--valid_canvases", "50"]}
+RESUME = {"digits": "; go on with: minitrain digits --resume run", "multilabel": ""}
+SMALL = {"digits": ["--epochs", "1", "--width", "4"], "multilabel": ["--epochs", "1", "--canvases", "100", "--valid_canvases", "50"]}
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_job(command, minitrain, tmp_path):
 
 
 def test_a_run_repeats_from_its_config(minitrain, tmp_path):
-    assert minitrain("digits", "--epochs", 1, "--out", "a").returncode == 0
+    assert minitrain("digits", *SMALL["digits"], "--out", "a").returncode == 0
     done = minitrain("digits", "--config", "a/config.yaml", "--out", "b")
     assert done.returncode == 0, done.stderr
     a, b = (load_file(tmp_path/name/"model.safetensors") for name in "ab")
@@ -73,7 +74,8 @@ def test_help(args, here):
     (["digits", "--nosuch", "1"], "nosuch"), (["digits", "--config", "missing.yaml"], "missing.yaml"),
     (["digits", "--config", "typo.yaml"], "epocs"), (["digits", "--seed", "-1"], "seed"), (["digits", "--lr", "nan"], "lr"),
     (["digits", "--device", "toaster"], "device"), (["digits", "--out", "taken/file"], "taken"), (["digits", "--out", "full"], "full"),
-    (["lessons"], "folder"), (["multilabel", "--epochs", "x"], "epochs"), (["multilabel", "--device", "toaster"], "device"),
+    (["digits", "--resume", "nowhere"], "nowhere"), (["digits", "--resume", "full", "--epochs", "3"], "--epochs"),
+    (["digits", "--final", "typo.yaml"], "committed"), (["digits", "--final", "nosuch"], "nosuch"), (["lessons"], "folder"), (["multilabel", "--epochs", "x"], "epochs"), (["multilabel", "--device", "toaster"], "device"),
 ], ids=lambda v: " ".join(v) if isinstance(v, list) else v)
 def test_bad_input_is_one_line_and_status_2(args, said, here, tmp_path):
     (tmp_path/"typo.yaml").write_text("epocs: 5")
@@ -101,7 +103,7 @@ def test_ctrl_c_leaves_a_readable_run(command, wheel_env, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err.strip().splitlines()[-1] == "minitrain: stopped; the run until then is in run" and "Traceback" not in err
+    assert err.strip().splitlines()[-1] == f"minitrain: stopped; the run until then is in run{RESUME[command]}" and "Traceback" not in err
     rows = pd.read_csv(tmp_path/"run"/"metrics.csv")
     assert 1 <= len(rows) < 500 and FILES <= {p.name for p in (tmp_path/"run").iterdir()}
     load_file(tmp_path/"run"/"model.safetensors")
@@ -111,7 +113,7 @@ def test_progress_in_a_terminal(wheel_env, tmp_path):
     "With a terminal on standard error there is a progress bar, and the table on standard output stays clean"
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
-    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "digits", "--epochs", "1"], cwd=tmp_path,
+    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "digits", *SMALL["digits"]], cwd=tmp_path,
                                env=wheel_env, stdout=subprocess.PIPE, stderr=end, text=True)
     os.close(end)
     shown = b""
@@ -130,3 +132,20 @@ def test_lessons_overwrites_nothing(here, tmp_path):
     notebook = tmp_path/"book"/"01_softmax.ipynb"
     notebook.write_text("mine")
     assert here("lessons", "book")[0] == 2 and notebook.read_text() == "mine"
+
+
+def test_ctrl_c_and_resume(wheel_env, tmp_path, minitrain):
+    "What the last line of an interrupted run says works, and ends where the run would have ended"
+    args = [*SMALL["digits"], "--epochs", "3"]
+    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "digits", *args, "--out", "run"], cwd=tmp_path,
+                               env=wheel_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 240
+    while not (tmp_path/"run"/"metrics.csv").exists() and time.monotonic() < deadline: time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    done = minitrain(*err.strip().rpartition("minitrain ")[2].split())
+    assert done.returncode == 0 and done.stdout.strip().splitlines()[-1] == "run", done.stderr
+    assert minitrain("digits", *args, "--out", "whole").returncode == 0
+    assert (tmp_path/"run"/"model.safetensors").read_bytes() == (tmp_path/"whole"/"model.safetensors").read_bytes()
+    assert pd.read_csv(tmp_path/"run"/"metrics.csv").equals(pd.read_csv(tmp_path/"whole"/"metrics.csv"))

@@ -51,8 +51,8 @@ def test_imports_and_checks_are_folded():
 
 
 def test_defined_names():
-    code = "a, b = 1, 2\ndef f(): pass\nclass C:\n    def m(self): pass\n@patch\ndef log(self:RunDir): pass\n@patch(as_prop=True)\ndef p(self:RunDir): pass"
-    assert convert.defined_names(code) == ["a", "b", "f", "C", "C.m", "RunDir.log", "RunDir.p"]
+    code = "a, b = 1, 2\ndef f(): pass\nclass C:\n    def m(self): pass\n@patch\ndef log(self:RunDir): pass\n@patch(as_prop=True)\ndef p(self:RunDir): pass\nC.n = f\nx[0] = 1"
+    assert convert.defined_names(code) == ["a", "b", "f", "C", "C.m", "RunDir.log", "RunDir.p", "C.n"]
 
 
 # ------------------------------------------------------------------------------------------------------------ callouts

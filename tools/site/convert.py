@@ -39,7 +39,8 @@ def defined_names(code):
         elif isinstance(node, ast.ClassDef):
             names.append(node.name)
             names += [f"{node.name}.{o.name}" for o in node.body if isinstance(o, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        elif isinstance(node, ast.Assign): names += [o.id for t in node.targets for o in ast.walk(t) if isinstance(o, ast.Name)]
+        elif isinstance(node, ast.Assign): names += [ast.unparse(o) for t in node.targets for o in (t.elts if isinstance(t, ast.Tuple) else [t])
+            if not isinstance(o, (ast.Subscript, ast.Starred))]
     return names
 
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""What it costs to watch a training run: CPU time of fits with hooks over fits without, interleaved.
+
+    python bench/hooks.py [REPEATS]
+
+A CNN of five convolutions (30,154 parameters) on random 28x28 images, batches of 256, one thread. `full` is the way
+that most tutorials take: mean, std and a histogram of all values of every watched module, in every batch.
+"""
+import sys, time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from minitrain.core import save_results, set_seed, to_cpu
+from minitrain.data import DataLoaders
+from minitrain.hooks import ActivationStats, GradientStats, HooksCallback, NaNStopCB
+from minitrain.learner import Learner, TrainCB
+from minitrain.likelihood import cross_entropy
+
+RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"hooks.csv"
+BATCHES, SIZE, SEED = 14, 256, 0  # an epoch of 3,500 digits
+
+
+def convs(module): return isinstance(module, nn.Conv2d)
+
+
+def full_stats(hook, module, inputs, output):
+    "The rival: everything, from all values"
+    if not hasattr(hook, "stats"): hook.stats = [], [], []
+    x = to_cpu(output)
+    for record, o in zip(hook.stats, (x.mean(), x.std(), x.abs().histc(40, 0, 10))): record.append(o)
+
+
+RIVALS = {
+    "nothing": lambda: [],
+    "ActivationStats": lambda: [ActivationStats(convs)],
+    "ActivationStats, every 10th batch": lambda: [ActivationStats(convs, every=10)],
+    "GradientStats": lambda: [GradientStats(convs)],
+    "NaNStopCB": lambda: [NaNStopCB()],
+    "full": lambda: [HooksCallback(full_stats, convs)],
+}
+
+
+def cnn():
+    sizes = [1, 8, 16, 32, 64, 10]
+    layers = [o for ni, nf in zip(sizes, sizes[1:]) for o in (nn.Conv2d(ni, nf, 3, stride=2, padding=1), nn.ReLU())]
+    return nn.Sequential(*layers[:-1], nn.Flatten())
+
+
+def main():
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    torch.set_num_threads(1)
+    set_seed(SEED)
+    dl = [(torch.rand(SIZE, 1, 28, 28), torch.randint(10, (SIZE,))) for _ in range(BATCHES)]
+    learners = {name: Learner(cnn(), DataLoaders(dl), cross_entropy, lr=0.1, cbs=[TrainCB(), *cbs()]) for name, cbs in RIVALS.items()}
+    rows, rng = [], np.random.default_rng(SEED)
+    for repeat in range(-2, repeats):  # two rounds to warm up
+        for name in rng.permutation(list(learners)):  # so that nobody always comes after the same one
+            start = time.process_time()
+            learners[name].fit(1)
+            if repeat >= 0: rows.append(dict(repeat=repeat, what=name, cpu_ms=round((time.process_time() - start)*1000/BATCHES, 3)))
+    df = pd.DataFrame(rows)
+    wide = df.pivot(index="repeat", columns="what", values="cpu_ms")
+    print(f"nothing: {wide['nothing'].median():.2f} CPU ms a batch; {repeats} rounds")
+    for name in list(RIVALS)[1:]:
+        ratio = (wide[name]/wide["nothing"]).to_numpy()
+        low, high = np.percentile(np.median(rng.choice(ratio, (2000, len(ratio))), axis=1), [2.5, 97.5])
+        print(f"{name}: {np.median(ratio):.3f} times nothing, 95 % interval {low:.3f} to {high:.3f}")
+    save_results(df, RESULT, command=f"python bench/hooks.py {repeats}", seed=SEED, batches=BATCHES, batch_size=SIZE)
+
+
+if __name__ == "__main__": main()

@@ -1,0 +1,1 @@
+"Miniatures of faulty training code, each with the check that ours passes and it fails"

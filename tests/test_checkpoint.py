@@ -1,0 +1,575 @@
+"""Checkpoints: the bits of what is stored, every kind of run resumed at every point, kills at random instants, and files that must be refused."""
+import importlib.util, io, json, os, pickle, random, shutil, signal, struct, sys, threading
+from collections import Counter, OrderedDict
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from safetensors.torch import load, load_file, save
+from torch import nn
+
+from conftest import ROOT
+from minitrain import checkpoint as ckpt
+from minitrain.all import (AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, CSVLogCB,
+                           DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, HistoryCB, Learner, MetricsCB, MixedPrecision, Momentum,
+                           MomentumLearner, RunDir, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed)
+from minitrain.checkpoint import _checkpoints, _decode, _encode, _pack, _Tensors, _unpack
+
+
+def through(x): return _unpack(_pack(x))()
+
+
+# What is stored comes back with the same types and bits
+
+def bits(x):
+    "A nesting with every float, tensor and array replaced by its bits"
+    if type(x) in (float, complex): return type(x), struct.pack("dd", complex(x).real, complex(x).imag)
+    if isinstance(x, (list, tuple)): return type(x), [bits(o) for o in x]
+    if isinstance(x, dict): return type(x), [(bits(k), bits(v)) for k, v in x.items()]
+    if isinstance(x, torch.Tensor): return "tensor", x.dtype, tuple(x.shape), x.contiguous().reshape(-1).view(torch.uint8).tolist()
+    if isinstance(x, (np.ndarray, np.generic)): return type(x), x.dtype, x.shape, x.tobytes()
+    return type(x), x
+
+
+keys = st.one_of(st.text(max_size=4), st.integers(), st.booleans(), st.none(), st.tuples(st.integers(), st.text(max_size=2)))
+leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.binary(max_size=8), st.complex_numbers(),
+                   st.floats(width=32).map(np.float32), st.lists(st.floats(width=32), max_size=3).map(torch.tensor), st.lists(st.integers(0, 9), max_size=3).map(np.array))
+nestings = st.recursive(leaves, lambda o: st.one_of(st.lists(o, max_size=3), st.lists(o, max_size=3).map(tuple), st.dictionaries(keys, o, max_size=3)), max_leaves=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(nestings)
+def test_a_nesting_comes_back(x):
+    assert bits(through(x)) == bits(x)
+
+
+def test_odd_values_come_back():
+    nan = struct.unpack("d", struct.pack("Q", 0xfff8000000000123))[0]
+    x = [nan, -0.0, 5e-324, 2**200, Counter("aab"), OrderedDict(b=1, a=2), {"tuple": [1]}, {"tensor": "w"}, {0: 1, "0": 2, (1, "a"): 3},
+         torch.tensor(1.5, dtype=torch.bfloat16), torch.zeros(0, 3), torch.arange(6).view(2, 3).t(), torch.tensor([True, False]), torch.tensor([1 + 2j]),
+         torch.tensor([1, 2], dtype=torch.uint32), np.float64(0.1), np.array(3), np.arange(6, dtype=">i2")[::2], torch.Size([2, 3])]
+    got = through(x)
+    x[-2], x[-1] = x[-2].astype("i2"), (2, 3)  # byte order and torch.Size are not kept
+    assert bits(got) == bits(x)
+
+
+def test_shared_memory_is_stored_once_and_stays_shared():
+    w = torch.randn(1000)
+    got = through(dict(a=w, b=[w], part=w[:10], view=w.view(10, 100)))
+    assert got["a"] is got["b"][0] and got["part"].untyped_storage().data_ptr() != got["a"].untyped_storage().data_ptr()
+    assert torch.equal(got["view"], w.view(10, 100)) and torch.equal(got["part"], w[:10])
+    assert len(_pack([w]*9)) < 2*len(_pack([w]))
+    read = _unpack(_pack([w]))
+    read()[0].zero_()
+    assert torch.equal(read()[0], w)
+
+
+def test_equal_content_gives_an_equal_file():
+    x = dict(w=torch.arange(3.), d={1: 2.5}, r=ckpt._rng_state())
+    assert _pack(x) == _pack(x)
+
+
+class Strange: pass
+
+
+@pytest.mark.parametrize("x", [Strange(), {"a": [Strange()]}, lambda: 0, {1, 2}, torch.zeros(3).to_sparse(), torch.zeros(2, device="meta"), np.array(["a"]), torch.float32, range(3)])
+def test_what_cannot_be_stored_is_refused(x):
+    with pytest.raises(ArgumentError): _pack(x)
+
+
+# A run resumed at every checkpoint is the run that never stopped
+
+def data(n=46, seed=1):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n + 20, 6, generator=g)
+    return x, (x @ torch.randn(6, 3, generator=g)).argmax(1)
+
+
+def model(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+
+
+def loaders(tfm=None, **kwargs):
+    x, y = data()
+    return DataLoaders(DataLoader(Dataset(x[:46], y[:46], tfm), 8, shuffle=True, **kwargs), DataLoader(Dataset(x[46:], y[46:]), 8))
+
+
+def torch_loaders(**kwargs):
+    x, y = data()
+    sets = [torch.utils.data.TensorDataset(x[:46], y[:46]), torch.utils.data.TensorDataset(x[46:], y[46:])]
+    return DataLoaders(torch.utils.data.DataLoader(sets[0], 8, shuffle=True, **kwargs), torch.utils.data.DataLoader(sets[1], 8))
+
+
+def base(seed, *cbs, cls=Learner, opt=AdamW, lr=0.01, dls=None):
+    set_seed(seed)
+    m = model(seed)
+    trainer = [] if cls is not Learner or any(isinstance(cb, TrainCB) for cb in cbs) else [TrainCB()]
+    return cls(m, dls() if dls else loaders(), nn.functional.cross_entropy, lr, opt_func=opt, cbs=[*trainer, MetricsCB(accuracy), HistoryCB(), *cbs])
+
+
+class Gradually(Callback):
+    "Thaws the first layer in the second epoch, and draws random numbers where an epoch begins"
+    only_in_fit = True
+    def before_fit(self, learn): learn.model[0].requires_grad_(False)
+    def before_epoch(self, learn):
+        torch.rand(3); random.random(); np.random.rand()
+        if learn.epoch == 1: learn.model[0].requires_grad_(True)
+
+
+class Skips(Callback):
+    "Cancels a batch before it, one after the backward pass, and a whole epoch in its middle"
+    def before_batch(self, learn):
+        if learn.training and (learn.epoch, learn.iter) == (0, 1): raise CancelBatchException
+        if learn.training and (learn.epoch, learn.iter) == (1, 3): raise CancelEpochException
+    def after_backward(self, learn):
+        if learn.iter == 2: raise CancelBatchException
+
+
+class Plain(torch.nn.Module):
+    "Tied weights, a buffer that state_dict leaves out, a frozen parameter"
+    def __init__(self, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.a, self.b, self.out = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.b.weight = self.a.weight
+        self.a.bias.requires_grad_(False)
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+    def forward(self, x):
+        if self.training: self.seen += 1
+        return self.out(self.b(self.a(x).relu()))*(1 + 0.01*self.seen)
+
+
+def tied(seed, *cbs):
+    learn = base(seed, *cbs)
+    learn.model = Plain(seed)
+    return learn
+
+
+def sched(): return BatchSchedCB(lambda opt: torch.optim.lr_scheduler.OneCycleLR(opt, 0.05, total_steps=30))
+def steps(): return EpochSchedCB(lambda opt: torch.optim.lr_scheduler.MultiStepLR(opt, [1, 2], 0.3))
+
+
+KINDS = dict(
+    plain=base,
+    transform=lambda seed, *cbs: base(seed, *cbs, dls=lambda: loaders(lambda o: o + 0.1*torch.randn_like(o))),
+    onecycle=lambda seed, *cbs: base(seed, sched(), *cbs),
+    milestones=lambda seed, *cbs: base(seed, steps(), *cbs, opt=Momentum),
+    torch_optimizer=lambda seed, *cbs: base(seed, sched(), *cbs, opt=torch.optim.Adam),
+    accumulation=lambda seed, *cbs: base(seed, GradAccumCB(4), EMACB(0.9), *cbs),
+    half=lambda seed, *cbs: base(seed, MixedPrecision(), *cbs),
+    fading=lambda seed, *cbs: base(seed, *cbs, cls=MomentumLearner, opt=SGD),
+    by_itself=lambda seed, *cbs: base(seed, *cbs, cls=TrainLearner),
+    thawing=lambda seed, *cbs: base(seed, Gradually(), *cbs),
+    cancelling=lambda seed, *cbs: base(seed, Skips(), *cbs),
+    tied=tied,
+    no_validation=lambda seed, *cbs: base(seed, *cbs, dls=lambda: [loaders().train]),
+    list_of_batches=lambda seed, *cbs: base(seed, *cbs, dls=lambda: DataLoaders(list(loaders().train), list(loaders().valid))) if seed == 0 else base(0, *cbs, dls=lambda: DataLoaders(list(loaders().train), list(loaders().valid))),
+    torch_loader=lambda seed, *cbs: base(seed, *cbs, dls=torch_loaders),
+    torch_generator=lambda seed, *cbs: base(seed, *cbs, dls=lambda: torch_loaders(generator=torch.Generator().manual_seed(seed))),
+)
+
+
+def run_fit(learn, n=3):
+    with redirect_stdout(io.StringIO()) as out: learn.fit(n)
+    return out.getvalue()
+
+
+def state_of(learn):
+    history = next(cb for cb in learn.cbs if isinstance(cb, HistoryCB)).df
+    hidden = {k: o for k, o in learn.model.named_buffers()}
+    ema = [cb.averages for cb in learn.cbs if isinstance(cb, EMACB)]
+    opt = learn.opt.state_dict()
+    opt["param_groups"] = [dict(sorted(o.items())) for o in opt["param_groups"]]
+    return bits([dict(learn.model.state_dict()), hidden, opt, learn.metrics.rows, ema, [p.requires_grad for p in learn.model.parameters()], torch.get_rng_state(), list(random.getstate())]), history.to_csv()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
+    make = KINDS[kind]
+    whole = make(0)
+    run_fit(whole)
+    want = state_of(whole)
+    every = None if kind.startswith("torch_l") or kind.startswith("torch_g") else 1
+    learn = make(0, CheckpointCB(tmp_path/"run", every=every, keep=None))
+    run_fit(learn)
+    assert state_of(learn) == want, "saving must change nothing"
+    files = _checkpoints(tmp_path/"run")
+    assert len(files) == (6 if every is None else 3*6 + 3*(kind != "cancelling"))  # its second epoch ends after three batches
+    for file in random.Random(kind).sample(files, 5) if every else files:
+        shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
+        again = make(7, CheckpointCB(tmp_path/file.stem, resume=True))
+        said = run_fit(again)
+        assert said.startswith(("going on at epoch", "nothing left to do"))
+        assert state_of(again) == want, file.name
+
+
+@pytest.mark.parametrize("part", ["_set_opt", "_set_loader", "_set_rng", "_set_model"])
+def test_the_comparison_can_fail(part, tmp_path, monkeypatch):
+    make = KINDS["onecycle"]
+    whole = make(0)
+    run_fit(whole)
+    run_fit(make(0, CheckpointCB(tmp_path/"run", every=3, keep=None)))
+    shutil.copy(_checkpoints(tmp_path/"run")[0], RunDir(tmp_path/"one", {}).path)
+    monkeypatch.setattr(ckpt, part, lambda *args: None)
+    again = make(7, CheckpointCB(tmp_path/"one", resume=True))
+    run_fit(again)
+    assert state_of(again) != state_of(whole)
+
+
+def test_resume_and_save_run(tmp_path):
+    whole = KINDS["onecycle"](0)
+    run_fit(whole)
+    part = KINDS["onecycle"](0)
+    run_fit(part, 2)
+    file = save_run(part, tmp_path/"run")
+    assert file.name == "checkpoint-000001.safetensors"
+    again = KINDS["onecycle"](7)
+    assert resume(again, tmp_path/"run") == dict(epoch=2, batch=0)
+    assert all(map(torch.equal, again.model.state_dict().values(), part.model.state_dict().values()))
+    n = len(again.cbs)
+    run_fit(again)
+    assert state_of(again) == state_of(whole) and len(again.cbs) == n - 1
+    with pytest.raises(ArgumentError, match="a run with a checkpoint"): resume(again, RunDir(tmp_path/"new", {}))
+
+
+def test_a_script_with_two_fits(tmp_path):
+    def script(seed, *cbs, stop=None):
+        learn = KINDS["plain"](seed, *cbs)
+        run_fit(learn, 2)
+        if stop: learn.cbs.append(stop)
+        run_fit(learn, 3)
+        return learn
+
+    class Stop(Callback):
+        def before_batch(self, learn):
+            if (learn.epoch, learn.iter) == (1, 4): raise ZeroDivisionError
+    want = state_of(script(0))
+    with pytest.raises(ZeroDivisionError): script(0, CheckpointCB(tmp_path/"run", every=2), stop=Stop())
+    assert state_of(script(7, CheckpointCB(tmp_path/"run", every=2, resume=True))) == want
+    assert state_of(script(8, CheckpointCB(tmp_path/"run", resume=True))) == want
+
+
+def test_a_longer_fit_goes_on(tmp_path):
+    whole = KINDS["plain"](0)
+    run_fit(whole, 4)
+    run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run")), 2)
+    again = KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True))
+    run_fit(again, 4)
+    assert state_of(again) == state_of(whole)
+
+
+def test_error_and_second_start(tmp_path):
+    "An error in a batch: the last whole checkpoint stands, and nothing is saved on the way out"
+    class Fails(Callback):
+        def after_step(self, learn):
+            if (learn.epoch, learn.iter) == (1, 3): raise ZeroDivisionError
+    whole = KINDS["plain"](0)
+    run_fit(whole)
+    learn = KINDS["plain"](0, CheckpointCB(tmp_path/"run", every=2), Fails())
+    with pytest.raises(ZeroDivisionError): run_fit(learn)
+    saved = ckpt._Saved(_checkpoints(tmp_path/"run")[-1])
+    assert (saved.epoch, saved.batch) == (1, 2)
+    again = KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True))
+    run_fit(again)
+    assert state_of(again) == state_of(whole)
+
+
+def test_inside_an_exception_handler(tmp_path):
+    "A fit that runs while the caller handles an error is saved like any other"
+    try: raise KeyError
+    except KeyError: run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run")), 1)
+    assert len(_checkpoints(tmp_path/"run")) == 2
+
+
+def test_early_stop(tmp_path):
+    def make(seed, *cbs): return base(seed, EarlyStopCB("valid_loss", patience=1), *cbs, lr=0.5)
+    whole = make(0)
+    run_fit(whole, 12)
+    n = len(next(cb for cb in whole.cbs if isinstance(cb, HistoryCB)).df)
+    assert n < 12, "it must stop early for this test"
+    learn = make(0, CheckpointCB(tmp_path/"run", keep=None))
+    run_fit(learn, 12)
+    files = _checkpoints(tmp_path/"run")
+    assert (ckpt._Saved(files[-1]).epoch, ckpt._Saved(files[-1]).batch) == (n, 0)
+    for file in files:
+        shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
+        again = make(7, CheckpointCB(tmp_path/file.stem, resume=True))
+        run_fit(again, 12)
+        assert state_of(again)[0][1][0] == state_of(whole)[0][1][0], file.name
+
+
+def test_rows_in_a_file_are_written_once(tmp_path):
+    whole = KINDS["plain"](0, CSVLogCB(tmp_path/"whole.csv"))
+    run_fit(whole)
+    run_fit(KINDS["plain"](0, CSVLogCB(tmp_path/"log.csv"), CheckpointCB(tmp_path/"run", every=2, keep=None)))
+    for file in _checkpoints(tmp_path/"run")[::4]:
+        shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
+        shutil.copy(tmp_path/"log.csv", tmp_path/"again.csv")
+        run_fit(KINDS["plain"](7, CSVLogCB(tmp_path/"again.csv"), CheckpointCB(tmp_path/file.stem, resume=True)))
+        assert (tmp_path/"again.csv").read_bytes() == (tmp_path/"whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize("when", [(0, 2, True), (1, 0, False), (2, 5, True)])
+def test_ctrl_c_waits_for_the_end_of_the_batch(when, tmp_path):
+    class Interrupts(Callback):
+        def after_loss(self, learn):
+            if (learn.epoch, learn.iter, learn.training) == when: os.kill(os.getpid(), signal.SIGINT)
+    whole = KINDS["accumulation"](0)
+    run_fit(whole)
+    before = signal.getsignal(signal.SIGINT)
+    learn = KINDS["accumulation"](0, CheckpointCB(tmp_path/"run"), Interrupts())
+    with pytest.raises(KeyboardInterrupt) as e: run_fit(learn)
+    assert any("resume=True" in o for o in e.value.__notes__)
+    assert signal.getsignal(signal.SIGINT) is before
+    saved = ckpt._Saved(_checkpoints(tmp_path/"run")[-1])
+    assert (saved.epoch, saved.batch) == (when[0], when[1] + 1 if when[2] else 6)
+    again = KINDS["accumulation"](7, CheckpointCB(tmp_path/"run", resume=True))
+    run_fit(again)
+    assert state_of(again) == state_of(whole)
+
+
+def test_ctrl_c_twice_does_not_wait(tmp_path):
+    class Interrupts(Callback):
+        def after_predict(self, learn):
+            for _ in range(2): os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("the second one must raise")
+    with pytest.raises(KeyboardInterrupt): run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run"), Interrupts()))
+    assert not _checkpoints(tmp_path/"run")
+
+
+def test_in_a_thread_without_signals(tmp_path):
+    errors = []
+    def work():
+        try: KINDS["plain"](0, CheckpointCB(tmp_path/"run")).fit(1)
+        except BaseException as e: errors.append(e)
+    thread = threading.Thread(target=work)
+    with redirect_stdout(io.StringIO()): thread.start(); thread.join()
+    assert not errors and len(_checkpoints(tmp_path/"run")) == 2
+
+
+# Files of a run
+
+def test_keep_and_best(tmp_path):
+    cb = CheckpointCB(tmp_path/"run", every=2, keep=3, best="valid_accuracy")
+    learn = base(0, EMACB(0.5), cb)
+    class Keep(Callback):
+        order = 100
+        weights = {}
+        def after_epoch(self, learn):
+            if not learn.training: self.weights[learn.epoch] = {k: o.clone() for k, o in learn.model.state_dict().items()}
+    learn.cbs.append(keep := Keep())
+    run_fit(learn, 4)
+    assert len(_checkpoints(tmp_path/"run")) == 3 and not list((tmp_path/"run").glob(".*"))
+    rows = [o["accuracy"] for o in learn.metrics.rows if o["train"] == "eval"]
+    best = max(range(4), key=lambda i: float(rows[i]))
+    got = load_file(tmp_path/"run"/"model-best.safetensors")
+    assert all(torch.equal(got[k], o) for k, o in keep.weights[best].items())
+    assert not any(type(o).__name__ == "_BestCB" for o in learn.cbs)
+
+
+def test_left_overs_are_cleared_away(tmp_path):
+    run = RunDir(tmp_path/"run", {})
+    (run/".checkpoint-000001.safetensors.999999999.tmp").write_bytes(b"half")
+    (run/f".checkpoint-000002.safetensors.{os.getppid()}.tmp").write_bytes(b"another process is writing")
+    run_fit(KINDS["plain"](0, CheckpointCB(run)), 1)
+    assert [o.name for o in run.path.glob(".*")] == [f".checkpoint-000002.safetensors.{os.getppid()}.tmp"]
+    (tmp_path/"torn").mkdir()
+    (tmp_path/"torn"/"versions.json").write_text("{}")  # killed while the folder was made
+    run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"torn")), 1)
+    assert RunDir(tmp_path/"torn").config == {}
+
+
+@pytest.mark.parametrize("kwargs, words", [(dict(every=0), "`every`"), (dict(keep=0), "`keep`"), (dict(best=3), "`best`"), (dict(mode="up"), "`mode`")])
+def test_arguments(kwargs, words, tmp_path):
+    with pytest.raises(ArgumentError, match=words): CheckpointCB(tmp_path/"run", **kwargs)
+
+
+def test_more_arguments(tmp_path):
+    with pytest.raises(ArgumentError, match="a RunDir"): CheckpointCB(3)
+    with pytest.raises(ArgumentError, match="one of .*valid_accuracy"): base(0, CheckpointCB(tmp_path/"run", best="valid_f1")).fit(1)
+    with pytest.raises(ArgumentError, match="cannot tell its position"): base(0, CheckpointCB(tmp_path/"run", every=1), dls=torch_loaders).fit(1)
+    x = torch.utils.data.DataLoader([0], num_workers=1, persistent_workers=True)
+    with pytest.raises(ArgumentError, match="persistent_workers"): base(0, CheckpointCB(tmp_path/"run"), dls=lambda: DataLoaders(x)).fit(1)
+    with pytest.raises(ArgumentError, match="new or empty folder"):
+        (tmp_path/"other").mkdir()
+        (tmp_path/"other"/"thesis.tex").write_text("mine")
+        base(0, CheckpointCB(tmp_path/"other")).fit(1)
+    learn = base(0)
+    class Saves(Callback):
+        def after_batch(self, learn): save_run(learn, tmp_path/"x")
+    with pytest.raises(RuntimeError, match="in the middle of a fit"): base(0, Saves()).fit(1)
+
+
+def test_a_validation_alone_saves_nothing(tmp_path):
+    learn = base(0, CheckpointCB(tmp_path/"run"))
+    with redirect_stdout(io.StringIO()): learn.fit(1, train=False)
+    assert not (tmp_path/"run").exists()
+
+
+# What is refused, with nothing changed and no code run
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    path = tmp_path_factory.mktemp("good")/"run"
+    run_fit(KINDS["onecycle"](0, CheckpointCB(path, every=4)))
+    return path, _checkpoints(path)[-2]
+
+
+def put(tmp_path, data):
+    run = RunDir(tmp_path/"run", {})
+    (run/"checkpoint-000001.safetensors").write_bytes(data)
+    return run
+
+
+def refuse(learn, run, words):
+    "The fit is refused in one line, and the learner, the generators and the loader are as they were"
+    def look(): return bits([dict(learn.model.state_dict()), ckpt._rng_state(), learn.dls.train.state_dict() if isinstance(learn.dls.train, DataLoader) else 0, [p.requires_grad for p in learn.model.parameters()]])
+    learn.cbs.append(CheckpointCB(run, resume=True))
+    before = look()
+    with pytest.raises(ArgumentError, match=words) as e, redirect_stdout(io.StringIO()): learn.fit(3)
+    assert "\n" not in str(e.value) and look() == before
+    with pytest.raises(ArgumentError): resume(learn, run)
+    assert look() == before
+
+
+class Bomb:
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return Path.touch, (self.path,)
+
+
+def test_bombs_do_not_go_off(tmp_path):
+    boom = tmp_path/"boom"
+    torch.save({"model": Bomb(boom)}, tmp_path/"a.pt")
+    torch.save({"model": Bomb(boom)}, tmp_path/"b.pt", _use_new_zipfile_serialization=False)
+    for i, data in enumerate([(tmp_path/"a.pt").read_bytes(), (tmp_path/"b.pt").read_bytes(), pickle.dumps(Bomb(boom)), pickle.dumps(Bomb(boom), 0)]):
+        (tmp_path/str(i)).mkdir()
+        refuse(KINDS["onecycle"](0), put(tmp_path/str(i), data), "a whole safetensors file")
+        assert not boom.exists()
+    torch.load(tmp_path/"a.pt", weights_only=False)
+    assert boom.exists(), "control: the bomb is a real one"
+
+
+def test_damage_anywhere_is_noticed(good, tmp_path):
+    data = good[1].read_bytes()
+    r, n = random.Random(0), int.from_bytes(data[:8], "little")
+    _unpack(data)
+    for i in [0, 7, 8, 9, n//2, n + 7, n + 8, len(data) - 1, *(r.randrange(len(data)) for _ in range(40))]:
+        bad = bytearray(data)
+        bad[i] ^= 1 << r.randrange(8)
+        if bytes(bad[8:8 + n]).rstrip() == data[8:8 + n].rstrip() and i < 8 + n and bad[i] in b" \n\t\r": continue  # a blank of the padding
+        with pytest.raises(ArgumentError): _unpack(bytes(bad))
+    for size in (0, 1, 7, 8, 9, n, n + 8, len(data)//2, len(data) - 1):
+        with pytest.raises(ArgumentError): _unpack(data[:size])
+    with pytest.raises(ArgumentError): _unpack(data + b"\0")
+    refuse(KINDS["onecycle"](0), put(tmp_path, data[:-5]), "cut short")
+
+
+@pytest.mark.parametrize("data", [
+    b"\xff"*8 + b"{}", (2**63).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"{}", b"\0"*64, b"GIF89a",
+    save({"w": torch.zeros(3)}), save({"w": torch.zeros(3)}, {"format": "pt"}), save({}, {"minitrain": ""}), save({}, {"minitrain": "x y"}),
+    *[(len(h)).to_bytes(8, "little") + h for h in (b'{"w":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}', b"["*50_000, b'{"a":1}', b'{"__metadata__":{"minitrain":3}}',
+                                                  b'{"w":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}')],
+], ids=range(14))
+def test_foreign_files(data):
+    with pytest.raises(ArgumentError) as e: _unpack(data, "file")
+    assert str(e.value).startswith("`file`: expected") and "\n" not in str(e.value)
+
+
+def forged(state):
+    "A file with a right checksum around a wrong state"
+    return _pack(state)
+
+
+def forge(text, tensors={}): return save(tensors, {"minitrain": f"{ckpt._digest(text, tensors)} {text}"})
+
+
+@pytest.mark.parametrize("text", ['{"import": "os"}', '{"tensor": "w"}', '{"dict": 3}', "[" * 5000 + "]" * 5000, '{"float": "zz"}', '{"dict": [[{"dict": []}, 1]]}', "{}", '{"tuple": [1], "dict": []}', "nonsense", "9"*5000],
+                         ids=range(10))
+def test_hostile_json_with_a_right_checksum(text):
+    with pytest.raises(ArgumentError, match="a state in the form"): _unpack(forge(text))
+
+
+CHANGES = dict(
+    form=lambda s: s.update(form=2), nothing=lambda s: s.clear(), epoch=lambda s: s.update(epoch=-1), batch=lambda s: s.update(batch="3"), learner=lambda s: s.update(learner="TrainLearner"),
+    shape=lambda s: s["model"]["weights"].update({"0.weight": torch.zeros(9, 6)}), dtype=lambda s: s["model"]["weights"].update({"0.bias": torch.zeros(8, dtype=torch.float64)}),
+    missing=lambda s: s["model"]["weights"].pop("4.bias"), extra=lambda s: s["model"]["weights"].update(more=torch.zeros(1)), text=lambda s: s["model"]["weights"].update({"0.bias": "zeros"}),
+    grad=lambda s: s["model"]["grads"].update({"0.weight": torch.zeros(2)}), hidden=lambda s: s["model"]["hidden"].update(x=torch.zeros(1)), no_model=lambda s: s.pop("model"),
+    opt=lambda s: s["opt"].update(kind="Lion"), names=lambda s: s["opt"]["names"][0].reverse(), moment=lambda s: s["opt"]["state"]["state"][0].update(exp_avg=torch.zeros(3)),
+    group=lambda s: s["opt"]["state"]["param_groups"].pop(), lr=lambda s: s["opt"]["state"]["param_groups"][0].update(lr="fast"), cbs=lambda s: s["callbacks"].pop(),
+    cb_order=lambda s: s["callbacks"].reverse(), cb_state=lambda s: s["callbacks"][0].__setitem__(1, {"wrong": 1}), cb_type=lambda s: s["callbacks"][-1].__setitem__(1, 3),
+    loader=lambda s: s["loaders"][0]["position"].update(order=1), seed=lambda s: s["loaders"][0]["position"].update(seed=-1), batches=lambda s: s["loaders"][1].update(batches=99),
+    loaders=lambda s: s.update(loaders=[None, None]), rng=lambda s: s["rng"].update(torch=torch.zeros(9, dtype=torch.uint8)), python=lambda s: s["rng"].update(python=(3, np.zeros(4), None)),
+    numpy=lambda s: s["rng"].update(numpy={"bit_generator": "Evil"}), no_rng=lambda s: s.pop("rng"),
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_state_that_does_not_fit_changes_nothing(change, good, tmp_path):
+    state = _unpack(good[1].read_bytes())()
+    CHANGES[change](state)
+    learn = KINDS["onecycle"](7)
+    learn.cbs.append(CheckpointCB(put(tmp_path, _pack(state)), resume=True))
+    def look(): return bits([dict(learn.model.state_dict()), ckpt._rng_state(), learn.dls.train.state_dict()])
+    before = look()
+    with pytest.raises(ArgumentError) as e, redirect_stdout(io.StringIO()): learn.fit(3)
+    assert "\n" not in str(e.value) and str(e.value).startswith("`checkpoint-000001.safetensors`") and look() == before
+
+
+def test_the_state_fits_when_nothing_is_changed(good, tmp_path):
+    "Control for the test above"
+    run_fit(KINDS["onecycle"](7, CheckpointCB(put(tmp_path, _pack(_unpack(good[1].read_bytes())())), resume=True)))
+
+
+@pytest.mark.parametrize("learn, words", [
+    (lambda: base(0, sched(), opt=Momentum), "the state of AdamW"), (lambda: base(0, sched(), cls=TrainLearner), "TrainLearner"),
+    (lambda: base(0), "callbacks with something to remember"), (lambda: base(0, sched(), GradAccumCB(2)), "callbacks with something to remember"),
+    (lambda: base(0, sched(), dls=torch_loaders), "kind of loader|batches"), (lambda: base(0, sched(), dls=lambda: [loaders().train]), "loader for validation"),
+], ids=range(6))
+def test_another_learner(learn, words, good):
+    l = learn()
+    l.cbs.append(CheckpointCB(good[0], resume=True))
+    before = bits(dict(l.model.state_dict()))
+    with pytest.raises(ArgumentError, match=words), redirect_stdout(io.StringIO()): l.fit(3)
+    assert bits(dict(l.model.state_dict())) == before
+
+
+def test_a_run_is_not_begun_twice_by_accident(good):
+    with pytest.raises(ArgumentError, match="resume=True"): KINDS["onecycle"](0, CheckpointCB(good[0])).fit(3)
+
+
+# Kills
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("bench_resume", ROOT/"bench"/"resume.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_killed_runs_end_with_the_same_bits(bench, tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        df, _ = bench.measure(runs=6, fresh=0, seed=random.randrange(10**6), folder=tmp_path, most=2)
+    finally: torch.set_num_threads(threads)
+    assert df.run.nunique() == 6 and df.identical.all() and not df.unreadable.sum(), df.to_string()
+
+
+def test_the_kills_can_tell(bench, tmp_path, monkeypatch):
+    "Control: with a part forgotten, a killed run ends with other bits"
+    want, _ = bench.reference(tmp_path)
+    monkeypatch.setattr(ckpt, "_set_rng", lambda state: None)
+    rows = [bench.one_run(i, tmp_path, random.Random(i), 0.0, want, "fork", 1) for i in range(3)]
+    assert not all(same for _, same in rows)
+
+
+def test_stored_figures():
+    from minitrain.core import load_results
+    df = load_results("resume")
+    assert df.run.nunique() == 50 and df.identical.all() and not df.unreadable.sum()
+    assert {o for o in df.stage if o.startswith("checkpoint")} and set(df.process) == {"fork", "fresh"}

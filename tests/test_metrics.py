@@ -1,0 +1,736 @@
+"""Lesson 09: means over any cut of the data, metrics that do not wait, rows after every kind of end, the history."""
+import math, sys
+from collections import Counter, namedtuple
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+import torchmetrics
+from hypothesis import given, settings, strategies as st
+from torch import nn
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+from torchmetrics.classification import (BinaryAUROC, MulticlassAccuracy, MulticlassAUROC, MulticlassConfusionMatrix, MultilabelAccuracy as
+    TorchMultilabelAccuracy, MultilabelExactMatch)
+
+from minitrain.core import ArgumentError
+from minitrain.learner import (Callback, CancelBatchException, CancelEpochException, CancelFitException, CancelStepException, Learner, SingleBatchCB,
+    TrainCB, TrainLearner)
+from minitrain.likelihood import cross_entropy, fused_cross_entropy, nll_loss
+from minitrain.loop import accuracy
+from minitrain.metrics import (Accuracy, ConfusionMatrix, HistoryCB, MetricsCB, MultilabelAccuracy, _higher_is_better, _is_sum, _loss_options,
+    _loss_weight, _Mean, _Reads, _settled)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*compute. method of metric.*")
+K = 4
+
+
+def data(n=61, seed=0, share=0.3, axes=()):
+    g = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(n, 6, generator=g), torch.randint(K, (n, *axes), generator=g)
+    return x, y.masked_fill(torch.rand(n, *axes, generator=g) < share, -100)
+
+
+def batches(x, y, sizes): return list(zip(x.split(sizes), y.split(sizes)))
+
+
+def model(seed=0, out=K):
+    torch.manual_seed(seed)
+    return nn.Linear(6, out)
+
+
+def run(cb, loader, loss_func=F.cross_entropy, net=None, n=1, train=False, extra=(), **kwargs):
+    "Fit, in validation on `loader` unless `train`; the Learner"
+    learn = Learner(net or model(), dict(train=loader, valid=loader), loss_func, 0.1, cbs=[TrainCB(), *([cb] if isinstance(cb, Callback) else cb), *extra])
+    learn.fit(n, train=train, **kwargs)
+    return learn
+
+
+# --- the mean loss ------------------------------------------------------------------------------------------------------
+
+W = torch.tensor([1., 10., 0.1, 2.])
+LOSSES = dict(torch=F.cross_entropy, ours=cross_entropy, fused=fused_cross_entropy, module=nn.CrossEntropyLoss(), weight=partial(F.cross_entropy, weight=W),
+    our_weight=partial(cross_entropy, weight=W), module_weight=nn.CrossEntropyLoss(W), smooth=nn.CrossEntropyLoss(W, label_smoothing=0.2),
+    our_smooth=partial(cross_entropy, weight=W, label_smoothing=0.2), nested=partial(partial(F.cross_entropy, weight=W), label_smoothing=0.1),
+    of_module=partial(nn.CrossEntropyLoss(W)), compiled=torch.compile(nn.CrossEntropyLoss(W), backend="eager"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=6, deadline=None)
+@given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=6), seed=st.integers(0, 99))
+def test_any_cut_is_the_whole(name, sizes, seed):
+    "The mean loss of an epoch is that of all labels at once, however the data is cut"
+    x, y = data(sum(sizes), seed, 0.5)
+    if (y == -100).all(): y[0] = 1
+    cb = MetricsCB()
+    learn = run(cb, batches(x, y, sizes), LOSSES[name])
+    with torch.no_grad(): want = LOSSES[name](learn.model(x), y).item()
+    assert math.isclose(cb.rows[-1]["loss"], want, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("make", [lambda r, w, i: nn.CrossEntropyLoss(w, reduction=r, ignore_index=i), lambda r, w, i: partial(cross_entropy, weight=w, reduction=r, ignore_index=i),
+    lambda r, w, i: partial(F.cross_entropy, weight=w, reduction=r, ignore_index=i)], ids=["module", "ours", "torch"])
+@pytest.mark.parametrize("weight", [None, W], ids=["plain", "weighted"])
+@pytest.mark.parametrize("ignore", [-100, 2])
+@pytest.mark.parametrize("axes", [(), (5,), (2, 3)], ids=str)
+def test_sums_and_axes(make, weight, ignore, axes):
+    "reduction='sum', another ignore_index, class weights, and targets with more axes"
+    n = math.prod(axes)
+    class Net(nn.Module):
+        def __init__(self): super().__init__(); self.lin = model(out=K*n)
+        def forward(self, x): return self.lin(x).reshape(-1, K, *axes)
+    x, y = data(23, axes=axes)
+    if ignore != -100: y = y.masked_fill(y == -100, ignore)
+    net = Net()
+    with torch.no_grad(): want = make("mean", weight, ignore)(net(x), y).item()
+    for reduction in ("mean", "sum"):
+        cb = MetricsCB()
+        run(cb, batches(x, y, [7, 1, 11, 4]), make(reduction, weight, ignore), net)
+        assert math.isclose(cb.rows[-1]["loss"], want, rel_tol=1e-5), reduction
+
+
+def test_the_law_can_fail():
+    "Control: weighted by rows the same data gives another number"
+    x, y = data(60)
+    y[:30] = y[:30].masked_fill(torch.rand(30, generator=torch.Generator().manual_seed(0)) < 0.8, -100)
+    by_rows, right = MetricsCB(size=len), MetricsCB()
+    learn = run([by_rows, right], batches(x, y, 15))
+    with torch.no_grad(): want = F.cross_entropy(learn.model(x), y).item()
+    assert math.isclose(right.rows[-1]["loss"], want, rel_tol=1e-5) and abs(by_rows.rows[-1]["loss"] - want) > 1e-2
+
+
+@pytest.mark.parametrize("ours, torchs", [(partial(nll_loss, weight=W), nn.NLLLoss(W)), (partial(nll_loss, ignore_index=1), nn.NLLLoss(ignore_index=1)), (F.nll_loss, F.nll_loss)])
+def test_nll(ours, torchs):
+    net, (x, y) = nn.Sequential(model(), nn.LogSoftmax(1)), data(40, share=0)
+    for f in (ours, torchs):
+        cb = MetricsCB()
+        run(cb, batches(x, y, [33, 7]), f, net)
+        with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], torchs(net(x), y).item(), rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("f, whole", [(F.mse_loss, F.mse_loss), (nn.MSELoss(), F.mse_loss), (nn.BCEWithLogitsLoss(), F.binary_cross_entropy_with_logits),
+    (F.cross_entropy, F.cross_entropy)], ids=["mse", "mse module", "bce", "probabilities"])
+def test_other_losses(f, whole):
+    "Elementwise losses, and cross-entropy with probabilities: samples count"
+    x, _ = data(30)
+    y = torch.rand(30, K, generator=torch.Generator().manual_seed(1)).softmax(1)
+    cb = MetricsCB()
+    learn = run(cb, batches(x, y, [13, 13, 4]), f)
+    with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], whole(learn.model(x), y).item(), rel_tol=1e-5)
+
+
+def test_sum_of_any_loss():
+    x, y = data(30)[0], torch.rand(30, K)
+    for f in (nn.MSELoss(reduction="sum"), partial(F.mse_loss, reduction="sum")):
+        assert _is_sum(f)
+        cb = MetricsCB()
+        learn = run(cb, batches(x, y, [13, 17]), f)
+        with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], F.mse_loss(learn.model(x), y).item()*K, rel_tol=1e-5)
+    def mine(p, t, reduction="sum"): return ((p - t)**2).sum()
+    assert _is_sum(mine) and not _is_sum(F.mse_loss) and not _is_sum(len) and not _is_sum(lambda p, t: p)
+
+
+def test_options_are_found():
+    assert _loss_options(nn.CrossEntropyLoss(ignore_index=3, reduction="sum"))[1] == dict(reduction="sum", ignore_index=3, weight=None)
+    assert _loss_options(torch.compile(nn.NLLLoss(ignore_index=2)))[1]["ignore_index"] == 2
+    assert _loss_options(torch.compile(F.cross_entropy))[1]["ignore_index"] == -100
+    assert _loss_options(partial(cross_entropy, ignore_index=1))[0] is cross_entropy
+    assert _loss_options(max)[1] == {}
+
+
+def test_a_batch_without_labels():
+    "0/0 with weight 0 counts for nothing; nothing but such batches is nan; a real nan is not hidden"
+    x, y = data(12, share=0)
+    y[:4] = -100
+    cb = MetricsCB(Accuracy())
+    learn = run(cb, batches(x, y, 4))
+    with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], F.cross_entropy(learn.model(x), y).item(), rel_tol=1e-5)
+    assert cb.rows[-1]["Accuracy"] == pytest.approx(accuracy(learn.model(x[4:]), y[4:]).item())
+    y[:] = -100
+    cb = MetricsCB(Accuracy())
+    run(cb, batches(x, y, 4))
+    assert math.isnan(cb.rows[-1]["loss"]) and math.isnan(cb.rows[-1]["Accuracy"])
+    x[0] = math.nan
+    cb = MetricsCB()
+    run(cb, batches(*data(12, share=0), 4), lambda p, t: F.cross_entropy(p, t)*math.nan)
+    assert math.isnan(cb.rows[-1]["loss"])
+
+
+def test_size_is_the_users_word():
+    x, y = data(30)
+    hidden = lambda p, t: F.cross_entropy(p, t)
+    cb = MetricsCB(size=lambda t: (t != -100).sum())
+    learn = run(cb, batches(x, y, [20, 10]), hidden)
+    with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], hidden(learn.model(x), y).item(), rel_tol=1e-5)
+
+
+def test_loss_weight_in_a_batch():
+    x, y = data(10)
+    seen = []
+    class See(Callback):
+        def after_loss(self, learn): seen.append((_loss_weight(learn), _loss_weight(learn, size=lambda t: 3)))
+    run(See(), [(x, y)], net=model())
+    assert seen[0][0].shape == () and seen[0][0] == (y != -100).sum() and seen[0][1] == 3
+    run(See(), [(x, torch.rand(10, K))], F.mse_loss)
+    assert seen[1] == (10, 3)
+
+
+def test_many_batches_are_added_in_double():
+    "20,000 batches of 0.1 in single precision would be off in the fifth digit"
+    m, naive = _Mean(), torch.tensor(0.)
+    for _ in range(20000):
+        m.update(torch.tensor(0.1), 1)
+        naive += 0.1
+    assert abs(m.compute() - 0.1) < 1e-7 < abs(naive.item()/20000 - 0.1)
+
+
+def test_values_are_copied():
+    "A loss that is changed in place afterwards (as compiled graphs do with their outputs) is not taken back"
+    m, v = _Mean(), torch.tensor(2.)
+    m.update(v, 1)
+    v.fill_(7)
+    assert m.compute() == 2
+    with pytest.raises(ArgumentError, match="without axes"): m.update(torch.ones(2))
+
+
+# --- batches of all kinds -----------------------------------------------------------------------------------------------
+
+Pair = namedtuple("Pair", "inputs labels")
+
+@pytest.mark.parametrize("wrap", [lambda b: b, list, lambda b: Pair(*b), lambda b: dict(inputs=b[0], labels=b[1])], ids=["tuple", "list", "namedtuple", "dict"])
+def test_kinds_of_batch(wrap):
+    x, y = data(20)
+    cb = MetricsCB(Accuracy(), accuracy=lambda p, t: (p.argmax(1) == t).float().mean())
+    learn = run(cb, [wrap(b) for b in batches(x, y, 8)])
+    with torch.no_grad(): assert math.isclose(cb.rows[-1]["accuracy"], (learn.model(x).argmax(1) == y).float().mean(), rel_tol=1e-5)
+
+
+def test_two_inputs_no_target_and_a_learner_that_trains():
+    x, y = data(20, share=0)
+    class Two(nn.Module):
+        def __init__(self): super().__init__(); self.lin = model()
+        def forward(self, a, b): return self.lin(a + b)
+    cb = MetricsCB(Accuracy())
+    learn = Learner(Two(), ([(x, x, y)],), F.cross_entropy, 0., cbs=[TrainCB(n_inp=2), cb])
+    learn.fit(1)
+    assert cb.rows[0]["Accuracy"] == pytest.approx(accuracy(learn.preds, y).item())
+    cb = MetricsCB(power=lambda p: (p**2).mean())
+    run(cb, [x[:15], x[15:]], lambda p: p.abs().mean())
+    assert math.isclose(cb.rows[0]["power"], (model()(x)**2).mean().item(), rel_tol=1e-5)
+    cb = MetricsCB(Accuracy())
+    TrainLearner(model(), ([(x, y)],), F.cross_entropy, cbs=[cb]).fit(1)
+    assert cb.rows[0]["Accuracy"] == pytest.approx(accuracy(model()(x), y).item())
+
+
+def test_half_precision_and_nested_predictions():
+    half = _settled(torch.ones(2, dtype=torch.bfloat16, requires_grad=True))
+    assert half.dtype == torch.float32 and not half.requires_grad
+    out = _settled(dict(a=torch.ones(2, requires_grad=True), b=[torch.ones(1, dtype=torch.float16), "x"]))
+    assert not out["a"].requires_grad and out["b"][0].dtype == torch.float32 and out["b"][1] == "x"
+
+
+def test_metrics_keep_no_graph():
+    class Keeps:
+        def reset(self): self.kept = []
+        def update(self, preds, target): self.kept.append(preds)
+        def compute(self): return len(self.kept)
+    cb, m = MetricsCB(m := Keeps()), m
+    run(cb, batches(*data(8, share=0), 4), train=True)
+    assert not any(o.requires_grad for o in m.kept) and cb.rows[0]["Keeps"] == 2
+
+
+# --- names --------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("make, said", [(lambda: MetricsCB(loss=Accuracy()), "a name other than loss"), (lambda: MetricsCB(epoch=Accuracy()), "a name other than loss"),
+    (lambda: MetricsCB(Accuracy(), Accuracy(1)), "names that differ"), (lambda: MetricsCB(accuracy, accuracy=Accuracy()), "names that differ"),
+    (lambda: MetricsCB(Accuracy), r"write Accuracy\(\)"), (lambda: MetricsCB(3), "`reset`, `update` and `compute`"),
+    (lambda: MetricsCB(lambda p, t: 0), "is given a name")])
+def test_names_refused(make, said):
+    with pytest.raises(ArgumentError, match=said): make()
+
+
+def test_a_function_called_loss_is_refused():
+    def loss(p, t): return p.sum()
+    with pytest.raises(ArgumentError, match="a name other than loss"): MetricsCB(loss)
+
+
+def test_names():
+    def top(p, t, k): return p.topk(k).indices.eq(t[:, None]).any(1).float().mean()
+    cb = MetricsCB(Accuracy(), partial(top, k=2), MulticlassAccuracy(K), other=Accuracy())
+    assert list(cb.all_metrics) == ["Accuracy", "top", "MulticlassAccuracy", "other", "loss"] and list(cb.metrics) == list(cb.all_metrics)[:-1]
+    assert cb.all_metrics["loss"] is cb.loss
+
+
+def test_functions_count_samples_and_losses_what_they_average():
+    x, y = data(30)
+    cb = MetricsCB(F.cross_entropy, size_free=lambda p, t: p.mean(), as_float=lambda p, t: float(len(t)), summed=partial(F.cross_entropy, reduction="sum"))
+    learn = run(cb, batches(x, y, [20, 7, 3]))
+    with torch.no_grad(): p = learn.model(x)
+    row = cb.rows[-1]
+    assert math.isclose(row["cross_entropy"], F.cross_entropy(p, y).item(), rel_tol=1e-5) and math.isclose(row["summed"], row["cross_entropy"], rel_tol=1e-5)
+    assert math.isclose(row["size_free"], p.mean().item(), rel_tol=1e-4) and math.isclose(row["as_float"], (400 + 49 + 9)/30, rel_tol=1e-6)
+    with pytest.raises(ArgumentError, match="without axes"): run(MetricsCB(per_class=lambda p, t: p.mean(0)), [(x, y)])
+
+
+# --- the metrics of this lesson against torchmetrics ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("axes", [(), (3,), (2, 5)], ids=str)
+@pytest.mark.parametrize("ignore", [-100, 0, 3])
+def test_against_torchmetrics(axes, ignore):
+    g = torch.Generator().manual_seed(0)
+    pairs = [(Accuracy(ignore), MulticlassAccuracy(K, average="micro", ignore_index=ignore)), (ConfusionMatrix(ignore_index=ignore), MulticlassConfusionMatrix(K, ignore_index=ignore))]
+    for n in (7, 1, 12):
+        p, t = torch.randn(n, K, *axes, generator=g), torch.randint(K, (n, *axes), generator=g)
+        if ignore < 0: t[0] = ignore
+        for m in (o for pair in pairs for o in pair): m.update(p, t)
+    for a, b in pairs: assert_close(torch.as_tensor(a.compute()), b.compute().to(torch.as_tensor(a.compute()).dtype))
+
+
+@pytest.mark.parametrize("logits", [True, False])
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+def test_multilabel_against_torchmetrics(logits, threshold):
+    g = torch.Generator().manual_seed(0)
+    ours = [MultilabelAccuracy(threshold, logits), MultilabelAccuracy(threshold, logits, exact=True)]
+    theirs = [TorchMultilabelAccuracy(K, threshold, average="micro"), MultilabelExactMatch(K, threshold)]
+    for n in (7, 1, 12):
+        p, t = torch.randn(n, K, generator=g), torch.rand(n, K, generator=g).round()
+        for m in ours: m.update(p if logits else p.sigmoid(), t)
+        for m in theirs: m.update(p.sigmoid(), t.long())
+    for a, b in zip(ours, theirs): assert math.isclose(a.compute(), b.compute().item(), rel_tol=1e-6)
+
+
+def test_multilabel_ignores():
+    m, exact = MultilabelAccuracy(), MultilabelAccuracy(exact=True)
+    p, t = torch.tensor([[1., -1.], [1., 1.], [1., 1.]]), torch.tensor([[1., -100.], [0., 1.], [-100., -100.]])
+    for o in (m, exact): o.update(p, t)
+    assert m.compute() == pytest.approx(2/3) and exact.compute() == 1/2
+    for bad in (0., 1., 2.):
+        with pytest.raises(ArgumentError, match="threshold"): MultilabelAccuracy(bad)
+
+
+@pytest.mark.parametrize("m", [Accuracy(), ConfusionMatrix()])
+def test_wrong_targets_are_refused(m):
+    p = torch.randn(3, K)
+    with pytest.raises(ArgumentError, match="one class number for each row"): m.update(p, torch.zeros(3, 1).long())
+    with pytest.raises(TypeError, match="integer"): m.update(p, torch.zeros(3))
+    with pytest.raises(ArgumentError, match="scores of shape"): m.update(p[:, 0], torch.zeros(3).long())
+
+
+def test_confusion_labels_that_are_no_class():
+    "5*1 + 7 must not be counted as true class 2"
+    for label in (K, K + 3, -1):
+        cm = ConfusionMatrix()
+        cm.update(torch.randn(2, K), torch.tensor([1, label]))
+        with pytest.raises(ArgumentError, match="1 labels that are no class"): cm.compute()
+    assert ConfusionMatrix().compute().shape == (0, 0) and ConfusionMatrix(3).compute().shape == (3, 3)
+    with pytest.raises(ArgumentError, match="scores for 3 classes"): ConfusionMatrix(3).update(torch.randn(2, 4), torch.tensor([0, 1]))
+
+
+def test_confusion_plot():
+    import matplotlib
+    matplotlib.use("agg")
+    cm = ConfusionMatrix()
+    with pytest.raises(ArgumentError, match="at least one `update`"): cm.plot()
+    cm.update(torch.eye(3)[[0, 1, 1, 2]], torch.tensor([0, 1, 2, 2]))
+    ax = cm.plot(names=["cat", "dog", "cow"])
+    assert [o.get_text() for o in ax.get_xticklabels()] == ["cat", "dog", "cow"] and ax.get_title() == "3 of 4 right"
+    assert {(o.get_position(), o.get_text()) for o in ax.texts} == {((0, 0), "1"), ((1, 1), "1"), ((1, 2), "1"), ((2, 2), "1")}
+    assert ax.get_xlabel() == "predicted class" and ax.get_ylabel() == "true class"
+    with pytest.raises(ArgumentError, match="3 names"): cm.plot(names=["a"])
+
+
+# --- torchmetrics objects -------------------------------------------------------------------------------------------------
+
+def test_torchmetrics_drop_in():
+    x, y = data(50, share=0)
+    both = torchmetrics.MetricCollection([MulticlassAccuracy(K, average="micro"), MulticlassAUROC(K)])
+    cb = MetricsCB(MulticlassAUROC(K), both=both)
+    learn = run(cb, batches(x, y, 16), n=2, train=True)
+    with torch.no_grad(): p = learn.model(x)
+    row = cb.rows[-1]
+    assert math.isclose(row["MulticlassAccuracy"], accuracy(p, y).item(), rel_tol=1e-6)
+    assert math.isclose(row["MulticlassAUROC"], row["both_MulticlassAUROC"], rel_tol=1e-6) and math.isclose(row["MulticlassAUROC"], MulticlassAUROC(K)(p, y).item(), rel_tol=1e-5)
+    assert all(isinstance(v, (int, float, str)) for v in row.values())
+
+
+def test_metrics_follow_the_predictions():
+    "Objects with `to` are moved once an epoch; targets only where they lie elsewhere"
+    moved, seen = [], []
+    class Where:
+        def to(self, device): moved.append(device)
+        def reset(self): pass
+        def update(self, preds, target): seen.append((preds.device.type, target.device.type))
+        def compute(self): return 0.
+    cb = MetricsCB(Where())
+    learn = Learner(model().to("meta"), ([],), cbs=[TrainCB(), cb])
+    cb.before_fit(learn)
+    cb.before_epoch(learn)
+    for _ in range(3):
+        learn.batch, learn.preds, learn.loss = data(5), torch.zeros(5, K, device="meta"), None
+        cb.after_batch(learn)
+    assert [o.type for o in moved] == ["meta"] and seen == [("meta", "meta")]*3
+
+
+# --- ends -----------------------------------------------------------------------------------------------------------------
+
+class Ends(Callback):
+    order = 1
+    def __init__(self, kind, at=2): self.kind, self.at = kind, at
+    def before_batch(self, learn):
+        if learn.iter == self.at: raise self.kind
+
+
+@pytest.mark.parametrize("kind, n", [(CancelFitException, 1), (CancelEpochException, 2), (KeyError, 1), (KeyboardInterrupt, 1)])
+def test_a_row_after_every_end(kind, n):
+    x, y = data(40, share=0)
+    cb, history, net = MetricsCB(Accuracy()), HistoryCB(), model()
+    go = lambda: Learner(net, (batches(x, y, 10),), F.cross_entropy, 0., cbs=[TrainCB(), cb, history, Ends(kind)]).fit(2)
+    if issubclass(kind, (CancelFitException, CancelEpochException)): go()
+    else:
+        with pytest.raises(kind): go()
+    with torch.no_grad(): p = net(x[:20])
+    assert [o["epoch"] for o in cb.rows] == list(range(n)) == list(history.df.epoch)
+    for row in cb.rows:
+        assert row["train"] == "train" and math.isclose(row["loss"], F.cross_entropy(p, y[:20]).item(), rel_tol=1e-5) and row["Accuracy"] == pytest.approx(accuracy(p, y[:20]).item())
+
+
+def test_no_row_where_there_was_no_batch():
+    cb = MetricsCB(Accuracy(), MulticlassAccuracy(K))
+    run([cb, HistoryCB()], batches(*data(8), 4), train=True, extra=[Ends(CancelFitException, at=0)])
+    assert cb.rows == []
+    history = HistoryCB()
+    run([cb, history], batches(*data(8), 4), extra=[Skip()])  # every batch cancelled: an epoch without numbers
+    assert len(cb.rows) == 1 and all(math.isnan(cb.rows[0][k]) for k in ("Accuracy", "MulticlassAccuracy", "loss")) and history.best() is None
+
+
+class Skip(Callback):
+    "Every batch is cancelled"
+    def after_predict(self, learn): raise CancelBatchException()
+
+
+def test_cancelled_batches_do_not_count_and_put_off_steps_do():
+    x, y = data(12, share=0)
+    class Second(Callback):
+        def __init__(self, kind): self.kind = kind
+        def after_backward(self, learn):
+            if learn.iter == 1: raise self.kind
+    for kind, kept in ((CancelBatchException, [0, 2]), (CancelStepException, [0, 1, 2])):
+        cb, net = MetricsCB(Accuracy()), model()
+        Learner(net, (batches(x, y, 4),), F.cross_entropy, 0., cbs=[TrainCB(), cb, Second(kind)]).fit(1)
+        i = torch.cat([torch.arange(4) + 4*j for j in kept])
+        with torch.no_grad(): assert math.isclose(cb.rows[0]["loss"], F.cross_entropy(net(x[i]), y[i]).item(), rel_tol=1e-5)
+
+
+def test_a_metric_that_fails_is_named_and_not_hidden():
+    class Bad:
+        def reset(self): pass
+        def update(self, preds, target): pass
+        def compute(self): raise ZeroDivisionError("bad")
+    cb = MetricsCB(Bad())
+    with pytest.raises(ZeroDivisionError) as e: run(cb, [data(4)])
+    assert any("MetricsCB.after_epoch" in o for o in e.value.__notes__) and len(e.value.__notes__) == 1
+    with pytest.raises(ArgumentError) as e: run(MetricsCB(Accuracy()), [(torch.ones(3, 6), torch.ones(3, 1).long())], lambda p, t: p.sum())
+    assert any("MetricsCB.after_batch" in o for o in e.value.__notes__)
+
+
+def test_sums_of_other_processes():
+    "Every process takes part, also one without a batch; after an error nobody is waited for"
+    calls = []
+    class Doubles(TrainCB):
+        def reduce(self, total): calls.append(tuple(total.shape)); return total*2
+    x, y = data(40, share=0)
+    def fit(extra, cb, train=True):
+        calls.clear()
+        net = model()
+        Learner(net, (batches(x, y, 10),), F.cross_entropy, 0., cbs=[Doubles(), cb, *extra]).fit(1)
+        return net
+    cb = MetricsCB(Accuracy(), ConfusionMatrix(), accuracy)
+    net = fit([], cb)
+    assert calls == [(2,), (K*K + 2,), (2,), (2,)]
+    assert cb.rows[0]["ConfusionMatrix"].sum() == 80 and math.isclose(cb.rows[0]["accuracy"], accuracy(net(x), y).item(), rel_tol=1e-6)
+    fit([Ends(CancelEpochException)], MetricsCB(Accuracy()))
+    assert len(calls) == 2
+    fit([Ends(CancelFitException)], MetricsCB(Accuracy()))
+    assert len(calls) == 2
+    fit([Skip()], MetricsCB(Accuracy()))
+    assert calls == [(2,), (2,)]
+    try: raise OSError  # a fit inside a handler: what went wrong before it is none of its business
+    except OSError: fit([], MetricsCB(Accuracy()))
+    assert len(calls) == 2
+    for kind in (KeyError, KeyboardInterrupt):
+        with pytest.raises(kind): fit([Ends(kind)], cb := MetricsCB(Accuracy()))
+        assert calls == [] and len(cb.rows) == 1
+
+
+def test_metrics_of_others_are_not_waited_for_after_an_error(monkeypatch):
+    "Those that join processes in `compute` (as torchmetrics' do) are asked in every process, or in none"
+    asked = []
+    class Joins:
+        def reset(self): pass
+        def update(self, preds, target): pass
+        def compute(self): asked.append(1); return 1.
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    run(cb := Quiet(Joins()), [data(4)], extra=[Skip()])
+    assert len(asked) == 1 and cb.rows[0]["Joins"] == 1
+    with pytest.raises(KeyError): run(cb := Quiet(Joins()), [data(4)]*4, extra=[Ends(KeyError)])
+    assert len(asked) == 1 and math.isnan(cb.rows[0]["Joins"]) and cb.rows[0]["loss"] > 0
+
+
+def test_printed_as_miniai_prints(capsys):
+    cb = MetricsCB(Accuracy(), cm=ConfusionMatrix())
+    x, y = data(40, share=0)
+    learn = run(cb, batches(x, y, 10), train=True)
+    acc, loss = (f"{cb.rows[1][k]:.3f}" for k in ("Accuracy", "loss"))
+    assert capsys.readouterr().out.splitlines()[1] == str({"Accuracy": acc, "loss": loss, "epoch": 0, "train": "eval"})
+    assert learn.metrics is cb
+    class Other(TrainCB): is_main = False
+    Learner(model(), ([(x, y)],), F.cross_entropy, cbs=[Other(), cb]).fit(1)
+    assert capsys.readouterr().out == "" and len(cb.rows) == 3
+
+
+# --- cost -----------------------------------------------------------------------------------------------------------------
+
+class Quiet(MetricsCB):
+    def _log(self, d): pass
+
+
+def fit_batches(n, *cbs, **kwargs):
+    x, y = data(10)
+    return Learner(model(), ([(x, y)]*n,), F.cross_entropy, cbs=[TrainCB(), *cbs], **kwargs)
+
+
+METRICS = dict(accuracy=lambda: Accuracy(), function=lambda: accuracy, confusion=lambda: ConfusionMatrix())
+
+@pytest.mark.parametrize("name", METRICS)
+def test_nothing_is_read_back_in_a_batch(name):
+    counts = {}
+    for n in (64, 128):
+        with _Reads() as r: fit_batches(n, Quiet(METRICS[name]())).fit(1)
+        counts[n] = r.n
+    assert counts[64] == counts[128]
+
+
+def test_the_counter_of_reads_can_fail():
+    class Reads(Callback):
+        def after_batch(self, learn): learn.loss.item()
+    counts = {}
+    for n in (4, 8):
+        with _Reads() as r: fit_batches(n, Reads()).fit(1)
+        counts[n] = r.n
+    assert counts[8] - counts[4] == 4
+
+
+def test_batches_on_a_device_without_values():
+    "On the meta device nothing can be read: a whole epoch of batches goes through"
+    cb = MetricsCB(Accuracy(), ConfusionMatrix(), accuracy, multi=MultilabelAccuracyOf())
+    net = nn.Linear(6, K, device="meta")
+    learn = Learner(net, ([],), nn.CrossEntropyLoss(torch.ones(K, device="meta")), cbs=[TrainCB(), cb])
+    cb.before_fit(learn)
+    cb.before_epoch(learn)
+    for _ in range(66):
+        x, y = torch.empty(10, 6, device="meta"), torch.empty(10, dtype=torch.long, device="meta")
+        learn.batch, learn.preds = (x, y), net(x)
+        learn.loss = learn.loss_func(learn.preds, y)
+        cb.after_batch(learn)
+    with pytest.raises(Exception, match="meta|Meta"): learn.loss.item()
+
+
+class MultilabelAccuracyOf(MultilabelAccuracy):
+    def update(self, preds, target): super().update(preds, preds*0)
+
+
+class Ops(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.n += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_cost_of_a_batch():
+    "Loss and accuracy of cross-entropy: at most 8 operations (16 with those inside them) and 13 Python calls a batch"
+    def counts(*cbs):
+        out = []
+        for n in (64, 128):
+            learn, calls = fit_batches(n, *cbs), Counter()
+            with Ops() as ops: learn.fit(1)
+            with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as p: learn.fit(1)
+            sys.setprofile(lambda frame, event, arg: calls.update([event]))
+            try: learn.fit(1)
+            finally: sys.setprofile(None)
+            out.append((ops.n, sum(e.count for e in p.key_averages() if e.key.startswith("aten::")), calls["call"]))
+        return [(b - a)/64 for a, b in zip(*out)]
+    outer, nested, calls = (b - a for a, b in zip(counts(), counts(Quiet(Accuracy()))))
+    assert outer <= 8 and nested <= 16 and calls <= 13, (outer, nested, calls)
+
+
+def test_an_empty_batch():
+    "Where the samples of a short batch all lie with other processes there is nothing to measure, and nothing fails"
+    x, y = data(20, share=0)
+    cb = Quiet(Accuracy(), accuracy, ConfusionMatrix(), MulticlassAccuracy(K, average="micro"))
+    learn = run(cb, [(x, y), (x[:0], y[:0])])
+    with torch.no_grad(): p = learn.model(x)
+    row = cb.rows[0]
+    assert math.isclose(row["loss"], F.cross_entropy(p, y).item(), rel_tol=1e-6) and row["accuracy"] == pytest.approx(accuracy(p, y).item()) == row["Accuracy"]
+    run(cb, [(x[:0], y[:0])])
+    assert math.isnan(cb.rows[1]["loss"]) and math.isnan(cb.rows[1]["Accuracy"])
+
+
+def test_many_labels_are_not_hoarded():
+    "Masks of whole images are counted before they fill the memory"
+    m, mean = Accuracy(), _Mean()
+    for _ in range(3):
+        m.update(torch.zeros(1, 2, 900, 900), torch.zeros(1, 900, 900, dtype=torch.long))
+        mean.update(torch.tensor(1.), torch.ones(1, 900, 900, dtype=torch.bool))
+    assert m._noted < 2**20 and len(m._hits) == 1 and len(mean._values) == 1 and m.compute() == 1 and mean.compute() == 1 and mean._total()[1] == 3*900**2
+
+
+# --- state ----------------------------------------------------------------------------------------------------------------
+
+class Save(Callback):
+    order = 5
+    def __init__(self, at): self.at, self.state = at, None
+    def cleanup_batch(self, learn):
+        if learn.iter == self.at and self.state is None: self.state = [cb.state_dict() for cb in learn.cbs if hasattr(cb, "state_dict")]
+
+
+def plain(o): return isinstance(o, (torch.Tensor, str, int, float, bool, type(None))) or isinstance(o, (list, tuple)) and all(map(plain, o)) or isinstance(o, dict) and all(isinstance(k, str) and plain(v) for k, v in o.items())
+
+
+def everything():
+    return [Quiet(Accuracy(), ConfusionMatrix(), accuracy, MultilabelAccuracyOf(), auroc=MulticlassAUROC(K, ignore_index=-100), own=Own(),
+        both=torchmetrics.MetricCollection([MulticlassAccuracy(K, ignore_index=-100), MulticlassAUROC(K, ignore_index=-100)])), HistoryCB()]
+
+
+class Own:
+    def reset(self): self.total, self.lengths = torch.tensor(0.), []
+    def update(self, preds, target): self.total += preds.abs().sum(); self.lengths.append(len(preds))
+    def compute(self): return self.total/sum(self.lengths)
+
+
+@pytest.mark.parametrize("at", [0, 3, 5])
+def test_resumed_in_the_middle_of_an_epoch(at):
+    "State after a batch, loaded by new callbacks that see the rest: the same rows as without a stop"
+    x, y = data(60)
+    loader = batches(x, y, 10)
+    first, save = everything(), Save(at)
+    Learner(model(), (loader, loader), F.cross_entropy, 0.1, cbs=[TrainCB(), *first, save]).fit(1)
+    assert plain(save.state)
+    state, cbs, net = torch.load(_stored(save.state), weights_only=True), everything(), model()
+    class Load(Callback):
+        order = 4
+        def before_epoch(self, learn):
+            if learn.training:
+                for cb, d in zip(cbs, state): cb.load_state_dict(d)
+    Learner(net, (loader[:at + 1],), F.cross_entropy, 0.1, cbs=TrainCB()).fit(1)  # brings the weights to where they were
+    learn = Learner(net, (loader[at + 1:], loader), F.cross_entropy, 0.1, cbs=[TrainCB(), *cbs, Load()])
+    learn.first_iter = at + 1
+    learn.fit(1)
+    assert len(cbs[0].rows) == 2
+    for a, b in zip(first[0].rows, cbs[0].rows):
+        assert a.keys() == b.keys()
+        for k in a: assert a[k] == b[k] if isinstance(a[k], str) else torch.equal(torch.as_tensor(a[k]), torch.as_tensor(b[k])), k
+    pd.testing.assert_frame_equal(first[1].df, cbs[1].df)
+
+
+def _stored(state):
+    import io
+    f = io.BytesIO()
+    torch.save(state, f)
+    f.seek(0)
+    return f
+
+
+def test_state_between_epochs_is_small_and_rows_go_on():
+    cb, history = everything()
+    run([cb, history], batches(*data(60), 20), train=True, n=2)
+    state = cb.state_dict()
+    assert state["metrics"] == {} and len(state["rows"]) == 4
+    again, copy = everything()
+    again.load_state_dict(state)
+    copy.load_state_dict(history.state_dict())
+    run([again, copy], batches(*data(60), 20), train=True)
+    assert [o["epoch"] for o in again.rows] == [0, 0, 1, 1, 0, 0] and list(copy.df.epoch) == [0, 1, 2]
+    assert cb.rows is not again.rows and len(cb.rows) == 4
+
+
+def test_states_that_cannot_be_kept_are_refused():
+    class Odd:
+        def reset(self): self.x = object()
+        def update(self, preds, target): pass
+        def compute(self): return 0.
+    with pytest.raises(ArgumentError, match="state_dict.*load_state_dict"): run(Quiet(Odd()), [data(4)], extra=[Save(0)])
+    cb = Quiet()
+    with pytest.raises(ArgumentError, match="the metrics of this callback"): cb.load_state_dict(dict(rows=[], seen=1, logged=False, metrics=dict(other={})))
+
+
+def test_torchmetrics_keep_their_persistence():
+    m = MulticlassAUROC(K)
+    save = Save(1)
+    run(Quiet(m), batches(*data(8, share=0), 4), extra=[save])
+    assert not any(m._persistent.values()) and m.state_dict() == {} and save.state[0]["metrics"]["MulticlassAUROC"]["state"]
+
+
+# --- history --------------------------------------------------------------------------------------------------------------
+
+def test_history():
+    x, y = data(60)
+    history, cb = HistoryCB(), Quiet(Accuracy(), cm=ConfusionMatrix())
+    learn = Learner(model(), (batches(x, y, 10), batches(x, y, 30)), F.cross_entropy, 0.1, cbs=[TrainCB(), cb, history])
+    assert len(history.df) == 0 and list(history.df) == ["epoch"]
+    learn.fit(3)
+    learn.fit(1, train=False)
+    learn.fit(2, valid=False)
+    df = history.df
+    assert list(df) == ["epoch", "train_loss", "valid_loss", "train_Accuracy", "valid_Accuracy"] and list(df.epoch) == [0, 1, 2, 3, 4, 5]
+    assert df.epoch.dtype.kind == "i" and (df.dtypes.iloc[1:] == "float64").all()
+    assert df.valid_loss.notna().tolist() == [True]*4 + [False]*2 and df.train_loss.notna().tolist() == [True]*3 + [False] + [True]*2
+    valid = [o["loss"] for o in cb.rows if o["train"] == "eval"]
+    assert df.valid_loss.dropna().tolist() == valid and history.best() == min(range(4), key=lambda i: valid[i])
+
+
+def test_the_best_epoch():
+    history = HistoryCB()
+    history._rows = [dict(epoch=i, valid_loss=l, valid_accuracy=a, valid_thing=a) for i, (l, a) in enumerate([(3., 0.1), (1., 0.9), (math.nan, 0.95), (1.5, math.nan)])]
+    assert history.best() == 1 and history.best("accuracy") == 2 and history.best("thing") is None
+    assert history.best("thing", higher=True) == 2 and history.best("thing", higher=False) == 0
+    with pytest.raises(ArgumentError, match="accuracy"): history.best("acc")
+
+
+@pytest.mark.parametrize("name, want", [("loss", False), ("accuracy", True), ("MulticlassAccuracy", True), ("BinaryF1Score", True), ("top_k", True), ("error_rate", False), ("MeanSquaredError", False),
+    ("MulticlassAUROC", True), ("R2Score", True), ("Perplexity", False), ("cross_entropy", False), ("thing", None), ("stop", None), ("grad_norm", None)])
+def test_which_way_is_better(name, want): assert _higher_is_better(name) is want
+
+
+def test_what_the_metric_says_counts_first():
+    assert _higher_is_better("error", Accuracy()) is True and _higher_is_better("accuracy", torchmetrics.MeanSquaredError()) is False
+    assert _higher_is_better("x", BinaryAUROC()) is True and _higher_is_better("accuracy", object()) is True
+
+
+def test_history_plot():
+    import matplotlib
+    matplotlib.use("agg")
+    history = HistoryCB()
+    with pytest.raises(ArgumentError, match="a fit before"): history.plot()
+    learn = run([Quiet(Accuracy(), thing=lambda p, t: p.mean()), history], batches(*data(60), 20), n=4, train=True)
+    axs = history.plot()
+    assert [ax.get_ylabel() for ax in axs] == ["loss", "Accuracy", "thing"] and {ax.get_xlabel() for ax in axs} == {"epoch"}
+    assert [sum("best" in o.get_label() for o in ax.lines) for ax in axs] == [1, 1, 0]
+    mark = next(o for o in axs[0].lines if "best" in o.get_label())
+    assert list(mark.get_xdata()) == [history.best()] and list(mark.get_ydata()) == [history.df.valid_loss.min()]
+    one = history.plot("thing", thing=True)
+    assert len(one) == 1 and any("best" in o.get_label() for o in one[0].lines)
+
+
+def test_history_needs_metrics():
+    with pytest.raises(ArgumentError, match="a MetricsCB beside HistoryCB"): run(HistoryCB(), [data(4)])
+
+
+def test_recorders_stay_out_of_bare_fits():
+    cb, history = Quiet(), HistoryCB()
+    learn = Learner(model(), ([data(8)],), F.cross_entropy, cbs=[TrainCB(), cb, history])
+    with learn._bare(): learn.fit(1)
+    assert cb.rows == [] and len(history.df) == 0

@@ -1,0 +1,427 @@
+"""Lesson 11 from outside: schedulers of PyTorch, ours against theirs, the recorder, and a finder that leaves no trace."""
+import copy
+import math
+import random
+import warnings
+from functools import partial
+
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings, strategies as st
+from torch import nn
+from torch.optim import lr_scheduler as T
+
+from minitrain.callbacks import GradAccumCB
+from minitrain.core import ArgumentError
+from minitrain.data import DataLoader, DataLoaders, Dataset
+from minitrain.learner import Callback, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB
+from minitrain.metrics import MetricsCB
+from minitrain.optim import SGD, Adam, AdamW, Momentum
+from minitrain.schedule import (BatchSchedCB, EpochSchedCB, LRFinderCB, RecorderCB, Schedule, cosine, linear, one_cycle, warmup_cosine)
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_figures():
+    yield
+    plt.close("all")
+
+
+def data(n=400, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 6, generator=g)
+    return x, (x[:, 0] + 0.5*x[:, 1] > 0).long()
+
+
+def learner(opt_func=Momentum, cbs=(), seed=0, bs=20, loader=DataLoader, **kwargs):
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2))
+    ds = Dataset(*data())
+    return Learner(model, DataLoaders(loader(ds, bs, shuffle=True), loader(ds, 100)), F.cross_entropy, cbs=[TrainCB(), *cbs], opt_func=opt_func, **kwargs)
+
+
+def path(make, opt_func, n, groups=1, **options):
+    "(steps, groups, 2): learning rate and momentum at each update"
+    opt = opt_func([dict(params=[nn.Parameter(torch.zeros(1))]) for _ in range(groups)], **options)
+    sched, out = make(opt), []
+    for _ in range(n):
+        out.append([(g["lr"], g.get("momentum", g.get("betas", (0,))[0])) for g in opt.param_groups])
+        opt.step()
+        sched.step()
+    return torch.tensor(out, dtype=torch.float64)
+
+
+# --- ours against torch's -------------------------------------------------------------------------------------------
+
+@settings(max_examples=12, deadline=None)
+@given(n=st.integers(2, 150), pct=st.floats(0.01, 0.99), shape=st.sampled_from(["cos", "linear"]), peak=st.floats(1e-5, 10),
+       opt_func=st.sampled_from([Momentum, Adam, AdamW, torch.optim.SGD, torch.optim.AdamW]), div=st.floats(1.5, 100), final=st.floats(1, 1e6))
+def test_one_cycle_is_torchs(n, pct, shape, peak, opt_func, div, final):
+    if abs(pct*n - 1) < 1e-9 or abs(pct*n - n) < 1e-9: return  # torch divides by zero there
+    options = dict(max_lr=peak, total_steps=n, pct_start=pct, anneal_strategy=shape, div_factor=div, final_div_factor=final)
+    ours, theirs = (path(partial(f, **options), opt_func, n) for f in (one_cycle, T.OneCycleLR))
+    assert (ours - theirs).abs().max() < 1e-12*max(1, peak)
+
+
+def test_one_cycle_by_group_without_momentum_and_limits():
+    options = dict(max_lr=[0.1, 0.7], total_steps=20, cycle_momentum=False, base_momentum=0.5)
+    ours, theirs = (path(partial(f, **options), torch.optim.SGD, 20, groups=2, lr=0.3) for f in (one_cycle, T.OneCycleLR))
+    assert (ours - theirs).abs().max() < 1e-12
+    opt = SGD([nn.Parameter(torch.zeros(1))], lr=1.)
+    with pytest.raises(ArgumentError, match="momentum"): one_cycle(opt, 0.1, 10)
+    one_cycle(opt, 0.1, 10, cycle_momentum=False)
+    for bad in (dict(total_steps=1), dict(total_steps=2.5), dict(pct_start=1.2), dict(anneal_strategy="cosine"), dict(div_factor=0)):
+        with pytest.raises(ArgumentError): one_cycle(opt, **{**dict(max_lr=0.1, total_steps=10, cycle_momentum=False), **bad})
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(2, 150), share=st.floats(0, 0.9), start=st.floats(1e-4, 1), end=st.floats(0, 0.5), lr=st.floats(1e-4, 10))
+def test_warmup_cosine_is_torchs(n, share, start, end, lr):
+    w = int(share*n)
+    def theirs(opt):
+        if not w: return T.CosineAnnealingLR(opt, n, eta_min=end*lr)
+        return T.SequentialLR(opt, [T.LinearLR(opt, start, total_iters=w), T.CosineAnnealingLR(opt, n - w, eta_min=end*lr)], [w])
+    ours = path(partial(warmup_cosine, total_steps=n, warmup_steps=w, start_factor=start, end_factor=end), Adam, n, lr=lr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want = path(theirs, Adam, n, lr=lr)
+    assert (ours - want).abs().max() < 1e-12*max(1, lr)
+
+
+def test_after_the_last_step():
+    ours = path(partial(warmup_cosine, total_steps=10, warmup_steps=2), SGD, 25, lr=1.)[:, 0, 0]
+    assert ours[10:].abs().max() == 0 and ours[2] == 1
+    opt = Momentum([nn.Parameter(torch.zeros(1))], lr=1.)
+    sched = one_cycle(opt, 0.1, 4)
+    for _ in range(4): sched.step()
+    with pytest.raises(ValueError, match="total_steps must be"): sched.step()
+
+
+def test_shapes_between_two_values():
+    assert linear(2, 4, 0.25) == 2.5 and cosine(2, 4, 0) == 2 and cosine(2, 4, 1) == 4 and math.isclose(cosine(2, 4, 0.5), 3)
+
+
+def test_schedule_state():
+    opt = Momentum([nn.Parameter(torch.zeros(1))], lr=0.4)
+    sched = Schedule(opt, lambda t: 1/(t + 1), momentum=lambda t: 0.9 - t/100)
+    for _ in range(3): sched.step()
+    state, want = sched.state_dict(), dict(opt.param_groups[0])
+    other = Momentum([nn.Parameter(torch.zeros(1))], lr=0.4)
+    Schedule(other, lambda t: 1/(t + 1), momentum=lambda t: 0.9 - t/100).load_state_dict(state)
+    assert other.param_groups[0]["lr"] == want["lr"] == 0.1 and other.param_groups[0]["momentum"] == want["momentum"]
+    with pytest.raises(ArgumentError): Schedule("opt", lambda t: 1)
+
+
+# --- schedulers in a Learner ------------------------------------------------------------------------------------------
+
+class EveryOther(Callback):
+    def after_backward(self, learn):
+        if learn.iter % 2: raise CancelStepException()
+
+
+def counting(log):
+    "A scheduler that counts"
+    def make(opt):
+        class Count:
+            def __init__(self): self.optimizer, self.n = opt, 0
+            def step(self): self.n += 1
+            def state_dict(self): return dict(n=self.n)
+            def load_state_dict(self, d): self.n = d["n"]
+        log.append(Count())
+        return log[-1]
+    return make
+
+
+@pytest.mark.parametrize("opt_func", [SGD, Adam, torch.optim.SGD, torch.optim.AdamW])
+def test_one_step_for_each_update(opt_func):
+    log = []
+    learn = learner(opt_func, cbs=[BatchSchedCB(counting(log))])
+    learn.fit(2)
+    assert [o.n for o in log] == [40]
+    learn.fit(1, cbs=EveryOther())
+    assert [o.n for o in log] == [40, 10]
+    learn.fit(1, train=False)
+    assert [o.n for o in log] == [40, 10]
+
+
+def test_accumulated_batches_and_cancelled_ones():
+    log = []
+    learn = learner(cbs=[BatchSchedCB(counting(log)), GradAccumCB(5)])
+    learn.fit(1)
+    assert log[0].n == 4
+
+
+def test_epoch_scheduler_counts_epochs_with_updates():
+    log = []
+    class NoUpdates(Callback):
+        def after_backward(self, learn):
+            if learn.epoch == 1: raise CancelStepException()
+    learner(cbs=[EpochSchedCB(counting(log)), NoUpdates()]).fit(4)
+    assert log[0].n == 3
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_plateau_sees_the_mean_loss(valid):
+    metrics, sched = MetricsCB(), EpochSchedCB(partial(T.ReduceLROnPlateau, factor=0.1, patience=0, threshold=10., threshold_mode="abs"))
+    learn = learner(cbs=[sched, metrics], lr=0.1, bs=27)  # the last batch is short
+    learn.fit(1, valid=valid)
+    want = [o["loss"] for o in metrics.rows if o["train"] == ("eval" if valid else "train")]
+    assert math.isclose(sched.schedo.best, want[-1], rel_tol=1e-6)
+    learn.fit(3, valid=valid)
+    assert math.isclose(learn.opt.param_groups[0]["lr"], 0.1*0.1**2, rel_tol=1e-9)  # the first epoch sets the mark
+    with pytest.raises(ArgumentError, match="EpochSchedCB"): learn.fit(1, cbs=BatchSchedCB(T.ReduceLROnPlateau))
+
+
+def test_what_is_refused():
+    opt = Momentum([nn.Parameter(torch.zeros(1))], lr=1.)
+    for bad in (T.ConstantLR(opt), None, 3, Schedule(opt, lambda t: 1)):
+        with pytest.raises(ArgumentError, match="function of the optimizer"): BatchSchedCB(bad)
+    with pytest.raises(ValueError) as e: learner(SGD).fit(1, cbs=BatchSchedCB(partial(T.OneCycleLR, max_lr=0.1, total_steps=20)))
+    assert any("cycle_momentum=False" in o for o in e.value.__notes__)
+
+
+SCHEDULERS = {
+    "one-cycle": partial(T.OneCycleLR, max_lr=0.1, total_steps=40), "ours": partial(one_cycle, max_lr=0.1, total_steps=40),
+    "warm-up": partial(warmup_cosine, total_steps=40, warmup_steps=5), "cosine": partial(T.CosineAnnealingLR, T_max=40),
+    "multistep": partial(T.MultiStepLR, milestones=[10, 25, 25]), "lambda": partial(T.LambdaLR, lr_lambda=lambda t: 1/(t + 1)),
+    "sequential": lambda opt: T.SequentialLR(opt, [T.LinearLR(opt, 0.1, total_iters=9), T.MultiStepLR(opt, [7, 12]), T.LambdaLR(opt, lambda t: 0.9**t)], [9, 25]),
+    "chained": lambda opt: T.ChainedScheduler([T.ExponentialLR(opt, 0.97), T.StepLR(opt, 11)]),
+    "cyclic": partial(T.CyclicLR, base_lr=0.01, max_lr=0.1, step_size_up=7), "restarts": partial(T.CosineAnnealingWarmRestarts, T_0=9, T_mult=2)}
+
+
+def is_plain(o):
+    if isinstance(o, dict): return all(type(k) is str and is_plain(v) for k, v in o.items())
+    if isinstance(o, list): return all(map(is_plain, o))
+    return o is None or type(o) in (bool, int, float, str)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_resumed_in_the_middle(name):
+    "Cut after 17 updates, stored as plain values, gone on in new objects: the same learning rates as never stopping"
+    def fit(cbs):
+        rec, sched = RecorderCB(lr=lambda cb: cb.pg["lr"], mom=lambda cb: cb.pg["momentum"]), BatchSchedCB(SCHEDULERS[name])
+        learn = learner(cbs=[rec, sched])
+        for cb in cbs: cb.sched, cb.rec = sched, rec
+        learn.fit(2, cbs=cbs)
+        return rec.recs
+    class Cut(Callback):
+        order = 50
+        def after_batch(self, learn):
+            if learn.iter == 16:
+                self.state = copy.deepcopy((self.sched.state_dict(), self.rec.state_dict(), [{k: v for k, v in g.items() if k != "params"} for g in learn.opt.param_groups]))
+                raise CancelFitException()
+    class GoOn(Callback):
+        order = -50
+        def __init__(self, state): self.state, self.done = state, False
+        def before_batch(self, learn):
+            if self.done or not learn.training: return
+            self.done, learn.iter = True, 17
+            self.sched.load_state_dict(self.state[0])
+            self.rec.load_state_dict(self.state[1])
+            for g, kept in zip(learn.opt.param_groups, self.state[2]): g.update(kept)
+        def after_epoch(self, learn):
+            if len(self.rec.recs["lr"]) >= 40: raise CancelFitException()
+        def after_batch(self, learn):
+            if len(self.rec.recs["lr"]) >= 40: raise CancelFitException()
+    whole, cut = fit([]), Cut()
+    fit([cut])
+    assert is_plain(cut.state[0]) and is_plain(cut.state[1])
+    again = fit([GoOn(cut.state)])
+    assert len(whole["lr"]) == 40
+    assert torch.allclose(torch.tensor(again["lr"][:40], dtype=torch.float64), torch.tensor(whole["lr"], dtype=torch.float64), rtol=0, atol=1e-15)
+    assert again["mom"][:40] == whole["mom"]
+
+
+# --- recorder -----------------------------------------------------------------------------------------------------------
+
+def test_recorder():
+    rec = RecorderCB(lr=lambda cb: cb.pg["lr"], loss=lambda cb: cb.learn.loss, epoch=lambda cb: cb.learn.epoch)
+    learn = learner(cbs=[rec], lr=0.05)
+    learn.fit(2)
+    assert {k: len(v) for k, v in rec.recs.items()} == dict(lr=40, loss=40, epoch=40)
+    assert rec.recs["epoch"] == [0]*20 + [1]*20 and set(rec.recs["lr"]) == {0.05} and len({float(o) for o in rec.recs["loss"]}) > 30
+    assert not any(o.requires_grad for o in rec.recs["loss"]) and rec.learn is None and rec.pg is learn.opt.param_groups[0]
+    fig = rec.plot()
+    assert [ax.get_ylabel() for ax in fig.axes] == ["lr", "loss", "epoch"] and [len(ax.lines[0].get_ydata()) for ax in fig.axes] == [40]*3
+    learn.fit(1, train=False)
+    assert len(rec.recs["lr"]) == 40
+    learn.fit(1)
+    assert len(rec.recs["lr"]) == 20
+    with pytest.raises(ArgumentError): RecorderCB(lr=0.1)
+
+
+# --- finder -------------------------------------------------------------------------------------------------------------
+
+def snapshot(learn):
+    "Everything that a finder must not move"
+    gen = getattr(learn.dls.train, "generator", None)
+    return copy.deepcopy(dict(state=learn.model.state_dict(), modes=[m.training for m in learn.model.modules()],
+        grads=[p.grad for p in learn.model.parameters()], rng=(torch.get_rng_state(), random.getstate(), np.random.get_state()[1:3]),
+        opt=None if learn.opt is None else ([dict(o) for o in learn.opt.state.values()], [{k: v for k, v in g.items() if k != "params"} for g in learn.opt.param_groups]),
+        loader=learn.dls.train.state_dict() if hasattr(learn.dls.train, "state_dict") else None, gen=None if gen is None else gen.get_state(),
+        cbs=[type(o).__name__ for o in learn.cbs], fields=(learn.epoch, learn.iter, learn.first_iter)))
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor): return torch.equal(a, b)
+    if isinstance(a, np.ndarray): return np.array_equal(a, b)
+    if isinstance(a, dict): return set(a) == set(b) and all(same(v, b[k]) for k, v in a.items())
+    if isinstance(a, (list, tuple)): return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+class Draws(Callback):
+    "Moves every generator there is"
+    def before_batch(self, learn): random.random(); np.random.rand(); torch.rand(1)
+
+
+class Boom(Callback):
+    def __init__(self, error): self.error = error
+    def after_step(self, learn):
+        if learn.iter == 7: raise self.error
+
+
+def torch_loader(ds, bs, shuffle=False):
+    return torch.utils.data.DataLoader(ds, bs, shuffle=shuffle, generator=torch.Generator().manual_seed(1) if shuffle else None)
+
+
+@pytest.mark.parametrize("trained", [0, 2])
+@pytest.mark.parametrize("loader", [DataLoader, torch_loader])
+@pytest.mark.parametrize("opt_func", [SGD, Momentum, Adam, torch.optim.AdamW])
+def test_lr_find_leaves_no_trace(opt_func, loader, trained):
+    learn = learner(opt_func, cbs=[Draws()], loader=loader, lr=0.01)
+    if trained: learn.fit(trained)
+    learn.model[1].eval()  # frozen
+    ids = [id(o) for o in (*learn.model.parameters(), *learn.model.buffers())]
+    before, opt = snapshot(learn), learn.opt
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        learn.lr_find()
+    assert same(before, snapshot(learn)) and learn.opt is opt
+    assert ids == [id(o) for o in (*learn.model.parameters(), *learn.model.buffers())]
+    # control: training does move what is compared
+    learn.fit(1)
+    assert not same(before, snapshot(learn))
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), CancelFitException()])
+def test_lr_find_leaves_no_trace_when_it_fails(error):
+    learn = learner(Adam, cbs=[Draws(), Boom(error)])
+    learn.cbs.pop()
+    learn.fit(1)
+    learn.cbs.append(Boom(error))
+    before, opt = snapshot(learn), learn.opt
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try: learn.lr_find(plot=False)
+        except BaseException as e: assert e is error
+        else: assert isinstance(error, CancelFitException)
+    assert same(before, snapshot(learn)) and learn.opt is opt
+
+
+def test_what_follows_is_what_would_have_been():
+    "Training after lr_find gives bit for bit the weights of training without it"
+    out = []
+    for find in (False, True):
+        random.seed(0), np.random.seed(0)
+        learn = learner(Adam, cbs=[Draws()], lr=0.01)
+        learn.fit(1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if find: learn.lr_find(plot=False)
+        learn.fit(1)
+        out.append(learn.model.state_dict())
+    assert same(*out)
+
+
+def test_gradients_from_before_are_kept():
+    learn = learner()
+    F.cross_entropy(learn.model(data()[0]), data()[1]).backward()
+    grads = [p.grad.clone() for p in learn.model.parameters()]
+    learn.lr_find(plot=False)
+    assert all(torch.equal(p.grad, g) for p, g in zip(learn.model.parameters(), grads))
+
+
+def test_own_optimizer():
+    learn = learner(None)
+    learn.opt = torch.optim.Adam(learn.model.parameters(), lr=0.3)
+    before = snapshot(learn)
+    found = learn.lr_find(plot=False)
+    assert 1e-4 < found < 1 and same(before, snapshot(learn))
+
+
+def test_finder_alone():
+    finder = LRFinderCB(gamma=1.5)
+    learn = learner(Adam, cbs=[finder], lr=1e-4)
+    learn.fit(1, cbs=[])
+    before = {k: v.clone() for k, v in learn.model.state_dict().items()}
+    learn.fit(10)
+    assert same(dict(learn.model.state_dict()), before)
+    assert all(math.isclose(b/a, 1.5) for a, b in zip(finder.lrs, finder.lrs[1:])) and finder.lrs[0] == 1e-4 and len(plt.get_fignums()) >= 1
+    n = len(finder.lrs)
+    learn.fit(1, train=False)
+    assert len(finder.lrs) in (0, n)
+
+
+def test_finder_with_accumulation_counts_updates():
+    learn, finder = learner(cbs=[GradAccumCB(2)]), LRFinderCB(max_mult=1e9)
+    learn.fit(1, lr=1e-3, cbs=finder)
+    assert len(finder.lrs) == 10
+
+
+class Loss(nn.Module):
+    "Gives losses from a list, whatever the model says"
+    def __init__(self, values): super().__init__(); self.values = iter(values)
+    def forward(self, preds, yb): return preds.sum()*0 + next(self.values)
+
+
+@pytest.mark.parametrize("values, n", [([3., 3., 1., 1., 1., 99., 99.], 6), ([-1.]*3 + [-2.]*4 + [-1.9]*3 + [9.]*9, 12), ([2., 1., float("nan")], 2), ([2., 1., float("inf")], 2)])
+def test_finder_stops(values, n):
+    learn, finder = learner(), LRFinderCB()
+    learn.loss_func = Loss(values + [99.]*50)
+    learn.fit(1, lr=1e-5, cbs=finder)
+    assert len(finder.lrs) == n
+
+
+def test_suggestion():
+    finder = LRFinderCB()
+    finder.lrs = [1e-5*1.3**i for i in range(50)]
+    fall = [2/(1 + math.exp((i - 25)/2)) for i in range(40)] + [0.1*4**i for i in range(10)]
+    finder.losses = fall
+    at = finder.lrs.index(finder.suggestion())
+    assert 25 <= at <= 30
+    for scaled in ([100*o for o in fall], [o - 7 for o in fall]):
+        finder.losses = scaled
+        assert finder.lrs.index(finder.suggestion()) == at
+    for flat in ([1.]*50, [1 + 0.1*(-1)**i for i in range(50)], [float(i) for i in range(50)], []):
+        finder.losses = flat
+        assert finder.suggestion() is None
+
+
+def test_bad_arguments():
+    learn = learner()
+    for bad in (dict(gamma=1), dict(gamma=float("inf")), dict(max_mult=1), dict(start_lr=0), dict(start_lr=float("nan")), dict(max_epochs=0), dict(max_epochs=1.5)):
+        with pytest.raises(ArgumentError): learn.lr_find(**bad)
+    lazy = Learner(nn.Sequential(nn.LazyLinear(2)), learn.dls, F.cross_entropy, cbs=TrainCB())
+    with pytest.raises((ArgumentError, ValueError)): lazy.lr_find()
+
+
+def test_metrics_and_schedules_stay_out_of_lr_find(capsys):
+    log, metrics, rec = [], MetricsCB(), RecorderCB(lr=lambda cb: cb.pg["lr"])
+    learn = learner(cbs=[metrics, rec, BatchSchedCB(counting(log))])
+    learn.lr_find(plot=False)
+    assert not log and not metrics.rows and not rec.recs["lr"] and capsys.readouterr().out == ""
+
+
+def test_momentum_learner_and_returned_number_fits():
+    x, y = data()
+    learn = MomentumLearner(nn.Linear(6, 2), [(a, b) for a, b in zip(x.split(20), y.split(20))], F.cross_entropy)
+    lr = learn.lr_find(plot=False)
+    learn.fit(3, lr=lr)
+    assert learn.loss < 0.5
