@@ -98,7 +98,7 @@ def main():
             loss_float32=far["float32", "losses"], weight_float32=far["float32", "weights"], loss_float64=far["float64", "losses"], weight_float64=far["float64", "weights"],
             seconds_one=round(one, 2), seconds_two=round(two, 2), speedup=round(one/two, 2)))
         print(rows[-1], flush=True)
-    save_results(pd.DataFrame(rows), RESULTS/"scale.csv", "bench/scale.py" + ("" if args.seeds == [0, 1, 2, 3, 4] else f" --seeds {' '.join(map(str, args.seeds))}"), seeds=args.seeds)
+    save_results(pd.DataFrame(rows), RESULTS/"scale.csv", "python bench/scale.py" + ("" if args.seeds == [0, 1, 2, 3, 4] else f" --seeds {' '.join(map(str, args.seeds))}"), seeds=args.seeds)
 
 
 if __name__ == "__main__": main()

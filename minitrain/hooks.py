@@ -441,17 +441,13 @@ def _shape(
 def _countable():
     "Recurrent and attention modules go the way that is made of plain matrix products"
     from torch.nn.attention import SDPBackend, sdpa_kernel
-    backends = torch.backends.mkldnn,torch.backends.cudnn
-    fast,enabled = torch.backends.mha.get_fastpath_enabled(),[o.enabled for o in backends]
+    fast = torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)
-        for o in backends: o.enabled = False
-        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Using `torch.compile")  # the counter's own hooks; it runs eagerly here
             yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for o,was in zip(backends, enabled): o.enabled = was
+    finally: torch.backends.mha.set_fastpath_enabled(fast)
 
 # %% ../nbs/12_hooks.ipynb #summary-table
 class _Summary:

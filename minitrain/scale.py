@@ -733,7 +733,11 @@ def _finish_digits(
     "Write weights, budget, curves and mistakes; what fails is raised after the rest is written"
     from safetensors.torch import save
     def weights(): run.write("model.safetensors", save({k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}))
-    def result(): run.write("result.json", json.dumps(_digits_result(learn, budget), indent=2) + "\n")
+    def result():
+        new,path = _digits_result(learn, budget),run/"result.json"
+        old = json.loads(path.read_text()) if path.exists() else {}
+        if old.get("samples") == new["samples"]: new["cpu_seconds"] = old["cpu_seconds"]  # resumed after its end
+        run.write("result.json", json.dumps(new, indent=2) + "\n")
     def curves():
         rows,parts = run.metrics,dict(train="training", valid="validation")
         if not len(rows): return
