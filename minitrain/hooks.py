@@ -444,9 +444,9 @@ def _countable():
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Using `torch.compile")  # the counter's own hooks; it runs eagerly here
-            yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Using `torch.compile|TF32 acceleration")  # the counter's own hooks; flags of other devices
+            with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH): yield
     finally: torch.backends.mha.set_fastpath_enabled(fast)
 
 # %% ../nbs/12_hooks.ipynb #summary-table

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException', 'CancelStepException', 'Callback', 'Learner',
-           'TrainCB', 'TrainLearner', 'MomentumLearner', 'SingleBatchCB', 'show_training_loop']
+           'TrainCB', 'TrainLearner', 'MomentumLearner', 'SingleBatchCB']
 
 # %% ../nbs/08_learner.ipynb #exported-imports
 from collections.abc import Callable, Iterable, Mapping
@@ -603,10 +603,10 @@ class SingleBatchCB(Callback):
         raise CancelFitException()
 
 # %% ../nbs/08_learner.ipynb #show-training-loop
-def show_training_loop(
-    learn:Learner # Any
-):
+@patch
+def show_training_loop(self:Learner):
     "Print the events of a fit in their order, with the callbacks that answer to each"
+    learn = self
     learn._bind()
     who = {event: ", ".join(type(cb).__name__ for cb,_ in cbs) for event,cbs in learn._table.items()}
     trainer = type(learn._trainer or learn).__name__ if learn._trainer or _handles(learn, "predict") else "no trainer yet"
@@ -622,8 +622,6 @@ def show_training_loop(
     def epoch(depth): line(depth - 1, "for each batch"); stage(depth, "batch", batch)
     def fit(depth): line(depth - 1, "for each epoch, in training and then in validation"); stage(depth, "epoch", epoch)
     stage(0, "fit", fit)
-
-Learner.show_training_loop = show_training_loop
 
 # %% ../nbs/08_learner.ipynb #check-stop-after
 def check_stop_after(

@@ -14,7 +14,7 @@ from torch import nn
 from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, DataLoaders, Dataset, get_dls
 from minitrain.learner import (Callback, CancelBatchException, CancelEpochException, CancelFitException, CancelStepException, Learner,
-    MomentumLearner, SingleBatchCB, TrainCB, TrainLearner, check_best_weights, check_stage, check_stop_after, show_training_loop)
+    MomentumLearner, SingleBatchCB, TrainCB, TrainLearner, check_best_weights, check_stage, check_stop_after)
 from minitrain.loop import fit
 from minitrain.optim import Adam, Momentum, SGD
 
@@ -827,9 +827,9 @@ def test_show_training_loop(capsys):
     learn.fit(1, valid=False)
     assert said == log.seen  # what it says is what happens
     assert text.count("(TrainCB)") == 5
-    show_training_loop(Learner(make_model()))
+    Learner(make_model()).show_training_loop()
     assert "no trainer yet" in capsys.readouterr().out
-    show_training_loop(TrainLearner(make_model()))
+    TrainLearner(make_model()).show_training_loop()
     assert "predict (TrainLearner)" in capsys.readouterr().out
 
 
