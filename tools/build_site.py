@@ -82,7 +82,7 @@ def nbdev_lookup(cfg, anchors):
         url = find.doc(name)
         if not url or not url.startswith(base): return url
         page, _, anchor = url[len(base):].partition(".html#")
-        return f"#{page}.{anchor}" if anchor in anchors.get(page, ()) else None
+        return f"#lesson.{page}.{anchor}" if anchor in anchors.get(page, ()) else None
     return lookup
 
 
@@ -95,7 +95,7 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
     doc_url = cfg["doc_host"] + cfg["doc_baseurl"]
     def elsewhere(word):  # a name is not linked on the page that builds it
         target = lookup(word)
-        return None if target is None or target.startswith(f"#{page}.") else target
+        return None if target is None or target.startswith(f"#lesson.{page}.") else target
     def prose(source):
         source = convert.map_links(convert.convert_callouts(source), lambda o: convert.site_link(o, doc_url, pages, missing))
         return convert.link_names(source, elsewhere)
@@ -111,7 +111,7 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
             out.append(markdown_cell(prose(entry)))
             continue
         names = convert.defined_names(code) if exported(cell) is not None else []
-        if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: {page}.\n```"))
+        if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: lesson.{page}.\n```"))
         out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))
         if shown := [o for o in dict.fromkeys(names) if o in documented]: out.append(markdown_cell(reference_line(module, shown)))
     return out
@@ -180,7 +180,7 @@ def write_sources(cfg, out, draft=False):
 def api_text(cfg, module, notebook, title, anchors, documented):
     "A module's reference page, its names linked to their lessons and, in descriptions, to their entries"
     page = convert.page_name(notebook)
-    def lesson(name): return (f"{page}.{name.lower()}", title) if name.lower() in anchors[page] else None
+    def lesson(name): return (f"lesson.{page}.{name.lower()}", title) if name.lower() in anchors[page] else None
     def lookup(name): return next((f"#api.{m}.{name.lower()}" for m, names in documented.items() if name in names), None)
     text = apipages.api_page(cfg, module, f"[{title}](../{page}.ipynb)", lesson)
     return convert.link_names(text, lookup)
