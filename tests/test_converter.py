@@ -151,11 +151,11 @@ def test_a_lesson():
     cells = [dict(cell_type="markdown", source="# Softmax\n\n> From scores"), dict(cell_type="code", source="#| default_exp softmax", outputs=[]),
         dict(cell_type="code", source="#| hide\nsecret", outputs=[]), dict(cell_type="markdown", source="See [core](00_core.ipynb), `RunDir` and `softmax`"),
         dict(cell_type="code", source="#| export\ndef softmax(x): return x\ndef _help(): pass", outputs=[])]
-    lookup = {"RunDir": "#core.rundir", "softmax": "#softmax.softmax"}.get
+    lookup = {"RunDir": "#lesson.core.rundir", "softmax": "#lesson.softmax.softmax"}.get
     out = build_site.lesson_cells(CFG, "01_softmax.ipynb", cells, HELD, lookup, ["softmax"])
     text = [o["source"] for o in out]
     assert "https://colab.research.google.com/github/u/r/blob/b/nbs/01_softmax.ipynb" in text[0] and "[Reference](api/softmax.md)" in text[0]
-    assert text[1] == "See [core](core.ipynb), [`RunDir`](#core.rundir) and `softmax`"  # a name is not linked on its own page
+    assert text[1] == "See [core](core.ipynb), [`RunDir`](#lesson.core.rundir) and `softmax`"  # a name is not linked on its own page
     assert text[2:] == ["```{anchor} softmax _help\n:prefix: softmax.\n```", "def softmax(x): return x\ndef _help(): pass",
         "{.built}\nReference: [`softmax`](#api.softmax.softmax)"]
     assert "secret" not in json.dumps(out)

@@ -5,8 +5,8 @@ from sphinx.util.docutils import SphinxDirective
 
 
 class Anchor(SphinxDirective):
-    """```{anchor} rundir rundir.log``` sets the ids `rundir` and `rundir.log`; with `:prefix: core.` any page can link to them
-    as `#core.rundir` and `#core.rundir.log`. Where a heading above has the id already, the anchor is `rundir-code`"""
+    """```{anchor} rundir rundir.log``` sets the ids `rundir` and `rundir.log`; with `:prefix: lesson.core.` any page can link to them
+    as `#lesson.core.rundir` and `#lesson.core.rundir.log`. Where a heading above has the id already, the anchor is `rundir-code`"""
     required_arguments, optional_arguments, final_argument_whitespace = 1, 0, True
     option_spec = dict(prefix=directives.unchanged_required)
 
