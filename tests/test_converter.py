@@ -156,7 +156,7 @@ def test_a_lesson():
     text = [o["source"] for o in out]
     assert "https://colab.research.google.com/github/u/r/blob/b/nbs/01_softmax.ipynb" in text[0] and "[Reference](api/softmax.md)" in text[0]
     assert text[1] == "See [core](core.ipynb), [`RunDir`](#lesson.core.rundir) and `softmax`"  # a name is not linked on its own page
-    assert text[2:] == ["```{anchor} softmax _help\n:prefix: softmax.\n```", "def softmax(x): return x\ndef _help(): pass",
+    assert text[2:] == ["```{anchor} softmax _help\n:prefix: lesson.softmax.\n```", "def softmax(x): return x\ndef _help(): pass",
         "{.built}\nReference: [`softmax`](#api.softmax.softmax)"]
     assert "secret" not in json.dumps(out)
 
