@@ -48,4 +48,5 @@ clean:  ## Remove what the other targets made, the run folders excepted
 
 .venv/.dev: .venv/.made settings.ini setup.py constraints.txt
 	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps vit-pytorch  # one test reads its vit.py alone; its own requirements would bring torchvision
 	touch $@ .venv/.user

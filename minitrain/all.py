@@ -16,3 +16,10 @@ from .init import *
 from .augment import *
 from .checkpoint import *
 from .scale import *
+from .attention import *
+from .tasks import *
+from .reasoning import *
+from .vit import *
+from .gaze import *
+from .catch import *
+from .gaze_training import *

@@ -9,6 +9,7 @@ __all__ = ['CheckpointCB', 'save_run', 'resume']
 import base64, hashlib, inspect, json, os, random, signal, struct, sys, threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from torch import nn
 from .core import ArgumentError, RunDir, atomic_write
 from .data import DataLoader, _is_int, _need
 from .learner import Callback, CancelFitException, Learner
-from .metrics import _higher_is_better
+from .metrics import MetricsCB, _higher_is_better
 from .callbacks import EarlyStopCB, _length, _metrics_of
 
 # %% ../nbs/15_checkpoint.ipynb #tensors
@@ -708,8 +709,11 @@ def _save(self:CheckpointCB,
     epoch:int, # Where to go on
     batch:int # In that epoch
 ):
-    "Write a checkpoint"
-    if learn.is_main: _write(self.path, _capture(learn, epoch, batch, self._fits, self._best), self.keep)
+    "Write a checkpoint; several processes come here together, but after Ctrl-C, which one alone may have answered"
+    with ExitStack() as stack:
+        for cb in [] if self._interrupted else learn.cbs:
+            if isinstance(cb, MetricsCB): stack.enter_context(cb.together(learn))
+        if learn.is_main: _write(self.path, _capture(learn, epoch, batch, self._fits, self._best), self.keep)
 
 # %% ../nbs/15_checkpoint.ipynb #best
 class _BestCB(Callback):

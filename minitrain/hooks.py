@@ -103,6 +103,7 @@ def _tensors(
 
 # %% ../nbs/12_hooks.ipynb #collect
 _bins,_sample = 40,1024  # rows of a histogram, and how many values at most are sorted into them
+_together = 24  # so many calls are finished at once: fewer cost more steps, many more need fresh memory each time, which costs more still
 
 @lru_cache(256)
 def _dense(
@@ -133,7 +134,8 @@ def _collect(
     "Take from a tensor what its statistics need: two sums and a sample"
     if x is None or not (n := x.numel()): return
     x = x.detach()
-    x = x.as_strided((n,), (1,)) if _dense(x.shape, x.stride()) else x.reshape(-1)  # in the order of memory, without a copy
+    if x.is_contiguous(): x = x.view(-1)
+    else: x = x.as_strided((n,), (1,)) if _dense(x.shape, x.stride()) else x.reshape(-1)  # in the order of memory, without a copy
     if x.element_size() < 4: x = x.float()
     hook.__dict__.setdefault("_calls", []).append((n, x.sum(), torch.dot(x, x), x.take(_places(n, x.device))))
 
@@ -147,28 +149,38 @@ def _plan(
 )->tuple: # Numbers of values (calls,); offset of each call's rows (calls, 1); how many values each value of a sample stands for (calls*length,)
     "What is the same in each batch"
     n = torch.tensor(ns, dtype=dtype, device=device)
-    return n, torch.arange(len(ns), device=device)[:, None]*_bins, (n/length).float().repeat_interleave(length)
+    offset = torch.arange(len(ns), device=device, dtype=torch.int32)[:, None]*_bins
+    return n, offset, (n/length).float().repeat_interleave(length)
 
 def _finish(
     hooks:Iterable[Hook], # Those with records from `_collect` get statistics
     place:Callable # Values -> where each lies in the histogram, from 0 to `_bins`
 ):
-    "Turn sums and samples into means, standard deviations and histograms, for all hooks at once"
+    "Turn sums and samples into means, standard deviations and histograms"
     groups = {}
     for h in hooks:
         for n,total,dot,sample in h.__dict__.pop("_calls", ()):
             groups.setdefault((len(sample), sample.device, sample.dtype), []).append((h, n, total, dot, sample))
     for kind,calls in groups.items():
-        hs,ns,*parts = zip(*calls)
-        (n,offset,weight),(total,dot,sample) = _plan(ns, *kind),map(torch.stack, parts)
-        mean = total/n
-        var,spread = (dot - mean*total)/(n - 1),(sample - mean[:, None]).square_().sum(1)/(kind[0] - 1)
-        std = torch.where(mean*mean > 1000*spread, spread, var).clamp_min_(0).sqrt_()  # sums cannot tell a small deviation beside a large mean
-        rows = place(sample).nan_to_num_(_bins, _bins, 0).clamp_(0, _bins - 1).long().add_(offset)
-        counts = torch.zeros(len(hs)*_bins, device=kind[1]).index_add_(0, rows.view(-1), weight).view(-1, _bins)
-        for h,*values in zip(hs, mean.unbind(), std.unbind(), counts.unbind()):
-            if not hasattr(h, "stats"): h.stats = [],[],[]
-            for record,o in zip(h.stats, values): record.append(o)
+        for i in range(0, len(calls), _together): _finish_calls(kind, calls[i:i + _together], place)
+
+# %% ../nbs/12_hooks.ipynb #finish-calls
+def _finish_calls(
+    kind:tuple, # Length, device and dtype of the samples
+    calls:list, # Hook, number of values, sum, sum of squares and sample of each call
+    place:Callable # As for `_finish`
+):
+    "Do the arithmetic for several calls at once"
+    hs,ns,*parts = zip(*calls)
+    (n,offset,weight),(total,dot,sample) = _plan(ns, *kind),map(torch.stack, parts)
+    mean = total/n
+    var,spread = (dot - mean*total)/(n - 1),(sample - mean[:, None]).square_().sum(1)/(kind[0] - 1)
+    std = torch.where(mean*mean > 1000*spread, spread, var).clamp_min_(0).sqrt_()  # sums cannot tell a small deviation beside a large mean
+    rows = place(sample).nan_to_num_(_bins, _bins, 0).clamp_(0, _bins - 1).int().add_(offset)
+    counts = torch.zeros(len(hs)*_bins, device=kind[1]).index_add_(0, rows.view(-1), weight).view(-1, _bins)
+    for h,*values in zip(hs, mean.unbind(), std.unbind(), counts.unbind()):
+        if not hasattr(h, "stats"): h.stats = [],[],[]
+        for record,o in zip(h.stats, values): record.append(o)
 
 # %% ../nbs/12_hooks.ipynb #append-stats
 def _of_output(
@@ -178,8 +190,8 @@ def _of_output(
     if isinstance(outp, torch.Tensor) and outp.is_floating_point(): return outp
     return next((o for o in _tensors(outp) if o.is_floating_point()), None)
 
-def _place_size(x): return x.abs()*(_bins/10)  # 0 to 10
-def _place_log(x): return (x.abs().log10() + 12)*(_bins/16)  # 1e-12 to 1e4
+def _place_size(x): return x.abs().mul_(_bins/10)  # 0 to 10
+def _place_log(x): return x.abs().log10_().add_(12).mul_(_bins/16)  # 1e-12 to 1e4
 
 def append_stats(
     hook:Hook, # Gets or has `stats`: lists of means, standard deviations, and histograms of |activation|
@@ -273,14 +285,14 @@ class ActivationStats(HooksCallback):
     def _watch(self, hook, mod, inp, outp): _collect(hook, _of_output(outp))
 
     def _hookfunc(self, learn, *args):
-        if self.every == 1 or learn.iter % self.every == 0: super()._hookfunc(learn, *args)
+        if learn.iter % self.every == 0 and (self.on_train if learn.model.training else self.on_valid): self._watch(*args)
 
     def cleanup_batch(self,
-        learn:Learner # Not looked at
+        learn:Learner # Says which batch it was
     ):
         "Finish the statistics of several batches together, which costs less"
-        self._waiting += 1
-        if self._waiting >= 16: self._flush()
+        if learn.iter % self.every == 0: self._waiting += len(self.hooks)
+        if self._waiting >= _together: self._flush()
 
     def cleanup_epoch(self,
         learn:Learner # Not looked at

@@ -10,7 +10,7 @@ __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException',
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from operator import is_not
 from traceback import walk_tb
 from types import SimpleNamespace
@@ -50,6 +50,15 @@ class Callback:
     only_in_fit = False  # True for what records or steers a run (metrics, logs, schedules): left out of lr_find, get_preds and the like
 
 # %% ../nbs/08_learner.ipynb #check-callback
+@lru_cache(4096)
+def _nearest(
+    name:str, # What may be an event
+    events:frozenset, # Those that there are
+    cutoff:float # How alike, from 0 to 1
+)->str|None: # The event most like it; None if none is so like it
+    "Find what a name may have been meant to be; remembered, since every fit asks the same"
+    return next(iter(get_close_matches(name, events, 1, cutoff)), None)
+
 def _check_event(
     name:str, # What may be an event
     events:Iterable[str], # Those that there are
@@ -57,9 +66,10 @@ def _check_event(
 ):
     "Refuse a name that looks like an event and is none"
     if name in events: return
-    near = get_close_matches(name, events, 1, 0.6)
-    raise ArgumentError(of, name, f"one of the events {sorted(events)}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    near = _nearest(name, frozenset(events), 0.6)
+    raise ArgumentError(of, name, f"one of the events {sorted(events)}" + (f"; did you mean {near!r}?" if near else ""))
 
+# %% ../nbs/08_learner.ipynb #check-callback-2
 def _handles(
     cb, # A callback
     name:str # An event, or a part of the training step
@@ -75,7 +85,7 @@ def _check_callback(
     if isinstance(cb, type): raise ArgumentError("cbs", cb, f"instances: write {cb.__name__}(), not {cb.__name__}")
     names = [o for o in {*dir(type(cb)), *getattr(cb, "__dict__", ())} if not o.startswith("_")]
     for o in sorted(names):
-        near = o.startswith(("before_", "after_", "cleanup_")) or get_close_matches(o, events, 1, 0.85)
+        near = o.startswith(("before_", "after_", "cleanup_")) or _nearest(o, frozenset(events), 0.85)
         if near and _handles(cb, o): _check_event(o, events, f"{type(cb).__name__}.{o}")
     if not isinstance(cb, Callback) and not any(_handles(cb, o) for o in (*events, *_parts)):
         raise ArgumentError("cbs", cb, "callbacks: objects with a method for at least one event")

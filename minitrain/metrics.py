@@ -8,11 +8,10 @@ __all__ = ['Accuracy', 'MultilabelAccuracy', 'ConfusionMatrix', 'MetricsCB', 'Hi
 # %% ../nbs/09_metrics.ipynb #exported-imports
 import math, re, sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
 from inspect import Parameter, signature, unwrap
-from itertools import groupby
-from operator import attrgetter
 
 import torch
 import torch.nn.functional as F
@@ -65,9 +64,8 @@ def _labels(
 def _weigher(
     loss_func:Callable, # A loss
     size:Callable|None=None # A user's own answer, called with the targets
-)->Callable: # Called with the targets and the batch: gives a number, or a tensor of weights to be added up
+)->Callable: # Called with the targets and the batch: gives a number, or a tensor of weights to be added up; `total` and `ignore_index` are the loss's own
     "A function that says how many samples (or labels, or class weights) the mean loss of a batch stands for"
-    if size is not None: return lambda targets, batch: size(*targets)
     func,said = _loss_options(loss_func)
     ours = func in _class_losses or isinstance(func, (nn.CrossEntropyLoss, nn.NLLLoss))
     index,weight = said.get("ignore_index"),said.get("weight") if ours else None
@@ -78,7 +76,9 @@ def _weigher(
     def labels(targets, batch):
         if len(targets) != 1 or not isinstance(targets[0], torch.Tensor): return samples(targets, batch)
         return _labels(targets[0], index, weight)
-    return labels if isinstance(index, int) else samples
+    weigh = (lambda targets, batch: size(*targets)) if size is not None else labels if isinstance(index, int) else samples
+    weigh.total,weigh.ignore_index = said.get("reduction") == "sum",index if weigh is labels else None
+    return weigh
 
 # %% ../nbs/09_metrics.ipynb #loss-weight
 def _targets(
@@ -99,7 +99,7 @@ def _loss_weight(
 class _Sums:
     "A metric whose state is one tensor, to which each batch adds"
     higher_is_better = None # What a better value is, where that is known
-    _zeros = torch.zeros(2) # The state before the first batch
+    _zeros = torch.zeros(2, dtype=torch.int64) # The state before the first batch
 
     def __init__(self): self.reset()
 
@@ -117,7 +117,7 @@ class _Sums:
         device:str|torch.device="cpu" # Where zeros are made, if there was no batch
     )->torch.Tensor: # The state
         "All that was added"
-        return self._zeros.to(device) if self._sums is None else self._sums
+        return self._zeros.to(device, copy=True) if self._sums is None else self._sums
 
 # %% ../nbs/09_metrics.ipynb #sums-state
 @patch
@@ -142,6 +142,24 @@ def to(self:_Sums,
     if self._sums is not None: self._sums = self._sums.to(device)
     return self
 
+# %% ../nbs/09_metrics.ipynb #sums-together
+@patch
+@contextmanager
+def together(self:_Sums,
+    learn:Learner # Knows the other processes
+):
+    "Inside the block the state is that of all processes; every one of them must come here"
+    own = self._total(_device(learn))
+    self._sums = learn.reduce(own)
+    try: yield
+    finally: self._sums = own
+
+def _device(
+    learn:Learner # With a model
+)->torch.device|str: # "cpu" for a model without parameters
+    "Where the model is"
+    return next((p.device for p in learn.model.parameters()), "cpu")
+
 # %% ../nbs/09_metrics.ipynb #mean
 _MANY = 2**20 # so many labels are noted before they are counted
 
@@ -155,49 +173,52 @@ class _Mean(_Sums):
 
     def reset(self):
         "Forget everything"
-        self._sums,self._values,self._sizes,self._noted = None,[],[],0
+        self._sums,self._values,self._places,self._sizes,self._noted = None,None,(),[],0
 
     def update(self,
         value:torch.Tensor|float, # Mean (or sum) over a batch, without axes
         n:torch.Tensor|float=1 # How many samples it stands for, or one weight for each; 0 leaves the mean as it is, whatever `value`
     ):
         "Note the value of a batch; nothing is waited for"
-        value = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+        value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
         if value.dim(): raise ArgumentError("value", value, "a tensor without axes: the mean (or the sum) over a batch")
-        self._values.append(value)
+        if not self._places:
+            self._values = torch.empty(64, device=value.device, dtype=_wide(value.device))
+            self._places = self._values.unbind()
+        self._places[len(self._sizes)].copy_(value)
         self._sizes.append(n)
         if isinstance(n, torch.Tensor): self._noted += n.numel()
-        if len(self._values) == 64 or self._noted > _MANY: self._total()
+        if len(self._sizes) == 64 or self._noted > _MANY: self._total()
+
+def _wide(
+    device:torch.device|str # Any
+)->torch.dtype: # float64, where the device has it
+    "The dtype for long sums"
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64
 
 # %% ../nbs/09_metrics.ipynb #mean-total
-def _flat(
-    parts:list # Tensors of any shapes
-)->torch.Tensor: # All their numbers, in one axis
-    "One tensor of many"
-    return torch.cat([o if o.dim() == 1 else o.reshape(-1) for o in parts])
-
 def _added(
     parts:list, # Numbers, or tensors to be added up
-    device:torch.device # Where to
+    like:torch.Tensor # Says where to, and in which dtype
 )->torch.Tensor: # (len(parts),)
     "One sum for each part"
-    if not any(isinstance(o, torch.Tensor) for o in parts): return torch.tensor(parts, device=device)
-    groups = [list(o) for _,o in groupby([torch.as_tensor(o, device=device) for o in parts], attrgetter("shape"))]
-    return torch.cat([_flat(o).view(len(o), o[0].numel()).sum(1) for o in groups])
+    if not any(isinstance(o, torch.Tensor) for o in parts): return like.new_tensor(parts)
+    try: return torch.stack(parts).reshape(len(parts), -1).sum(1).to(like)
+    except (RuntimeError, TypeError): pass  # of several shapes, or some are numbers
+    return torch.stack([torch.as_tensor(o, device=like.device).sum().to(like) for o in parts])
 
 @patch
 def _total(self:_Mean,
     device:str|torch.device="cpu" # Where zeros are made, if there was no batch
 )->torch.Tensor: # Two numbers: the weighted sum, and the sum of the weights
     "Add what was noted, then give the state"
-    if self._values:
-        values = torch.stack(self._values)
-        values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
-        sizes = _added(self._sizes, values.device).to(values.dtype)
-        self._values,self._sizes,self._noted = [],[],0
+    if self._sizes:
+        values = self._values[:len(self._sizes)]
+        sizes = _added(self._sizes, values)
+        self._sizes,self._noted = [],0
         sums = values if self.total else values*sizes
         self._add(torch.stack([torch.where(sizes == 0, 0, sums).sum(), sizes.sum()]))
-    return _Sums._total(self, device)
+    return torch.zeros(2, device=device, dtype=_wide(device)) if self._sums is None else self._sums
 
 @patch
 def compute(self:_Mean)->float: # nan before the first sample
@@ -216,7 +237,7 @@ class _Hits(_Sums):
 
     def _note(self,
         hits:torch.Tensor, # Which answers are right, bool
-        kept:torch.Tensor # Which count, bool
+        kept:torch.Tensor # Which count, bool, of the same shape
     ):
         "Note the answers of a batch; they are counted for many batches at once"
         self._hits.append(hits)
@@ -229,9 +250,9 @@ class _Hits(_Sums):
     )->torch.Tensor: # Two numbers: the right answers, and those that count
         "Count what was noted, then give the state"
         if self._hits:
-            counts = torch.stack([_flat(self._hits).sum(), _flat(self._kept).sum()])
+            both = torch.cat([o if o.dim() == 1 else o.reshape(-1) for o in self._hits + self._kept])
             self._hits,self._kept,self._noted = [],[],0
-            self._add(counts)
+            self._add(both.view(2, -1).sum(1))
         return super()._total(device)
 
     def compute(self)->float: # From 0 to 1; nan before the first answer
@@ -262,13 +283,14 @@ class Accuracy(_Hits):
 
     def update(self,
         preds:torch.Tensor, # Scores, (b, k) or (b, k, d1, ...)
-        target:torch.Tensor # Class numbers, (b,) or (b, d1, ...), of an integer dtype
+        target:torch.Tensor, # Class numbers, (b,) or (b, d1, ...), of an integer dtype
+        kept:torch.Tensor|None=None # Which labels count, bool, where that has been found out already
     ):
         "Count the hits of a batch; nothing is waited for"
         said = _said(preds, target)
-        keep = target != self.ignore_index
-        hits = said == target if self.ignore_index < 0 else (said == target) & keep
-        self._note(hits, keep)
+        if kept is None: kept = target != self.ignore_index
+        hits = said == target if self.ignore_index < 0 else (said == target) & kept
+        self._note(hits, kept)
 
 # %% ../nbs/09_metrics.ipynb #multilabel-accuracy
 class MultilabelAccuracy(_Hits):
@@ -357,7 +379,7 @@ class _Function(_Mean):
     ):
         self.func,self._weigh = func,_weigher(func)
         self.higher_is_better = getattr(func, "higher_is_better", None)
-        super().__init__(_is_sum(func))
+        super().__init__(self._weigh.total)
 
     def update(self,
         preds, # Of the model
@@ -406,7 +428,7 @@ class MetricsCB(Callback):
         self.loss = _Mean()
         self.all_metrics = {**self.metrics, "loss": self.loss}
         self.rows = [] # raw values, one dict for each epoch in training and each in validation, of all fits
-        self._seen,self._logged,self._device,self._move = 0,False,None,False
+        self._seen,self._logged,self._device,self._move,self._main = 0,False,None,False,True
 
     def _log(self,
         d:dict # Strings by name: each metric, "loss", "epoch" and "train"
@@ -421,9 +443,10 @@ def before_fit(self:MetricsCB,
 ):
     "Look up how the loss averages"
     learn.metrics = self
-    self.loss.total = _is_sum(learn.loss_func)
     self._weigh,self._n_inp = _weigher(learn.loss_func, self.size),getattr(learn._trainer, "n_inp", 1)
-    self._around = sys.exc_info()[1]
+    self.loss.total,self._around,self._main = self._weigh.total,sys.exc_info()[1],learn.is_main
+    self._plan = [(m, type(m) is Accuracy and m.ignore_index == self._weigh.ignore_index) for m in self.metrics.values()]
+    self._cut = any(type(m) not in (Accuracy, ConfusionMatrix) for m in self.metrics.values())
 
 @patch
 def before_epoch(self:MetricsCB,
@@ -449,19 +472,26 @@ def _empty(
     "Whether there is nothing to measure"
     return not targets[0].numel() if targets and isinstance(targets[0], torch.Tensor) else _rows(batch) == 0
 
+# %% ../nbs/09_metrics.ipynb #metrics-batch-2
 @patch
 def after_batch(self:MetricsCB,
     learn:Learner # Its batch, predictions and loss are read
 ):
     "Pass the batch on to the metrics; nothing is read back from the device"
-    targets,self._seen = _values(learn.batch)[self._n_inp:],self._seen + 1
-    if _empty(targets, learn.batch): return  # the samples of a short batch may all lie with other processes
-    if learn.loss is not None: self.loss.update(learn.loss, self._weigh(targets, learn.batch))
-    if self.metrics:
-        preds = _settled(learn.preds)
-        if self._device is None: self._settle(preds, targets)
-        if self._move: targets = to_device(targets, self._device)
-        for m in self.metrics.values(): m.update(preds, *targets[:1])
+    targets,kept,self._seen = _values(learn.batch)[self._n_inp:],None,self._seen + 1
+    if _empty(targets, learn.batch):  # the samples of a short batch may all lie with other processes
+        for m,_ in self._plan:
+            if type(m) is ConfusionMatrix: m.update(learn.preds, *targets[:1])  # learns how many classes there are
+        return
+    if learn.loss is not None: self.loss.update(learn.loss, kept := self._weigh(targets, learn.batch))
+    if not self.metrics: return
+    preds = _settled(learn.preds) if self._cut else learn.preds
+    if self._device is None: self._settle(preds, targets)
+    if self._move: targets,kept = to_device(targets, self._device),None
+    known = isinstance(kept, torch.Tensor) and kept.dtype is torch.bool
+    for m,same in self._plan:
+        if same and known: m.update(preds, targets[0], kept)
+        else: m.update(preds, *targets[:1])
 
 # %% ../nbs/09_metrics.ipynb #metrics-settle
 @patch
@@ -486,7 +516,7 @@ def after_epoch(self:MetricsCB,
     self._logged = True
     sums = [m for m in self.all_metrics.values() if isinstance(m, _Sums)]
     if not (failed := self._failed()):
-        for m in sums: m._sums = learn.reduce(m._total(next((p.device for p in learn.model.parameters()), "cpu")))
+        for m in sums: m._sums = learn.reduce(m._total(_device(learn)))
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
     ask = not failed if together else self._seen > 0  # metrics of others may wait for each other in `compute`
     row = dict(epoch=learn.epoch, train="train" if learn.training else "eval")
@@ -565,11 +595,26 @@ def load_state_dict(self:MetricsCB,
     for name,saved in state["metrics"].items():
         m = self.all_metrics.get(name)
         if m is None: raise ArgumentError("state", name, f"the metrics of this callback, {list(self.all_metrics)}")
+        if not self._main: m.reset(); continue
         if isinstance(m, nn.Module):
             parts = [o for o in m.modules() if hasattr(o, "_persistent")]
             for o,n in zip(parts, saved["counts"]): o._update_count = n
         if hasattr(m, "load_state_dict"): m.load_state_dict(saved["state"])
         else: vars(m).update(saved["state"])
+
+# %% ../nbs/09_metrics.ipynb #metrics-together
+@patch
+@contextmanager
+def together(self:MetricsCB,
+    learn:Learner # Knows the other processes
+):
+    "Inside the block the metrics of a running epoch are those of all processes; every one of them must come here"
+    with ExitStack() as stack:
+        for m in self.all_metrics.values() if self._seen and not self._logged else ():
+            if isinstance(m, _Sums): stack.enter_context(m.together(learn))
+            for o in m.modules() if isinstance(m, nn.Module) else ():
+                if hasattr(o, "sync_context"): stack.enter_context(o.sync_context())
+        yield
 
 # %% ../nbs/09_metrics.ipynb #better
 _higher = "accuracy","acc","f1","auroc","auc","precision","recall","iou","dice","r2","psnr","ssim","bleu","top"

@@ -28,17 +28,17 @@ from torch import nn
 
 from .core import ArgumentError, RunDir, _asset, _map_nested, def_device, load_config, load_results, save_results, set_seed
 from .likelihood import cross_entropy, nll_loss
-from .data import DataLoader, Dataset, _is_int, _load_final_digits, _mix, _need, load_digits, show_image
+from .data import DataLoader, Dataset, _is_int, _load_final_digits, _mix, _need, _seed_all, load_digits, show_image
 from .loop import _rows
 from .optim import AdamW
 from .multilabel import _curves, _png, _run_folder
 from .learner import Callback, CancelStepException, Learner, TrainCB, _values
-from .metrics import Accuracy, MetricsCB, _is_sum, _loss_weight
+from .metrics import Accuracy, MetricsCB, _is_sum, _loss_weight, _wide
 from .callbacks import BatchTransformCB, CSVLogCB, DeviceCB, MixedPrecision, ProgressCB
 from .schedule import BatchSchedCB, one_cycle
 from .hooks import summary
 from .augment import RandAffine, digits_model, tta
-from .checkpoint import CheckpointCB
+from .checkpoint import CheckpointCB, _rng_state, _set_rng
 
 # %% ../nbs/16_scale.ipynb #part
 def _part(
@@ -270,7 +270,7 @@ class AccelerateCB(TrainCB):
         if not timeout > 0: raise ArgumentError("timeout", timeout, "a number of seconds above 0")
         if find_spec("accelerate") is None: raise ImportError(f"AccelerateCB needs Hugging Face accelerate, which is not installed: {_install}")
         self.mixed_precision,self.timeout,self.sync_bn,self.size,self.find_unused = mixed_precision or "no",timeout,sync_bn,size,find_unused
-        self.group = self.acc = self._ddp = None  # there during a fit that trains
+        self.group = self.acc = self._ddp = self._noise = None  # there during a fit that trains
         self._undo,self._ran,self._ending,self._device,self._share = [],False,False,torch.device("cpu"),None
         if mixed_precision == "fp16": self.state_dict,self.load_state_dict = self._scaler_state,self._set_scaler
 
@@ -320,7 +320,10 @@ def _begin(self:AccelerateCB,
     self.acc = self._accelerator(cpu)
     if self.group is None: return
     self._catch_term()
-    self._agree((learn.dls.train, learn.dls.valid))
+    seed = self._agree((learn.dls.train, learn.dls.valid))
+    if self.group.rank:
+        self._noise = _NoiseCB(seed, self.group.rank)
+        learn.cbs.append(self._noise)
     if not any(p.requires_grad for p in learn.model.parameters()): return
     ids = [self._device.index] if self._device.type == "cuda" else None
     with self.group.told():
@@ -348,17 +351,18 @@ def _accelerator(self:AccelerateCB,
 @patch
 def _agree(self:AccelerateCB,
     loaders:tuple # The loaders of this process
-):
+)->int: # The seed of process 0
     "Loaders of the same length, in the order of those of process 0"
     def length(x):
         try: return len(x)
         except TypeError: return None
     lengths = [(length(dl), length(getattr(dl, "dataset", None))) for dl in loaders]
     places = [dl.state_dict() if isinstance(dl, DataLoader) else None for dl in loaders]
-    theirs,places,self._seed = self.group.tell((lengths, places, torch.initial_seed()))
+    theirs,places,seed = self.group.tell((lengths, places, torch.initial_seed()))
     if theirs != lengths: raise ArgumentError("dls", lengths, f"the same data in each process: in process 0 the loaders have {theirs} (batches, samples)")
     for dl,place in zip(loaders, places):
         if place is not None and place != dl.state_dict(): dl.load_state_dict(place)
+    return seed
 
 @patch
 def _sync_norms(self:AccelerateCB,
@@ -385,14 +389,14 @@ def _catch_term(self:AccelerateCB):
 def after_fit(self:AccelerateCB,
     learn:Learner # Its model's buffers are made equal
 ):
-    "Part as equals: buffers and torch's random numbers are those of process 0"
+    "Part as equals: buffers and random number generators (those of GPUs apart) are those of process 0"
     if self.group is None: return
     self._share_buffers(learn.model)
-    torch.set_rng_state(self.group.tell(torch.get_rng_state()))
+    _set_rng(self.group.tell({**_rng_state(), "cuda": []}))
 
 @patch
 def cleanup_fit(self:AccelerateCB,
-    learn:Learner # Not looked at
+    learn:Learner # Loses the callback that seeded its random numbers
 ):
     "Leave nothing behind"
     error = sys.exc_info()[1]
@@ -401,7 +405,8 @@ def cleanup_fit(self:AccelerateCB,
     for f in reversed(self._undo):
         if not (broken and f.func is signal.signal): f()  # a process on its way out says why before SIGTERM ends it
     self._undo.clear()
-    self.group = self.acc = self._ddp = self._share = None
+    learn.cbs[:] = [cb for cb in learn.cbs if cb is not self._noise]
+    self.group = self.acc = self._ddp = self._share = self._noise = None
 
 @patch
 def _share_buffers(self:AccelerateCB,
@@ -430,12 +435,35 @@ def cleanup_epoch(self:AccelerateCB,
 
 @patch
 def before_batch(self:AccelerateCB,
-    learn:Learner # Says where the loop is
+    learn:Learner # Not looked at
 ):
-    "Give each process random numbers of its own, that depend on the place alone, so that a resumed run draws them again"
+    "The model has not run yet"
     self._ran = False
-    if self.group is not None and self.group.rank and learn.training:
-        torch.manual_seed(_mix(self._seed, learn.epoch, learn.iter, self.group.rank))
+
+# %% ../nbs/16_scale.ipynb #noise
+class _NoiseCB(Callback):
+    "Random numbers of its own for a process, which depend on the place alone"
+    order = -1000
+
+    def __init__(self,
+        seed:int, # Of the run
+        rank:int # Of the process
+    ): self.seed,self.rank = seed,rank
+
+    def before_epoch(self,
+        learn:Learner, # Says where the loop is
+        batch:int|None=None # In which batch, if in one
+    ):
+        "Seed torch (all devices), Python and NumPy"
+        seed = _mix(self.seed, learn.epoch, learn.training, batch, self.rank)
+        torch.manual_seed(seed)
+        _seed_all(seed)
+
+    def before_batch(self,
+        learn:Learner # Says where the loop is
+    ):
+        "Seed for this batch"
+        self.before_epoch(learn, learn.iter)
 
 # %% ../nbs/16_scale.ipynb #accelerate-predict
 @patch
@@ -476,7 +504,7 @@ def get_loss(self:AccelerateCB,
     if not self.real: self._empty(learn)
     if not learn.training: learn.loss = own; return
     if _is_sum(learn.loss_func): learn.loss = own + (own - own.detach())*(self.group.world - 1); return
-    wide = torch.float32 if self._device.type == "mps" else torch.float64
+    wide = _wide(self._device)
     total,count = self.group.sum(torch.stack([own.detach().to(wide)*n, torch.full_like(own, n, dtype=wide).detach()]))
     own = own*(self.group.world*n/count).to(own.dtype)
     learn.loss = (total/count).to(own.dtype) + (own - own.detach())
@@ -604,15 +632,21 @@ class DigitsConfig:
     seed:int = 42 # Of the first weights, the order of the digits and their augmentation
     device:str = def_device # Where the model lives; several processes choose by themselves
 
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "width"): _need(_is_int(getattr(self, name), 1), name, getattr(self, name), "a whole number, 1 or more")
-        for name,end in dict(save_every=2**31, views=1000, seed=2**32).items():
-            _need(_is_int(getattr(self, name)) and getattr(self, name) < end, name, getattr(self, name), f"a whole number from 0 to {end - 1}")
-        for name,end in dict(lr=math.inf, weight_decay=math.inf, label_smoothing=1, affine=5, warp=10).items():
-            _need(_is_amount(getattr(self, name), end), name, getattr(self, name), f"a number from 0 to {end}" if end < math.inf else "a number, 0 or more")
-        for name in ("train_on", "precision"):
-            choices = get_args(get_type_hints(DigitsConfig)[name])
-            _need(getattr(self, name) in choices, name, getattr(self, name), f"one of {list(choices)}")
+    def __post_init__(self): _check_digits(self)
+
+# %% ../nbs/16_scale.ipynb #job-check
+def _check_digits(
+    config:DigitsConfig # Just filled
+):
+    "Refuse what cannot be trained"
+    for name in ("epochs", "batch_size", "width"): _need(_is_int(getattr(config, name), 1), name, getattr(config, name), "a whole number, 1 or more")
+    for name,end in dict(save_every=2**31, views=1000, seed=2**32).items():
+        _need(_is_int(getattr(config, name)) and getattr(config, name) < end, name, getattr(config, name), f"a whole number from 0 to {end - 1}")
+    for name,end in dict(lr=math.inf, weight_decay=math.inf, label_smoothing=1, affine=5, warp=10).items():
+        _need(_is_amount(getattr(config, name), end), name, getattr(config, name), f"a number from 0 to {end}" if end < math.inf else "a number, 0 or more")
+    for name in ("train_on", "precision"):
+        choices = get_args(get_type_hints(DigitsConfig)[name])
+        _need(getattr(config, name) in choices, name, getattr(config, name), f"one of {list(choices)}")
 
 def _is_amount(
     x, # Anything

@@ -12,6 +12,9 @@ JOBS = {"digits": {"loss.png", "mistakes.png"}, "multilabel": {"loss.png"}}
 FILES = {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"}
 
 
+TINY = """--config tiny --steps 6 --log_every 2 --warmup 0 --n_dims 3 --dims.start 3 --dims.end 3 --points.start 8 --points.end 8
+    --n_positions 8 --batch_size 8 --micro_batch 4 --valid_size 16 --n_embd 16 --device cpu""".split()
+GROUPS = {"reasoning": ["train", "evaluate", "predict"], "gaze": ["train", "compare", "play", "report"]}
 RESUME = {"digits": "; go on with: minitrain digits --resume run", "multilabel": ""}
 SMALL = {"digits": ["--epochs", "1", "--width", "4"], "multilabel": ["--epochs", "1", "--canvases", "100", "--valid_canvases", "50"]}
 
@@ -57,16 +60,30 @@ def test_a_run_repeats_from_its_config(minitrain, tmp_path):
     assert a.keys() == b.keys() and all(a[k].equal(b[k]) for k in a)
 
 
-@pytest.mark.parametrize("args", [[], ["--help"], ["digits", "--help"], ["multilabel", "--help"], ["lessons", "--help"]], ids=" ".join)
+HELP = [[], ["--help"], ["lessons", "--help"], ["digits", "--help"], ["multilabel", "--help"], *([o, "--help"] for o in GROUPS), *([o] for o in GROUPS),
+        *([group, o, "--help"] for group, names in GROUPS.items() for o in names)]
+
+@pytest.mark.parametrize("args", HELP, ids=" ".join)
 def test_help(args, here):
     status, out, err = here(*args)
     assert status == 0 and "usage: minitrain" in out and not err
-    if len(args) == 2 and args[0] != "lessons":
-        options = re.findall(r"^  --(\w+)", out, re.M)
-        assert {"config", "out", "epochs", "seed", "device"} <= set(options)
+    if len(args) > 1 and args[0] != "lessons" and "COMMAND" not in out:
+        options = re.findall(r"^  --([\w.]+)", out, re.M)
+        if "evaluate" not in args and "predict" not in args and "play" not in args and "report" not in args:
+            assert {"config", "out"} | (set() if "compare" in args else {"seed", "device"}) <= set(options)
         for text in re.split(r"^  --", out.split("options:", 1)[1], flags=re.M)[1:]:
             words = re.sub(r"\(type: .*?\)|default: \S+", "", text, flags=re.S).split()
             assert len(words) > 2, f"an option without a word of help: {text}"
+
+
+def test_help_lists_groups(here):
+    everything = here("--help")[1]
+    for group, names in GROUPS.items():
+        part = here(group)[1]
+        for o in names: assert f"  {group} {o} " in part and f"  {group} {o} " in everything
+        assert "digits" not in part and here(group, "--help")[1] == part
+    status, _, err = here("reasoning", "trian")
+    assert status == 2 and "'reasoning train'" in err and "digits" not in err and "got 'reasoning trian'" in err
 
 
 @pytest.mark.parametrize("args, said", [
@@ -76,12 +93,22 @@ def test_help(args, here):
     (["digits", "--device", "toaster"], "device"), (["digits", "--out", "taken/file"], "taken"), (["digits", "--out", "full"], "full"),
     (["digits", "--resume", "nowhere"], "nowhere"), (["digits", "--resume", "full", "--epochs", "3"], "--epochs"),
     (["digits", "--final", "typo.yaml"], "committed"), (["digits", "--final", "nosuch"], "nosuch"), (["lessons"], "folder"), (["multilabel", "--epochs", "x"], "epochs"), (["multilabel", "--device", "toaster"], "device"),
+    (["reasoning", "learn"], "COMMAND"), (["reasoning", "train", "--n_head", "3"], "n_head"), (["reasoning", "train", "--dims.end", "x"], "dims.end"),
+    (["reasoning", "train", "--dims.ende", "3"], "dims.ende"), (["reasoning", "train", "--dims.end", "99"], "dims.end"), (["reasoning", "train", "--config", "nested.yaml"], "strt"),
+    (["reasoning", "train", "--config", "tiny", "--micro_batch", "1000"], "micro_batch"), (["reasoning", "train", "--encoding", "both"], "encoding"),
+    (["reasoning", "train", "--resume", "nowhere"], "nowhere"), (["reasoning", "train", "--resume", "full", "--steps", "3"], "--steps"), (["reasoning", "train", "--out", "full"], "full"),
+    (["reasoning", "evaluate"], "head"), (["reasoning", "evaluate", "nowhere"], "nowhere"), (["reasoning", "evaluate", "full", "--problems", "some"], "problems"),
+    (["reasoning", "predict", "full", "table.csv", "table.csv"], "label"), (["reasoning", "predict", "full", "nowhere.csv", "table.csv", "--label", "y"], "nowhere.csv"),
+    (["reasoning", "predict", "full", "table.csv", "table.csv", "--label", "z"], "label"), (["gaze", "train", "--heads", "5"], "heads"), (["gaze", "compare"], "arms"),
+    (["gaze", "compare", "--config", "gaze_experiment", "--jobs", "x"], "jobs"), (["gaze", "play", "nowhere"], "nowhere"), (["gaze", "report", "nowhere"], "nowhere"),
 ], ids=lambda v: " ".join(v) if isinstance(v, list) else v)
 def test_bad_input_is_one_line_and_status_2(args, said, here, tmp_path):
     (tmp_path/"typo.yaml").write_text("epocs: 5")
     (tmp_path/"taken").write_text("")
     (tmp_path/"full").mkdir()
     (tmp_path/"full"/"thing").write_text("")
+    (tmp_path/"nested.yaml").write_text("dims: {strt: 5}")
+    (tmp_path/"table.csv").write_text("a,y\n1,0\n2,1\n")
     before = sorted(tmp_path.rglob("*"))
     status, out, err = here(*args)
     assert status == 2, out + err
@@ -149,3 +176,54 @@ def test_ctrl_c_and_resume(wheel_env, tmp_path, minitrain):
     assert minitrain("digits", *args, "--out", "whole").returncode == 0
     assert (tmp_path/"run"/"model.safetensors").read_bytes() == (tmp_path/"whole"/"model.safetensors").read_bytes()
     assert pd.read_csv(tmp_path/"run"/"metrics.csv").equals(pd.read_csv(tmp_path/"whole"/"metrics.csv"))
+
+
+def test_reasoning(wheel_env, tmp_path, here):
+    "Killed, resumed to the bytes of a run that was never stopped, then evaluated and used on a table"
+    args = [*TINY, "--steps", "60", "--save_every", "1", "--out", "run"]
+    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "reasoning", "train", *args], cwd=tmp_path, env=wheel_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path/"run").glob("checkpoint-*")) and process.poll() is None: time.sleep(0.002)
+    process.kill()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, out + err
+    assert not (tmp_path/"run"/"model.safetensors").exists()
+    status, out, err = here("reasoning", "train", "--resume", "run")
+    assert status == 0 and out.startswith("going on at epoch") and out.splitlines()[-1] == "run" and not err
+    status, out, err = here("reasoning", "train", *args[:-1], "whole")
+    assert status == 0 and not err
+    for name in ("model.safetensors", "metrics.csv"): assert (tmp_path/"run"/name).read_bytes() == (tmp_path/"whole"/name).read_bytes()
+    config = yaml.safe_load((tmp_path/"run"/"config.yaml").read_text())
+    assert (config["n_layer"], config["steps"], config["dims"]["end"], config["points"]["start"]) == (3, 60, 3, 8)
+    assert FILES <= {o.name for o in (tmp_path/"run").iterdir()}
+    status, out, err = here("reasoning", "evaluate", "run", "--problems", "8", "--queries", "4", "--out", "seen")
+    assert status == 0 and out.splitlines()[-1] == "seen" and "true weights" in out
+    assert {"panel.csv", "panel.png", "calibration.png"} <= {o.name for o in (tmp_path/"seen").iterdir()}
+    (tmp_path/"train.csv").write_text("a,colour,kind\n1,red,u\n2,red,v\n3,blue,v\n0,blue,u\n1,red,u\n4,blue,v\n")
+    (tmp_path/"test.csv").write_text("colour,a,kind\nred,1,u\nblue,4,v\nred,2,\n")
+    status, out, err = here("reasoning", "predict", "run", "train.csv", "test.csv", "--label", "kind")
+    assert status == 0 and err.startswith("accuracy ")
+    lines = out.splitlines()
+    assert lines[0] == "prediction,probability,p(u),p(v)" and len(lines) == 4 and all(o.split(",")[0] in "uv" for o in lines[1:])
+    status, nothing, _ = here("reasoning", "predict", "run", "train.csv", "test.csv", "--label=kind", "--out=said.csv")
+    assert status == 0 and not nothing and (tmp_path/"said.csv").read_text() == out
+
+
+def test_packaged_configurations_by_short_names():
+    from minitrain.cli import parse_job
+    from minitrain.reasoning import ReasoningConfig
+    read = lambda name: parse_job("reasoning train", ReasoningConfig, ["--config", name])[0]
+    for name in ("head_s258", "tiny", "small", "live"): assert read(name) == read(f"reasoning_{name}") == read(f"reasoning_{name}.yaml")
+    assert read("tiny") != read("small")
+
+
+def test_a_field_named_like_an_option_is_set_in_the_file(tmp_path):
+    from dataclasses import dataclass
+    from minitrain.cli import parse_job
+    @dataclass
+    class Job:
+        "A job"
+        config:str = "a" # Something else
+        seed:int = 0 # A number
+    (tmp_path/"job.yaml").write_text("config: b")
+    assert parse_job("job", Job, ["--config", str(tmp_path/"job.yaml"), "--seed", "3"])[0] == Job("b", 3) and parse_job("job", Job, [])[0] == Job()
+    assert parse_job("job", Job, ["--jobs", "3"], more=dict(jobs=(int, "How many")))[2] == dict(jobs=3)

@@ -1,11 +1,13 @@
 """Two processes over gloo, really launched, against one: losses, metrics, one writer, lost processes; and what can be tested alone.
 
 Run with a job's name (torchrun test_scale.py JOB FOLDER), this file is the script that is launched."""
-import json, os, re, signal, socket, subprocess, sys, time
+import io, json, os, random, re, shutil, signal, socket, subprocess, sys, time
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -13,13 +15,13 @@ from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
 from minitrain.callbacks import BatchTransformCB, GradAccumCB, GradClipCB
 from minitrain.checkpoint import CheckpointCB
-from minitrain.core import ArgumentError
+from minitrain.core import ArgumentError, RunDir, load_config
 from minitrain.data import DataLoader, DataLoaders, Dataset, get_dls
 from minitrain.learner import Callback, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
-from minitrain.metrics import MetricsCB
-from minitrain.scale import AccelerateCB, CompileCB, _Share, _compiler, _normed, _part, default_trainer
+from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB
+from minitrain.scale import AccelerateCB, CompileCB, DigitsConfig, _NoiseCB, _Share, _compiler, _normed, _part, default_trainer, train_digits
 
 RANK = int(os.environ.get("RANK", 0))
 
@@ -146,6 +148,50 @@ def resumable(folder, *cbs, trainer=None):
     return Learner(normed(), loaders(n=62), cross_entropy, 0.1, [trainer or default_trainer(), Quiet(accuracy), CheckpointCB(Path(folder)/"run", every=2, resume=True), *cbs])
 
 
+class Stops(Callback):
+    order = 2000
+    def after_batch(self, learn):
+        if learn.training and (learn.epoch, learn.iter) == (1, 3): raise RuntimeError("stopped here")
+
+
+def shaken(batch):
+    "Random numbers of all three kinds"
+    x, y = batch
+    return x + 0.3*torch.randn_like(x) + 0.1*random.random() + 0.1*np.random.rand(), y
+
+
+def noisy(path, resume=False, cbs=()):
+    "Dropout and random changes, with metrics of ours and of torchmetrics, saved every second batch"
+    from torchmetrics.classification import MulticlassAccuracy
+    torch.manual_seed(7); random.seed(7); np.random.seed(7)
+    metrics = Quiet(Accuracy(), accuracy, MulticlassAccuracy(3, average="micro"), matrix=ConfusionMatrix())
+    cbs = [default_trainer(), BatchTransformCB(shaken, on_val=True), metrics, CheckpointCB(path, every=2, resume=resume), *cbs]
+    return Learner(mixed(), loaders(), cross_entropy, 0.1, cbs)
+
+
+def whole(path, stop):
+    "The end of a run that never stopped, or of one that stopped in the middle of its second epoch and went on"
+    if stop:
+        try: noisy(path, cbs=[Stops()]).fit(3)
+        except RuntimeError as e: assert "stopped here" in str(e)
+    learn = noisy(path, resume=stop)
+    with redirect_stdout(io.StringIO()): learn.fit(3)
+    rows = [{k: o.tolist() if isinstance(o, torch.Tensor) else o for k, o in row.items()} for row in learn.metrics.rows]
+    return dict(rows=rows, state=[o.flatten().tolist() for o in learn.model.state_dict().values()], draws=[torch.rand(1).item(), random.random(), np.random.rand()],
+                left=[type(cb).__name__ for cb in learn.cbs])
+
+
+def job_exact(folder):
+    "Bit for bit, and what two parts of it are for"
+    folder, out = Path(folder), {}
+    out["never"], out["resumed"] = whole(folder/"never", False), whole(folder/"resumed", True)
+    together, MetricsCB.together = MetricsCB.together, lambda self, learn: nullcontext()
+    out["apart"], MetricsCB.together = whole(folder/"apart", True), together
+    seeded, _NoiseCB.before_batch = _NoiseCB.before_batch, lambda self, learn: None
+    out["unseeded"], _NoiseCB.before_batch = whole(folder/"unseeded", True), seeded
+    (folder/f"{RANK}.json").write_text(json.dumps(out))
+
+
 def job_killed(folder):
     resumable(folder, Dies()).fit(3)
 
@@ -163,6 +209,7 @@ if __name__ == "__main__":
 
 # ---------------------------------------------------------------- launched
 
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -248,7 +295,7 @@ def test_other_data_is_refused(same):
 
 
 def test_killed_process(tmp_path):
-    "kill -9 of one of two: the other says so and ends, its checkpoint is whole, and one process finishes the run"
+    "kill -9 of one of two: the other says so and ends, its checkpoint is whole, and one process finishes the run, with every row right"
     pytest.importorskip("accelerate")
     done = launch(TORCHRUN, "killed", tmp_path)
     assert done.rc != 0
@@ -260,7 +307,42 @@ def test_killed_process(tmp_path):
     never = resumable(tmp_path/"never")
     never.fit(3)
     for k, o in never.model.state_dict().items(): torch.testing.assert_close(learn.model.state_dict()[k], o, rtol=1e-4, atol=1e-4)
-    assert close(*([r["loss"] for r in x.metrics.rows[-2:]] for x in (learn, never)), 1e-4)
+    assert [r["train"] for r in learn.metrics.rows] == ["train", "eval"]*3
+    assert close(*([[r["loss"], r["accuracy"]] for r in x.metrics.rows] for x in (learn, never)), 1e-4)
+
+
+def test_resumed_by_two_is_never_stopped(tmp_path):
+    "Weights, every row and the generators, bit for bit, with dropout, random changes and a stop between two batches; each of two parts is needed for it"
+    pytest.importorskip("accelerate")
+    done = launch_by_hand("exact", tmp_path)
+    assert (tmp_path/"1.json").exists(), done.err
+    a, b = (json.loads((tmp_path/f"{r}.json").read_text()) for r in (0, 1))
+    assert a["resumed"] == a["never"] == b["never"] == b["resumed"] and len(a["never"]["rows"]) == 6
+    assert sum(map(sum, a["never"]["rows"][2]["matrix"])) == 61 and "_NoiseCB" not in a["never"]["left"]
+    assert a["apart"]["state"] == a["never"]["state"] and a["apart"]["rows"][2] != a["never"]["rows"][2]
+    assert a["unseeded"]["state"] != a["never"]["state"]
+
+
+def test_digits_by_accelerate_launch(tmp_path):
+    "`accelerate launch -m minitrain digits`: stopped, resumed, one process writes and prints, and the rows are those of one process"
+    pytest.importorskip("accelerate")
+    def start(*args): return subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *args], env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    stopped = start("--epochs", "2", "--width", "4", "--batch_size", "256", "--save_every", "3", "--affine", "0", "--warp", "0", "--out", "run")
+    while not list((tmp_path/"run").glob("checkpoint-*")) and stopped.poll() is None: time.sleep(0.002)
+    stopped.terminate()  # the launcher passes it on, as it does when a machine is shut down
+    said = stopped.communicate(timeout=100)[1]
+    assert stopped.returncode != 0 and "stopped by the launcher (SIGTERM)" in said, said
+    before = len((tmp_path/"run"/"metrics.csv").read_text().splitlines()) if (tmp_path/"run"/"metrics.csv").exists() else 1
+    resumed = start("--resume", "run")
+    out, said = resumed.communicate(timeout=200)
+    assert resumed.returncode == 0, said
+    first, *rows, last = out.splitlines()
+    assert re.match(r"going on at epoch \d, batch \d+ ", first) and last == "run"
+    assert before < 3 and len(rows) >= 2 and len(set(rows)) == len(rows)  # each once
+    names = {o.name for o in (tmp_path/"run").iterdir()}
+    assert {"config.yaml", "metrics.csv", "model.safetensors", "result.json", "loss.png", "mistakes.csv"} <= names and not [o for o in names if o.startswith(".")]
+    alone = train_digits(load_config(tmp_path/"run"/"config.yaml", DigitsConfig), tmp_path/"alone", progress=False)
+    pd.testing.assert_frame_equal(RunDir(tmp_path/"run").metrics, alone.metrics, rtol=1e-2)
 
 
 def test_hung_process(tmp_path):

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Lesson 20: what the packaged head is worth, on problems like those it was trained on and on real data.
+
+    bench/compose.py synthetic [--head NAME] [--problems 256]
+    bench/compose.py tables [--head NAME] [--tables 24]
+    bench/compose.py speed [--head NAME] [--repeats 20]
+    bench/compose.py real [--head NAME] [--splits 12] [--dry]
+
+One thread, on the CPU. `synthetic` evaluates on problems from the head's own prior that no training sees (seed below): by the
+number of examples, up to four times the training length, read whole and in parts, by the number of views; and calibration.
+`tables` says what each
+part of ReasoningClassifier is worth on made-up tables (scikit-learn's make_classification), with classes of one size and with one row
+in ten of the rarer class; the parts were chosen on such tables with seeds below 1000, and these have others. `speed` classifies 100 queries with 64 examples, once in one pass and once as a loop that reads the context anew for each query,
+in turn. `real` is the report on real data: each data set x number of examples x split, ReasoningClassifier as it comes beside
+scikit-learn's logistic regression as it comes, on the same features (standardised, principal components and one scale, all from
+the examples alone). Real data are read by this command and by nothing before it; no setting depends on what it says. With --dry it
+reads made-up tables instead, to see that it runs.
+
+The digits are those of the package's training and validation parts; the thousand test digits are not read. Their embeddings are
+pooled features of the network of lesson 14 trained on the training digits of the eight other classes: it has not seen the two
+that are to be told apart.
+"""
+import argparse, os, sys, time, warnings
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.datasets import load_breast_cancer, load_wine, make_classification
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from minitrain.augment import RandAffine, digits_model
+from minitrain.callbacks import BatchTransformCB
+from minitrain.compose import (ReasoningClassifier, _default_log_odds, _equal_views, _judge, _map_log_odds, _query_views)
+from minitrain.core import save_results, set_seed
+from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
+from minitrain.learner import Learner, TrainCB
+from minitrain.likelihood import cross_entropy
+from minitrain.loop import accuracy, evaluate
+from minitrain.optim import AdamW
+from minitrain.reasoning import load_head
+from minitrain.schedule import BatchSchedCB, one_cycle
+from minitrain.tasks import GaussianSampler, LogisticRegressionTask
+
+RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
+HEAD = ReasoningClassifier().head
+SYNTHETIC_SEED = 2_001_000  # of the problems; no training, no validation and no test has it
+SIZES = [4, 8, 16, 32, 64]
+PAIRS = [(3, 8), (4, 9), (1, 7), (5, 6)]
+
+
+# --- problems from the head's own prior
+
+def synthetic(name, problems):
+    head, queries = load_head(name), 32
+    c = head.config
+    sizes = [4, 8, 16, 32, 64, 128, 256]
+    task = LogisticRegressionTask(c.n_dims, problems, c.weight_multiplier, c.variable_noise, seed=SYNTHETIC_SEED)
+    X, _ = GaussianSampler(c.n_dims).sample_xs(sizes[-1] + queries, problems, c.dims.end, seed=SYNTHETIC_SEED)
+    Y, q = task.evaluate(X)[0], X[:, -queries:]
+    rows, truth, limit = [], Y[:, -queries:], c.points.end
+    def add(model, k, z, views=0): rows.append(dict(model=model, examples=k, views=views, **_judge(torch.as_tensor(z), truth)))
+    def views(n, k): return _equal_views(n, k, c.n_dims, np.random.RandomState(0))
+    def parts(x, y, n):
+        cut = -(-x.shape[1]//limit)
+        return sum(_query_views(head, x[:, i::cut], y[:, i::cut], q, views(n, len(range(i, x.shape[1], cut)))) for i in range(cut))/cut
+    for k in sizes:
+        x, y = X[:, :k], Y[:, :k]
+        add("true weights", k, task.logits(q))
+        add("MAP", k, _map_log_odds(x, y, q, c))
+        add("logistic regression", k, _default_log_odds(x, y, q))
+        for n in (1, 2, 4, 8) if k <= limit else (1,): add("head", k, _query_views(head, x, y, q, views(n, k)), n)
+        if k > limit: add("head, in parts", k, parts(x, y, 1), 1)
+        print(pd.DataFrame(rows).query("examples == @k").round(4).to_string(index=False), flush=True)
+    return pd.DataFrame(rows), dict(problems=problems, queries_per_problem=queries, seed=SYNTHETIC_SEED, trained_length=limit)
+
+
+# --- made-up tables
+
+PARTS = {"head": {}, "head, no intercept": dict(intercept=False), "head, one view": dict(n_views=1), "head, no temperature": dict(temperature=1.)}
+
+
+AS_TRAINED = {"head": {}, "head as it was trained": dict(intercept=False, n_views=1, temperature=1.)}
+
+
+def made_up(seed, rare):
+    "A table of 900 rows with 2 to 30 columns, some of them noise, and labels some of which may be wrong"
+    r = np.random.default_rng(seed)
+    f = int(r.choice([2, 4, 8, 16, 30]))
+    informative = max(2, min(f, int(r.integers(1, 9))))
+    return make_classification(900, f, n_informative=informative, n_redundant=min(f - informative, int(r.integers(0, 5))), n_clusters_per_class=1,
+        class_sep=float(r.choice([0.7, 1, 1.5, 2])), flip_y=float(r.choice([0, 0.02, 0.1])), weights=[0.9] if rare else None, random_state=seed)
+
+
+def made_up_tables(name, n):
+    rows = []
+    for rare in (False, True):
+        for seed in range(1000, 1000 + n):
+            X, y = made_up(seed, rare)
+            for k in SIZES if not rare else SIZES[2:]:  # a class needs an example
+                rows += [dict(rows="1 in 10" if rare else "1 in 2", table=seed, **o) for o in one_split(PARTS, name, X, y, k, 0)]
+        print(pd.DataFrame(rows).pivot_table(index=["rows", "method"], columns="k", values=["accuracy", "loss"], sort=False).round(3).to_string(), flush=True)
+    df = pd.DataFrame(rows).groupby(["rows", "method", "k"], sort=False)[["accuracy", "loss"]].mean().reset_index()
+    return df, dict(tables=n, seeds=[1000, 1000 + n - 1])
+
+
+# --- one pass for all queries
+
+def speed(name, repeats):
+    head, k, q = load_head(name), 64, 100
+    g = torch.Generator().manual_seed(0)
+    xs, queries = (torch.randn(1, n, head.n_dims, generator=g) for n in (k, q))
+    ys = (xs[..., 0] > 0).float()
+
+    @torch.inference_mode()
+    def loop():
+        "As published code does it: for each query the whole sequence anew, at batch size 1"
+        out = []
+        for i in range(q):
+            x = torch.cat([xs, queries[:, i:i + 1]], 1)
+            out.append(head(x, torch.cat([ys, torch.zeros(1, 1)], 1))[:, -1])
+        return torch.stack(out, 1)
+
+    @torch.inference_mode()
+    def packed(): return head.query(xs, ys, queries)
+
+    @torch.inference_mode()
+    def packed_double(): return double.query(xs.double(), ys.double(), queries.double())
+
+    double = load_head(name).double()
+    ways = {"loop": (loop, q, q*(2*k + 2)), "packed": (packed, 1, 2*k + q), "packed, float64": (packed_double, 1, 2*k + q)}
+    rows, rng = [], np.random.default_rng(0)
+    for repeat in range(-2, repeats):
+        for way in rng.permutation(list(ways)):
+            run, passes, tokens = ways[way]
+            n = 1 if way == "loop" else 20
+            start = time.process_time()
+            for _ in range(n): out = run()
+            ms = (time.process_time() - start)*1000/n
+            if repeat >= 0: rows.append(dict(repeat=repeat, way=way, cpu_ms=round(ms, 3), passes=passes, tokens=tokens))
+    difference = (loop() - packed()).abs().max().item()
+    df = pd.DataFrame(rows)
+    wide = df.pivot(index="repeat", columns="way", values="cpu_ms")
+    ratio = (wide["loop"]/wide["packed"]).to_numpy()
+    low, high = np.percentile(np.median(rng.choice(ratio, (2000, len(ratio))), axis=1), [2.5, 97.5])
+    print(wide.median(), f"{np.median(ratio):.1f} times faster, 95 % interval {low:.1f} to {high:.1f}; largest difference {difference:.1e}")
+    assert difference < 1e-5, difference
+    return df, dict(examples=k, queries=q, seed=0, largest_difference=difference, ratio=round(float(np.median(ratio)), 1), interval=[round(low, 1), round(high, 1)])
+
+
+# --- real data
+
+def pooled(pair, seed=0):
+    "Features of digits from a network trained on the other eight classes: a function of images (n, 28, 28), and its accuracy on validation digits of these eight"
+    d, rest = load_digits(), [o for o in range(10) if o not in pair]
+    def part(x, y):
+        keep = torch.isin(y, torch.tensor(rest))
+        return Dataset(x[keep], torch.searchsorted(torch.tensor(rest), y[keep]))
+    set_seed(seed)
+    model = digits_model(32)
+    model[-1] = torch.nn.Linear(model[-1].in_features, len(rest))
+    dls = DataLoaders(DataLoader(part(d.x_train, d.y_train), 100, shuffle=True, seed=seed, drop_last=True), DataLoader(part(d.x_valid, d.y_valid), 250))
+    epochs = 6
+    cbs = [TrainCB(), BatchTransformCB(RandAffine(10, 0.1, 10, 1.5), on_val=False),
+           BatchSchedCB(partial(one_cycle, max_lr=0.008, total_steps=epochs*len(dls.train), div_factor=10, final_div_factor=100))]
+    learn = Learner(model, dls, partial(cross_entropy, label_smoothing=0.1), 0.008, cbs, partial(AdamW, betas=(0.9, 0.99), weight_decay=0.02))
+    learn.fit(epochs, valid=False)
+    body = model[:-2].eval()  # up to the last maps (b, c, hgt, wid)
+    @torch.inference_mode()
+    def features(x): return torch.cat([body(o).mean((2, 3)) for o in x.split(250)]).numpy()
+    return features, evaluate(model, dls.valid, cross_entropy, metrics=(accuracy,))["accuracy"]
+
+
+def tables(dry):
+    "(name, X, y) of each data set"
+    if dry:
+        for i in range(2): yield f"made up {i}", *make_classification(400, 10, n_informative=6, flip_y=0.05, random_state=i)
+        return
+    X, y = load_breast_cancer(return_X_y=True)
+    yield "breast cancer", X, y
+    X, y = load_wine(return_X_y=True)
+    for a, b in ((0, 1), (0, 2), (1, 2)): yield f"wine {a} v {b}", X[np.isin(y, (a, b))], y[np.isin(y, (a, b))]
+    d = load_digits()
+    x, y = torch.cat([d.x_train, d.x_valid]), torch.cat([d.y_train, d.y_valid])
+    for pair in PAIRS:
+        keep = torch.isin(y, torch.tensor(pair))
+        yield f"digits {pair[0]} v {pair[1]}, pixels", x[keep].flatten(1).numpy(), y[keep].numpy()
+        features, right = pooled(pair)
+        print(f"network without {pair}: accuracy {right:.3f} on validation digits of the other eight", flush=True)
+        yield f"digits {pair[0]} v {pair[1]}, network", features(x[keep]), y[keep].numpy()
+
+
+def whitened(head, k): return make_pipeline(StandardScaler(), PCA(min(load_head(head).n_dims - 1, k - 1), whiten=True), ReasoningClassifier(head))
+
+
+def one_split(parts, head, X, y, k, split, most=200, others=False):
+    "Rows of one data set, number of examples and split: every classifier is fitted on the examples alone"
+    train, rest = train_test_split(np.arange(len(y)), train_size=k, stratify=y, random_state=1000*k + split)
+    test, rows = rest[:most], []
+    truth = y[test] == y.max()
+    def judge(name, p): rows.append(dict(method=name, k=k, split=split, queries=len(test), accuracy=((p[:, 1] > 0.5) == truth).mean(), loss=log_loss(truth, p[:, 1], labels=[False, True])))
+    models = {name: ReasoningClassifier(head, **settings) for name, settings in parts.items()}
+    if others: models |= {"head, whitened": whitened(head, k), "logistic regression, all features": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))}
+    for name, model in models.items():
+        model.fit(X[train], y[train])
+        judge(name, model.predict_proba(X[test]))
+        if name != "head": continue
+        seen, asked = (model._encode(np.asarray(X[i], dtype=float)).numpy()[:, :-1] for i in (train, test))  # without the constant
+        judge("logistic regression", LogisticRegression().fit(seen, y[train]).predict_proba(asked))
+    return rows
+
+
+def real(head, splits, dry):
+    rows, sizes = [], {}
+    for name, X, y in tables(dry):
+        sizes[name] = [len(y), X.shape[1]]
+        for k in SIZES:
+            for split in range(splits): rows += [dict(data=name, **o) for o in one_split(AS_TRAINED, head, X, y, k, split, others=True)]
+            now = pd.DataFrame(rows).query("data == @name and k == @k").groupby("method", sort=False)[["accuracy", "loss"]].mean()
+            print(name, k, now.round(3).to_dict("index"), flush=True)
+    df = pd.DataFrame(rows)
+    return df, differences(df), dict(sizes=sizes, splits=splits, split_seeds="1000*k + split", networks="digits_model(32), 6 epochs, seed 0, eight classes")
+
+
+def differences(df):
+    "Head minus logistic regression on the same features, mean over splits with a bootstrap interval over splits"
+    rng, rows = np.random.default_rng(0), []
+    for (name, k), o in df.groupby(["data", "k"], sort=False):
+        row = dict(data=name, k=k)
+        for what in ("accuracy", "loss"):
+            wide = o.pivot(index="split", columns="method", values=what)
+            gap = (wide["head"] - wide["logistic regression"]).to_numpy()
+            low, high = np.percentile(rng.choice(gap, (10_000, len(gap))).mean(1), [2.5, 97.5])
+            row |= {what: wide["head"].mean(), f"{what}_logistic": wide["logistic regression"].mean(), f"{what}_gap": gap.mean(), f"{what}_low": low, f"{what}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("what", choices=["synthetic", "tables", "speed", "real"])
+    p.add_argument("--head", default=HEAD, help="name of a packaged head, or folder of a run")
+    p.add_argument("--problems", type=int, default=256)
+    p.add_argument("--tables", type=int, default=24)
+    p.add_argument("--repeats", type=int, default=20)
+    p.add_argument("--splits", type=int, default=12)
+    p.add_argument("--dry", action="store_true", help="made-up tables instead of real data")
+    p.add_argument("--folder", type=Path, default=RESULTS, help="where the tables go")
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("default")
+    command, about = f"python bench/compose.py {a.what}", dict(head=str(a.head))
+    if a.what == "synthetic":
+        df, more = synthetic(a.head, a.problems)
+        save_results(df.round(5), a.folder/"compose_synthetic.csv", command, **about, **more)
+    elif a.what == "tables":
+        df, more = made_up_tables(a.head, a.tables)
+        save_results(df.round(5), a.folder/"compose_tables.csv", command, **about, **more)
+    elif a.what == "speed":
+        df, more = speed(a.head, a.repeats)
+        save_results(df, a.folder/"compose_speed.csv", command, **about, **more)
+    else:
+        df, gaps, more = real(a.head, a.splits, a.dry)
+        save_results(df.round(5), a.folder/"compose_real.csv", command, **about, **more)
+        save_results(gaps.round(5), a.folder/"compose_difference.csv", command, **about, **more, interval="bootstrap over splits, 95 %")
+        print(gaps.round(3).to_string(index=False))
+
+
+if __name__ == "__main__": main()

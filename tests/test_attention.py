@@ -1,0 +1,366 @@
+"""Laws of lesson 17: attention is torch's in value and slope, no future leaks, masks mean what they say, and other people's blocks fit in ours."""
+import importlib.util, pickle
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings, strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from minitrain.attention import (Attention, TransformerBlock, _causal, _slice, attention, attention_weights, block_cost, causal_mask,
+                                 check_attend_next, check_packed_mask, check_streamed_attention)
+from minitrain.hooks import summary
+
+torch.set_num_threads(1)
+SIZE = st.integers(1, 6)
+
+
+def gen(seed=0): return torch.Generator().manual_seed(seed)
+def randn(*shape, seed=0, dtype=None): return torch.randn(*shape, generator=gen(seed), dtype=dtype)
+
+
+def slopes(f, *inputs):
+    x = [o.detach().clone().requires_grad_() for o in inputs]
+    y = f(*x)
+    return y, *torch.autograd.grad(y.sin().sum(), x)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=3), SIZE, SIZE, SIZE, SIZE, st.sampled_from(["none", "two", "all", "broadcast"]), st.floats(0.05, 3), st.integers(0, 99))
+def test_equals_torch_in_value_and_slope(lead, n, m, d, e, kind, scale, seed):
+    q, k, v = (randn(*lead, *s, seed=seed + i, dtype=torch.float64) for i, s in enumerate(((n, d), (m, d), (m, e))))
+    shape = dict(none=None, two=(n, m), all=(*lead, n, m), broadcast=(*[1]*len(lead), 1, m))[kind]
+    mask = None if shape is None else torch.rand(shape, generator=gen(seed)) < 0.6  # rows that see nothing come up often
+    ours = slopes(lambda *o: attention(*o, mask, scale), q, k, v)
+    theirs = slopes(lambda *o: F.scaled_dot_product_attention(*o, attn_mask=mask, scale=scale), q, k, v)
+    for a, b in zip(ours, theirs): assert_close(a, b, atol=1e-9, rtol=1e-7)
+    w = attention_weights(q, k, mask, scale)
+    seen = torch.ones_like(w, dtype=torch.bool) if mask is None else mask.expand_as(w)
+    assert w.min() >= 0 if w.numel() else True
+    assert not w[~seen].any()
+    assert_close(w.sum(-1), seen.any(-1).to(w))
+
+
+def test_no_keys_give_nothing():
+    assert_close(attention(randn(3, 4), randn(0, 4), randn(0, 2)), torch.zeros(3, 2))
+    assert attention(randn(0, 4), randn(5, 4), randn(5, 2)).shape == (0, 2)
+    assert causal_mask(0).shape == (0, 0)
+
+
+@pytest.mark.parametrize("dtype, atol", [(torch.bfloat16, 2e-2), (torch.float16, 3e-3), (torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_dtype_stays(dtype, atol):
+    q, k, v = (randn(2, 5, 8, seed=i, dtype=torch.float64) for i in range(3))
+    got = attention(*(o.to(dtype) for o in (q, k, v)), causal_mask(5))
+    assert got.dtype == dtype
+    assert_close(got.double(), attention(q, k, v, causal_mask(5)), atol=atol, rtol=0)
+    layer = Attention(8, 2, causal=True).double()
+    want = layer(q)
+    got = deepcopy(layer).to(dtype)(q.to(dtype))
+    assert got.dtype == dtype
+    assert_close(got.double(), want, atol=atol, rtol=0)
+
+
+def test_autocast():
+    block, x = TransformerBlock(16, 2, causal=True), randn(2, 5, 16)
+    with torch.autocast("cpu", torch.bfloat16): got = block(x)
+    assert_close(got.float(), block(x), atol=5e-2, rtol=0)
+    assert all(p.dtype == torch.float32 for p in block.parameters())
+
+
+def leak(f, x, t):
+    other = x.clone()
+    other[:, t] *= -1  # and not += 1, which a LayerNorm takes off again: the control below would fail
+    return (f(other) - f(x))[:, :t]
+
+
+@pytest.mark.parametrize("n", [2, _slice, _slice + 1, 2*_slice, 516, 900])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_future_is_exactly_unseen(n, masked):
+    torch.manual_seed(0)
+    model = nn.ModuleList(TransformerBlock(8, 2, causal=True, qk_norm=True) for _ in range(2))
+    def run(x):
+        for block in model: x = block(x, torch.ones(n, n, dtype=torch.bool) if masked else None)
+        return x
+    x, places = randn(1, n, 8), {1, n//2, n - 1, min(_slice, n - 1)}
+    for t in places: assert not leak(run, x, t).any()
+    for block in model: block.attention.causal = False
+    for t in places: assert leak(run, x, t).any()  # control
+
+
+@pytest.mark.parametrize("n", [1, _slice, _slice + 1, 2*_slice + 5, 516, 1100])
+def test_slices_change_nothing_and_spare_work(n):
+    q, k, v = (randn(1, 2, n, 8, seed=i) for i in range(3))
+    whole = slopes(lambda *o: F.scaled_dot_product_attention(*o, is_causal=True, scale=0.3).transpose(1, 2).flatten(2), q, k, v)
+    sliced = slopes(lambda *o: _causal(*o, 0.3), q, k, v)
+    for a, b in zip(whole, sliced): assert_close(a, b, atol=1e-5, rtol=1e-4)
+    mixing = block_cost(n, 16, 2)["mixing"]
+    projections = 4*n*16*16
+    spent = summary(Attention(16, 2, causal=True), randn(1, n, 16)).mflops*1e6 - projections
+    assert spent <= mixing*(0.75 if n > _slice + 1 else 1) + 1
+    assert spent >= mixing/2
+
+
+def test_layer_equals_the_formula_written_out():
+    torch.manual_seed(0)
+    for kw in ({}, dict(head_dim=5), dict(qkv_bias=False), dict(qk_norm=True), dict(causal=True)):
+        layer, x = Attention(12, 3, **kw), randn(2, 7, 12)
+        d = layer.head_dim
+        heads = []
+        for h in range(3):
+            part = [F.linear(x, *(None if p is None else p[i*3*d + h*d:i*3*d + (h + 1)*d] for p in (layer.qkv.weight, layer.qkv.bias))) for i in range(3)]
+            q, k, v = layer.q_norm(part[0]), layer.k_norm(part[1]), part[2]
+            scores = q @ k.mT/d**0.5
+            if layer.causal: scores = scores.masked_fill(~causal_mask(7), -torch.inf)
+            heads.append(scores.softmax(-1) @ v)
+            assert_close(layer.weights(x)[:, h], scores.softmax(-1))
+        assert_close(layer(x), layer.out(torch.cat(heads, -1)))
+        assert layer.scale == d**-0.5 and (layer.q_norm.__class__ is nn.LayerNorm) == kw.get("qk_norm", False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 8), st.sampled_from([1, 2, 4]), st.integers(1, 5), st.booleans(), st.integers(0, 99))
+def test_shuffled_tokens_shuffle_the_output(b, n, heads, head_dim, qk_norm, seed):
+    torch.manual_seed(seed)
+    block = TransformerBlock(8, heads, 12, head_dim=head_dim, qk_norm=qk_norm).double()
+    x, order = randn(b, n, 8, seed=seed, dtype=torch.float64), torch.randperm(n, generator=gen(seed))
+    assert_close(block(x[:, order]), block(x)[:, order])
+    mask = torch.rand(n, n, generator=gen(seed)) < 0.7
+    assert_close(block(x[:, order], mask[order][:, order]), block(x, mask)[:, order])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 260), st.booleans())
+def test_a_sample_does_not_depend_on_its_batch(b, n, causal):
+    torch.manual_seed(n)
+    block, x = TransformerBlock(8, 2, causal=causal).double(), randn(b, n, 8, dtype=torch.float64)
+    assert_close(torch.cat([block(o[None]) for o in x]), block(x))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_padding_that_nobody_sees_changes_nothing(causal):
+    torch.manual_seed(0)
+    blocks = [TransformerBlock(8, 2, causal=causal) for _ in range(3)]
+    def run(x, mask=None):
+        for block in blocks: x = block(x, mask)
+        return x
+    x, lengths = randn(2, 6, 8), torch.tensor([6, 4])
+    seen = torch.arange(6) < lengths[:, None]
+    padded = x.clone()
+    padded[1, 4:] = 1e4  # whatever stands there
+    got = run(padded, seen[:, None, None])
+    assert_close(got[0], run(x[:1])[0])
+    assert_close(got[1, :4], run(x[1:, :4])[0])
+    assert (run(padded)[1, :4] - got[1, :4]).abs().max() > 1e-3 or causal  # control
+
+
+def test_mask_forms_and_meanings():
+    torch.manual_seed(0)
+    layer, causal, x = Attention(8, 2), Attention(8, 2, causal=True), randn(3, 5, 8)
+    causal.load_state_dict(layer.state_dict())
+    everyone = torch.ones(5, 5, dtype=torch.bool)
+    assert_close(layer(x, everyone), layer(x))
+    assert_close(causal(x, everyone), causal(x))
+    assert_close(layer(x, causal_mask(5)), causal(x))
+    assert_close(causal(x, ~causal_mask(5).mT | torch.eye(5, dtype=torch.bool)), causal(x))
+    per_head = torch.stack([everyone, causal_mask(5)])[None]  # (1, h, n, n)
+    assert_close(layer.weights(x, per_head)[:, 0], layer.weights(x)[:, 0])
+    assert_close(layer.weights(x, per_head)[:, 1], causal.weights(x)[:, 1])
+    assert_close(layer(x, torch.eye(5, dtype=torch.bool)), torch.cat([layer(o) for o in x.split(1, 1)], 1))  # each token alone
+    nobody = everyone.clone()
+    nobody[2] = False
+    for o in (layer, causal): assert_close(o(x, nobody)[:, 2], o.out.bias.expand(3, -1))
+    assert_close(layer.weights(x, nobody).sum(-1)[..., 2], torch.zeros(3, 2))
+
+
+def test_lost_rows_have_finite_slopes():
+    layer, x = Attention(8, 2), randn(1, 4, 8).requires_grad_()
+    mask = torch.zeros(4, 4, dtype=torch.bool)
+    mask[1:, 1:] = True
+    layer(layer(x, mask), mask).square().sum().backward()
+    assert all(o.grad.isfinite().all() for o in (x, *layer.parameters()))
+    q = randn(4, 8).requires_grad_()
+    attention(q, q, q, mask).sum().backward()
+    assert q.grad.isfinite().all()
+
+
+def test_packed_queries_equal_queries_alone():
+    "What lesson 20 relies on: many queries behind one context, in one pass"
+    torch.manual_seed(0)
+    blocks = [TransformerBlock(8, 2, causal=True).double() for _ in range(2)]
+    def run(x, mask=None):
+        for block in blocks: x = block(x, mask)
+        return x
+    c, m = 200, 9
+    x = randn(1, c + m, 8, dtype=torch.float64)
+    mask = torch.eye(c + m, dtype=torch.bool)
+    mask[:, :c] = True
+    packed = run(x, mask)
+    for j in range(c, c + m): assert_close(packed[:, j], run(x[:, [*range(c), j]])[:, -1])
+    assert (packed[:, c + 1:] - run(x)[:, c + 1:]).abs().max() > 1e-6  # control: without the mask they see one another
+
+
+def vit_pytorch():
+    spec = importlib.util.find_spec("vit_pytorch")
+    if spec is None: pytest.skip("vit_pytorch is not installed")
+    spec = importlib.util.spec_from_file_location("vit_alone", Path(spec.origin).with_name("vit.py"))  # the package itself wants torchvision
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("heads, dim_head", [(4, 16), (3, 5), (1, 8)])
+def test_vit_pytorch_fits_in(heads, dim_head):
+    torch.manual_seed(0)
+    theirs = vit_pytorch().Transformer(dim=24, depth=2, heads=heads, dim_head=dim_head, mlp_dim=40)
+    ours, norm = nn.Sequential(*(TransformerBlock(24, heads, 40, head_dim=dim_head, qkv_bias=False) for _ in range(2))), nn.LayerNorm(24)
+    for p in theirs.parameters(): nn.init.normal_(p, std=0.3)
+    norm.load_state_dict(theirs.norm.state_dict())
+    for block, (attn, ff) in zip(ours, theirs.layers):
+        for a, b in ((block.norm1, attn.norm), (block.attention.qkv, attn.to_qkv), (block.attention.out, attn.to_out[0]),
+                     (block.norm2, ff.net[0]), (block.mlp[0], ff.net[1]), (block.mlp[2], ff.net[4])): a.load_state_dict(b.state_dict())
+    for a, b in zip(slopes(lambda x: norm(ours(x)), randn(2, 9, 24)), slopes(theirs, randn(2, 9, 24))): assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_timm_layout_fits_in():
+    "timm's attention: one fused qkv read as (3, h, d), norms of q and k over d with eps 1e-6"
+    torch.manual_seed(0)
+    layer, x = Attention(12, 3, qk_norm=True), randn(2, 7, 12)
+    for p in layer.parameters(): nn.init.normal_(p)
+    for norm in (layer.q_norm, layer.k_norm): norm.eps = 1e-6
+    q, k, v = layer.qkv(x).reshape(2, 7, 3, 3, 4).permute(2, 0, 3, 1, 4).unbind(0)
+    q, k = (F.layer_norm(o, (4,), m.weight, m.bias, 1e-6) for o, m in ((q, layer.q_norm), (k, layer.k_norm)))
+    theirs = layer.out(((q*4**-0.5) @ k.mT).softmax(-1).matmul(v).transpose(1, 2).reshape(2, 7, 12))
+    assert_close(layer(x), theirs, atol=1e-5, rtol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 5), st.one_of(st.none(), SIZE), st.one_of(st.none(), st.integers(1, 20)), st.booleans(), st.booleans(), st.integers(1, 9))
+def test_cost_by_formula_is_cost_by_count(heads, width, head_dim, mlp_dim, bias, norm, n):
+    kw = dict(mlp_dim=mlp_dim, head_dim=head_dim, qkv_bias=bias, qk_norm=norm)
+    dim = heads*width
+    cost, block = block_cost(n, dim, heads, **kw), TransformerBlock(dim, heads, **kw)
+    assert sum(p.numel() for p in block.parameters()) == cost.pop("params")
+    assert round(summary(block, randn(1, n, dim)).mflops*1e6) == sum(cost.values())
+
+
+def test_the_reasoning_model_has_its_size():
+    block = TransformerBlock(256, 8, causal=True)
+    assert block_cost(516, 256, 8)["params"] == sum(p.numel() for p in block.parameters()) == 789_760
+    assert 12*789_760 + 2*256 + (16*256 + 256) + (256 + 1) + 516*256 == 9_614_337
+    for layers, heads, dim in ((3, 2, 64), (6, 4, 128), (12, 8, 256)):
+        assert layers*block_cost(1, dim, heads)["params"] == layers*(12*dim*dim + 13*dim)
+
+
+def test_activation_is_chosen_by_argument():
+    torch.manual_seed(0)
+    exact, tanh, x = TransformerBlock(8, 2), TransformerBlock(8, 2, act=partial(nn.GELU, approximate="tanh")), 3*randn(1, 4, 8)
+    tanh.load_state_dict(exact.state_dict())
+    assert exact.mlp[1].approximate == "none" and tanh.mlp[1].approximate == "tanh"
+    apart = (exact(x) - tanh(x)).abs().max()
+    assert 0 < apart < 1e-2
+
+
+def test_no_state_and_any_length():
+    torch.manual_seed(0)
+    block = TransformerBlock(8, 2, causal=True, qk_norm=True)
+    assert not list(block.buffers())
+    assert [n for n, _ in block.attention.named_parameters()] == ["qkv.weight", "qkv.bias", "q_norm.weight", "q_norm.bias", "k_norm.weight", "k_norm.bias", "out.weight", "out.bias"]
+    assert {n for n, _ in block.named_children()} == {"norm1", "attention", "norm2", "mlp"}
+    kept = {k: dict(vars(m)) for k, m in block.named_modules()}
+    x = randn(2, 5, 8)
+    first = block(x)
+    for n in (1, 400, 0, 3): assert block(randn(2, n, 8)).shape == (2, n, 8)
+    block.attention.weights(x)
+    assert kept == {k: dict(vars(m)) for k, m in block.named_modules()}
+    for twin in (deepcopy(block), pickle.loads(pickle.dumps(block))): assert_close(twin(x), first, rtol=0, atol=0)
+    assert block(randn(0, 5, 8)).shape == (0, 5, 8)
+
+
+def test_initialisation_is_set_from_outside():
+    block = TransformerBlock(16, 2)
+    def zero(m):
+        if isinstance(m, nn.Linear): nn.init.zeros_(m.weight); nn.init.zeros_(m.bias)
+    block.apply(zero)
+    x = randn(2, 3, 16)
+    assert_close(block(x), x, rtol=0, atol=0)
+    torch.manual_seed(3)
+    layer = Attention(16, 2)
+    torch.manual_seed(3)
+    assert_close(layer.qkv.weight, nn.Linear(16, 48).weight)  # torch's own start
+
+
+def test_compiles_without_a_break():
+    block, x = TransformerBlock(8, 2, causal=True), randn(1, _slice + 8, 8)
+    compiled = torch.compile(block, backend="eager", fullgraph=True)
+    assert_close(compiled(x), block(x))
+    assert_close(compiled(x, torch.eye(_slice + 8, dtype=torch.bool)), block(x, torch.eye(_slice + 8, dtype=torch.bool)))
+
+
+def test_shapes_on_a_device_without_data():
+    with torch.device("meta"):
+        assert TransformerBlock(8, 2, causal=True)(torch.empty(2, 700, 8)).shape == (2, 700, 8)
+        assert causal_mask(3).device.type == "meta"
+
+
+BOOL = torch.ones(5, 5, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: Attention(8, 3), ValueError, "`heads`: expected a divisor of dim=8"),
+    (lambda: Attention(0, 1), ValueError, "`dim`: expected a whole number"),
+    (lambda: Attention(8, True), ValueError, "`heads`: expected a whole number"),
+    (lambda: Attention(8, 2, head_dim=0), ValueError, "`head_dim`: expected a whole number"),
+    (lambda: Attention(8, 2, causal="yes"), ValueError, "`causal`: expected True or False"),
+    (lambda: TransformerBlock(8, 2, mlp_dim=2.5), ValueError, "`mlp_dim`: expected a whole number"),
+    (lambda: TransformerBlock(8, 2, act="gelu"), ValueError, "`act`: expected a class"),
+    (lambda: TransformerBlock(8, 2, act=nn.GELU()), ValueError, "`act`: expected a class"),
+    (lambda: Attention(8, 2)(randn(5, 8)), ValueError, "`x`: expected tokens of shape (b, n, 8)"),
+    (lambda: Attention(8, 2)(randn(2, 5, 7)), ValueError, "got a float32 tensor of shape (2, 5, 7)"),
+    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL[None]), ValueError, "with 4 axes that broadcasts to (2, 2, 5, 5)"),
+    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL[:4, :4]), ValueError, "one for all, (5, 5)"),
+    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL.expand(3, 1, 5, 5)), ValueError, "`mask`"),
+    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL.float()), TypeError, "`mask`: expected a boolean tensor"),
+    (lambda: Attention(8, 2)(randn(2, 5, 8), "causal"), TypeError, "`mask`: expected a boolean tensor"),
+    (lambda: attention(randn(5, 4), randn(5, 3), randn(5, 3)), ValueError, "`k`"),
+    (lambda: attention(randn(2, 5, 4), randn(5, 4), randn(5, 4)), ValueError, "`k`"),
+    (lambda: attention(randn(5, 4), randn(6, 4), randn(5, 4)), ValueError, "`v`: expected (..., m, e)"),
+    (lambda: attention(randn(4), randn(4), randn(4)), ValueError, "`q`"),
+    (lambda: attention([1.], randn(4, 1), randn(4, 1)), ValueError, "`q`"),
+    (lambda: causal_mask(-1), ValueError, "`n`"),
+    (lambda: block_cost(5, 8, 3), ValueError, "`heads`"),
+    (lambda: block_cost(5, 8, 2, mlp_dim=0), ValueError, "`mlp_dim`"),
+    (lambda: block_cost(5., 8, 2), ValueError, "`n`"),
+])
+def test_refusals_are_one_clear_line(call, error, words):
+    with pytest.raises(error) as e: call()
+    assert words in str(e.value) and "\n" not in str(e.value)
+
+
+def test_exercise_checks_tell_what_is_wrong():
+    def packed(c, m):
+        mask = torch.eye(c + m, dtype=torch.bool)
+        mask[:, :c] = True
+        return mask
+    for fn, words in ((packed, "context must be causal"), (lambda c, m: causal_mask(c + m).float(), "boolean"), (lambda c, m: causal_mask(c), "expected shape"),
+                      (lambda c, m: causal_mask(c + m), "no other query"), (lambda c, m: packed(c, m) & causal_mask(c + m) & ~torch.eye(c + m, dtype=torch.bool).logical_and(torch.arange(c + m) >= c), "the context and itself")):
+        with pytest.raises(AssertionError, match=words): check_packed_mask(fn)
+    def forgets(layer, x, cache):
+        q, k, v = layer._split(x)
+        return layer(x), (k, v)
+    with pytest.raises(AssertionError, match="token 1 differs"): check_attend_next(forgets)
+    state = torch.get_rng_state()
+    with pytest.raises(AssertionError, match="an output of shape"): check_attend_next(lambda layer, x, cache: (x[:, 0], None))
+    assert torch.equal(state, torch.get_rng_state())
+    def unsafe(q, k, v, size):
+        total = out = 0
+        for kb, vb in zip(k.split(size, -2), v.split(size, -2)):
+            e = (q @ kb.mT/q.shape[-1]**0.5).exp()
+            total, out = total + e.sum(-1, keepdim=True), out + e @ vb
+        return out/total
+    with pytest.raises(AssertionError, match="subtract the largest"): check_streamed_attention(unsafe)
+    with pytest.raises(AssertionError, match="no score of all"): check_streamed_attention(lambda q, k, v, size: attention(q, k, v))
+    with pytest.raises(AssertionError, match="not the same as attention"): check_streamed_attention(lambda q, k, v, size: attention(q, k[:, :size], v[:, :size]))

@@ -1,0 +1,255 @@
+"Catch: the single game against the arrays, gymnasium's own tools, the expert over all states, gaze, and what is refused."
+import itertools, warnings
+
+import gymnasium, numpy as np, pytest, torch
+from gymnasium.utils.env_checker import check_env
+from torch import nn
+
+from minitrain import catch
+from minitrain.catch import CatchEnv, catch_demos, catch_expert, catch_rate, rollout, simulated_gaze, switch_accuracy
+from minitrain.core import ArgumentError
+
+
+def random_policy(seed):
+    rng = np.random.default_rng(seed)
+    return lambda frames: rng.integers(3, size=len(frames))
+
+
+@pytest.mark.parametrize("lamps, size", itertools.product((False, True), (12, 24, 31)))
+def test_env_passes_the_checker(lamps, size):
+    with warnings.catch_warnings(action="error"):
+        check_env(gymnasium.make("minitrain/Catch-v0", lamps=lamps, size=size, render_mode="rgb_array").unwrapped)
+
+
+def test_the_checker_can_fail():
+    class Forgetful(CatchEnv):
+        def reset(self, *, seed=None, options=None): return super().reset()
+    class Floats(CatchEnv):
+        def _frame(self): return super()._frame()/255
+    for cls in (Forgetful, Floats):
+        with pytest.raises((AssertionError, TypeError)), warnings.catch_warnings(action="ignore"): check_env(cls())
+
+
+def test_runs_in_gymnasiums_wrappers_and_vectors():
+    envs = gymnasium.make_vec("minitrain/Catch-v0", num_envs=3, vectorization_mode="sync", lamps=True, steps=30)
+    frames, _ = envs.reset(seed=[1, 2, 3])
+    assert frames.shape == (3, 1, 24, 24)
+    for t in range(30): *_, truncated, _ = envs.step(np.array([0, 1, 2]))
+    assert truncated.all()
+
+
+@pytest.mark.parametrize("lamps, size, steps", [(False, 24, 400), (True, 24, 57), (True, 12, 40), (True, 33, 3)])
+def test_arrays_equal_the_single_game(lamps, size, steps):
+    "Frames, places, catches and the end, step for step, under a policy that also runs into walls"
+    many = rollout(random_policy(0), 5, steps, lamps, seed=7, keep=True, size=size)
+    for i, seed in enumerate(many.seeds):
+        env = CatchEnv(lamps, steps, size)
+        frame, info = env.reset(seed=seed)
+        for t in range(steps):
+            assert (many.frames[i, t].numpy() == frame).all()
+            x, y = (many.objects[i, t]*size - 0.5).T
+            assert np.allclose(y, (info["ball"][0], size - 1), atol=1e-4) and np.allclose(x, (info["ball"][1], info["paddle"]), atol=1e-4)
+            frame, reward, terminated, truncated, new = env.step(int(many.actions[i, t]))
+            assert reward == new["caught"] - info["caught"] and not terminated and truncated == (t == steps - 1)
+            info = new
+        assert (info["caught"], info["balls"]) == (many.caught[i], many.balls)
+
+
+def test_the_comparison_can_fail():
+    "Controls: another action, other lamps, another seed, each gives other frames"
+    a = rollout(random_policy(0), 2, 60, True, seed=1, keep=True).frames
+    for other in (rollout(random_policy(1), 2, 60, True, seed=1, keep=True), rollout(random_policy(0), 2, 60, False, seed=1, keep=True),
+                  rollout(random_policy(0), 2, 60, True, seed=2, keep=True)): assert not torch.equal(a, other.frames)
+    assert torch.equal(a, rollout(random_policy(0), 2, 60, True, seed=1, keep=True).frames)
+
+
+def test_game_i_depends_on_seed_and_i():
+    few, many = rollout(catch_expert, 2, 60, keep=True), rollout(catch_expert, 5, 60, keep=True)
+    assert torch.equal(few.frames, many.frames[:2]) and few.seeds == many.seeds[:2]
+    assert not set(rollout(catch_expert, 64, 1).seeds) & set(rollout(catch_expert, 64, 1, seed=1).seeds)
+
+
+def test_no_played_game_is_a_demonstration():
+    for seed in (0, 1, 40):
+        demos, played = catch_demos(6, 60, seed=seed), rollout(catch_expert, 6, 60, seed=seed, keep=True)
+        games = {o.numpy().tobytes() for o in demos.frames.view(6, 60, -1)}
+        assert len(games) == 6 and not games & {o.numpy().tobytes() for o in played.frames.flatten(2)}
+
+
+def test_expert_over_all_states():
+    "Every ball is caught from every state in which a ball begins, and the action depends on ball and paddle alone"
+    size = 24
+    for paddle, ball in itertools.product(range(2, 22), range(size)):
+        games = catch._Games([0], False, 19, size)
+        games.paddle[:], games.columns[:] = paddle, ball
+        for _ in range(19): caught = games.step(catch_expert(torch.from_numpy(games.frames())).numpy())
+        assert caught.all(), (paddle, ball)
+    frames = rollout(random_policy(3), 8, 80, keep=True).frames.flatten(0, 1)
+    want = catch_expert(frames)
+    assert set(want.tolist()) == {0, 1, 2}
+    for lamp in range(3):
+        lit = frames.clone()
+        catch._light(lit.numpy(), np.full(len(lit), lamp))
+        assert not torch.equal(lit, frames) and torch.equal(catch_expert(lit), want)
+    assert torch.equal(catch_expert(frames.float()/255), want)
+
+
+@pytest.mark.parametrize("size", [12, 17, 24, 40])
+def test_expert_catches_all_at_every_size(size):
+    assert catch_rate(rollout(catch_expert, 32, 200, size=size)) == (1, 1, 1)
+
+
+def test_lamps_show_the_policys_own_last_action():
+    actions = iter(np.array([[0, 2], [1, 2], [2, 0], [1, 1]]))
+    result = rollout(lambda frames: next(actions), 2, 4, lamps=True, keep=True)
+    lit = result.frames[:, :, 0, 1, 6:17:4].int().argmax(-1)
+    assert lit.tolist() == [[1, 0, 1, 2], [1, 2, 2, 0]]  # stay at first, then what was done
+
+
+def test_rollout_of_a_module_leaves_it_as_it_was():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(576, 3))
+            self.seen = []
+        def forward(self, x):
+            self.seen.append((x.dtype, x.max().item(), self.training, torch.is_grad_enabled()))
+            return self.body(x)
+    torch.manual_seed(0)
+    model = Net().train()
+    model.body[1].eval()  # a module with a mode of its own
+    first, second = (rollout(model, 4, 50, lamps=True) for _ in range(2))
+    assert torch.equal(first.actions, second.actions)
+    assert set(model.seen) == {(torch.float32, 1.0, False, False)}
+    assert model.training and not model.body[1].training and model.body[2].training
+    by_hand = rollout(lambda x: model.eval()(x.float()/255).argmax(1), 4, 50, lamps=True)
+    assert torch.equal(first.actions, by_hand.actions)
+
+
+def test_catch_rate_against_the_normal_interval():
+    "Over many games the bootstrap agrees with the standard error over games; a higher level is wider"
+    result = rollout(random_policy(5), 200, 400)
+    rates = result.caught/result.balls
+    rate, low, high = catch_rate(result)
+    half = 1.96*(rates.std()/200**0.5).item()
+    assert rate == pytest.approx(rates.mean().item()) and low == pytest.approx(rate - half, abs=0.15*half) and high == pytest.approx(rate + half, abs=0.15*half)
+    _, lower, higher = catch_rate(result, level=0.99)
+    assert lower < low < high < higher and catch_rate(result) == (rate, low, high)
+
+
+def test_switch_accuracy():
+    actions, previous = torch.tensor([0, 1, 1, 2]), torch.tensor([1, 1, 0, 2])
+    assert switch_accuracy(torch.tensor([0, 0, 2, 0]), actions, previous) == 0.5
+    assert switch_accuracy(nn.functional.one_hot(torch.tensor([0, 0, 1, 0]), 3).float(), actions, previous) == 1
+    assert switch_accuracy(previous, actions, previous) == 0  # the copycat
+    for args in ((actions, actions, actions), (actions[:2], actions, previous), (actions, actions, previous[:2])):
+        with pytest.raises(ArgumentError): switch_accuracy(*args)
+
+
+def test_gaze_lag_noise_and_attention_to_things():
+    objects = rollout(catch_expert, 20, 400).objects
+    quiet = dict(noise=0, blink=0, saccade=0)
+    for lag in (0, 1, 5):
+        eye = simulated_gaze(objects, lag, weights=(1, 0), **quiet)
+        assert torch.allclose(eye[:, lag:], objects[:, :400 - lag, 0]) and torch.allclose(eye[:, :lag], objects[:, :1, 0].expand(-1, lag, -1))
+    still = simulated_gaze(objects, 0, weights=(1, 0), **quiet)
+    for noise in (0.02, 0.1):
+        error = simulated_gaze(objects, 0, noise, 0, 0, (1, 0)) - still
+        assert error.std().item() == pytest.approx(noise, rel=0.05) and abs(error.mean().item()) < 0.05*noise
+    for weights, share in (((1, 0), 0), ((3, 1), 0.25), (None, 0.25), ((0, 1), 1)):
+        eye = simulated_gaze(objects, 0, 0, 0.05, 0, weights)
+        assert (eye == objects[:, :, 1]).all(-1).float().mean().item() == pytest.approx(share, abs=0.07)  # on its way it is at neither
+
+
+def test_gaze_on_its_way_and_closed():
+    objects = torch.zeros(10, 500, 2, 2)
+    objects[:, :, 1] = 1
+    eye = simulated_gaze(objects, 0, 0, 0.3, 0, (1, 1))
+    assert (eye[..., 0] - eye[..., 1]).abs().max() < 1e-6 and eye.min() >= 0 and eye.max() <= 1  # on the line between the two
+    between = ((eye > 0) & (eye < 1)).any(-1)
+    assert 0.05 < between.float().mean() < 0.25
+    for blink in (0., 0.05, 1.):
+        closed = simulated_gaze(objects, 0, 0, 0, blink).isnan().any(-1)
+        assert closed.float().mean().item() == pytest.approx(1 - (1 - blink)**3, abs=0.02)
+
+
+def test_gaze_of_game_i_depends_on_seed_and_i():
+    objects = rollout(catch_expert, 4, 60).objects
+    same = lambda a, b: torch.equal(a.nan_to_num(-9), b.nan_to_num(-9))
+    assert same(simulated_gaze(objects, seed=3)[:2], simulated_gaze(objects[:2], seed=3))
+    assert not same(simulated_gaze(objects, seed=3), simulated_gaze(objects, seed=4))
+    state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    simulated_gaze(objects)
+    assert torch.equal(state[0], torch.get_rng_state()) and (state[1] == np.random.get_state()[1]).all()
+
+
+def test_demonstrations():
+    plain, lit = catch_demos(3, 70, seed=5), catch_demos(3, 70, lamps=True, seed=5)
+    assert plain.frames.shape == (210, 1, 24, 24) and plain.frames.dtype == torch.uint8
+    assert plain.actions.dtype == plain.previous.dtype == plain.episodes.dtype == torch.int64 and plain.gaze.dtype == torch.float32
+    for a, b in zip(plain[1:], lit[1:]): torch.testing.assert_close(a, b, equal_nan=True)
+    assert torch.equal(lit.frames[:, 0, 1, 6:17:4].int().argmax(-1), lit.previous)  # the lamps show the action before
+    for i in range(3):
+        own = plain.episodes == i
+        assert own.sum() == 70 and plain.previous[own][0] == 1 and torch.equal(plain.previous[own][1:], plain.actions[own][:-1])
+    assert torch.equal(catch_expert(lit.frames), lit.actions)
+    assert catch_demos(2, 50, blink=0).gaze.isfinite().all() and catch_demos(2, 50, blink=1).gaze.isnan().all()
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: CatchEnv(lamps=1), "`lamps`: expected True or False"),
+    (lambda: CatchEnv(steps=0), "`steps`: expected a whole number, 1 or more"),
+    (lambda: CatchEnv(size=11), "`size`: expected a whole number, 12 or more"),
+    (lambda: CatchEnv(render_mode="human"), "`render_mode`: expected 'rgb_array' or None"),
+    (lambda: CatchEnv().render(), "given when the game is made"),
+    (lambda: catch_expert(torch.zeros(24, 24)), "`frames`: expected frames of shape (b, f, hgt, wid)"),
+    (lambda: rollout("expert"), "`policy`: expected a module, or a function of frames"),
+    (lambda: rollout(catch_expert, True), "`games`: expected a whole number"),
+    (lambda: rollout(catch_expert, seed=-1), "`seed`: expected a whole number, 0 or more"),
+    (lambda: rollout(lambda x: np.ones(3, int), 4, 5), "`policy`: expected 4 whole numbers from 0 to 2"),
+    (lambda: rollout(lambda x: torch.ones(len(x)), 4, 5), "`policy`: expected 4 whole numbers from 0 to 2"),
+    (lambda: rollout(lambda x: np.full(len(x), -1), 4, 5), "`policy`: expected 4 whole numbers from 0 to 2"),
+    (lambda: rollout(nn.Sequential(nn.Flatten(), nn.Linear(576, 4)), 4, 5), "`policy`: expected a model that gives scores of shape (4, 3)"),
+    (lambda: catch_rate(rollout(catch_expert, 4, 18)), "`result`: expected games long enough for a ball to come down"),
+    (lambda: catch_rate(rollout(catch_expert, 4, 19), level=1), "`level`: expected a number between 0 and 1"),
+    (lambda: simulated_gaze(torch.zeros(3, 2)), "`objects`: expected a tensor of shape (games, steps, k, 2)"),
+    (lambda: simulated_gaze(torch.zeros(1, 5, 2, 2), lag=-1), "`lag`: expected a whole number, 0 or more"),
+    (lambda: simulated_gaze(torch.zeros(1, 5, 2, 2), noise=float("inf")), "`noise`: expected a finite number"),
+    (lambda: simulated_gaze(torch.zeros(1, 5, 2, 2), blink=1.5), "`blink`: expected a chance, from 0 to 1"),
+    (lambda: simulated_gaze(torch.zeros(1, 5, 2, 2), weights=(1, 2, 3)), "`weights`: expected 2 numbers, 0 or more and not all 0"),
+    (lambda: simulated_gaze(torch.zeros(1, 5, 2, 2), weights=(0, 0)), "`weights`: expected 2 numbers, 0 or more and not all 0"),
+    (lambda: catch_demos(0), "`games`: expected a whole number, 1 or more"),
+])
+def test_refusals(call, words):
+    with pytest.raises(ArgumentError) as e: call()
+    assert words in str(e.value) and "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("action", [3, -1, 1.0, "left", None, np.array([1, 1])])
+def test_wrong_actions(action):
+    env = CatchEnv()
+    env.reset(seed=0)
+    with pytest.raises(ArgumentError, match="`action`"): env.step(action)
+
+
+def test_a_game_must_begin_and_ends():
+    env = CatchEnv(steps=2, render_mode="rgb_array")
+    for call in (lambda: env.step(1), env.render):
+        with pytest.raises(gymnasium.error.ResetNeeded): call()
+    env.reset(seed=0)
+    assert env.render().shape == (192, 192, 3) and env.render().dtype == np.uint8
+    assert not env.step(1)[3] and env.step(np.int64(2))[3]
+    with pytest.raises(gymnasium.error.ResetNeeded): env.step(1)
+    env.reset()
+    env.step(1)
+
+
+def test_a_sticky_expert_needs_the_lamp_and_ours_does_not():
+    "Why the expert must be Markov: the best possible answer without the lamp is perfect for ours, not for a sticky one"
+    def best(frames, actions):
+        votes = {}
+        for x, a in zip(frames[:, :, 4:].flatten(1).numpy(), actions.tolist()): votes.setdefault(x.tobytes(), [0, 0, 0])[a] += 1
+        return sum(map(max, votes.values()))/len(actions)
+    d = catch_demos(25, lamps=True)
+    sticky = torch.where(torch.rand(len(d.actions), generator=torch.Generator().manual_seed(0)) < 0.25, d.previous, d.actions)
+    assert best(d.frames, d.actions) == 1 and best(d.frames, sticky) < 1

@@ -1,0 +1,418 @@
+"The in-context classifier beyond its lesson: scikit-learn's own checks, what may be seen, tables of every kind, the jobs."
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.datasets import make_blobs, make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from minitrain import compose
+from minitrain.compose import (ReasoningClassifier, _equal_views, _minus_log_posterior, _Projection, _query_views, _said_before, _temperature,
+    calibration_error, embed_leave_one_out, embed_stream, evaluate_reasoning, map_logistic, predict_reasoning)
+from minitrain.core import ArgumentError, RunDir
+from minitrain.reasoning import LongConv, ReasoningModel, _calibration_error, load_head, train_reasoning, ReasoningConfig
+from minitrain.tasks import Curriculum
+
+HEAD = ReasoningClassifier().head
+
+
+def assert_close(a, b, rtol=1e-7, atol=1e-9): np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol, atol=atol)
+
+
+@parametrize_with_checks([ReasoningClassifier(n_views=2)])
+def test_scikit_learn(estimator, check): check(estimator)  # none is expected to fail
+
+
+@pytest.fixture(scope="module")
+def table():
+    X, y = make_classification(200, 12, n_informative=5, random_state=3)
+    return X*10.0**np.arange(-4, 8) + 7, y  # units from 0.0001 to 10 million
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    X, y = table
+    return ReasoningClassifier().fit(X[:40], y[:40])
+
+
+# --- what may be seen
+
+def test_other_queries_change_no_bit(table, model):
+    X, _ = table
+    other = X[40:90].copy()
+    other[:10], other[11:] = -other[:10], 1e6
+    assert np.array_equal(model.predict_proba(X[40:90])[10], model.predict_proba(other)[10])
+    assert torch.equal(model._encode(X[40:90])[10], model._encode(other)[10])
+
+
+def test_company_changes_nothing_to_speak_of(table, model):
+    X, _ = table
+    all_at_once = model.predict_proba(X[40:])
+    assert_close(np.concatenate([model.predict_proba(o[None]) for o in X[40:60]]), all_at_once[:20], rtol=1e-9, atol=1e-12)
+    assert_close(model.predict_proba(np.concatenate([X[40:]]*3))[-160:], all_at_once, rtol=1e-9, atol=1e-12)  # more than one pass
+
+
+def test_labels_change_no_feature(table, model):
+    X, y = table
+    for labels in (1 - y[:40], np.roll(y[:40], 1), np.arange(40) % 3):
+        again = clone(model).fit(X[:40], labels)
+        for name in ("mean", "std", "components", "scale"): assert np.array_equal(getattr(again.projection_, name), getattr(model.projection_, name))
+        assert torch.equal(again._encode(X), model._encode(X))
+
+
+def test_fit_and_predict_change_nothing(table, model):
+    X, y = table
+    before = pickle.dumps((X, y))
+    head = load_head(HEAD)
+    weights = {k: v.clone() for k, v in head.state_dict().items()}
+    fitted = ReasoningClassifier(head).fit(X[:20], y[:20])
+    fitted.predict(X)
+    assert pickle.dumps((X, y)) == before and head.read_in.weight.dtype == torch.float32
+    assert all(torch.equal(v, weights[k]) for k, v in head.state_dict().items())
+
+
+def test_a_forecast_has_not_seen_its_label():
+    "Output i does not move, bit for bit, with labels i and later; the control: with an earlier one it does"
+    head, g = load_head(HEAD), torch.Generator().manual_seed(0)
+    xs, ys = torch.randn(1, 12, head.n_dims, generator=g), (torch.rand(1, 12, generator=g) < 0.5).float()
+    views = _equal_views(2, 12, head.n_dims, np.random.RandomState(1))
+    at = views[0].order.tolist()
+    other = ys.clone()
+    other[:, at[7:]] = 1 - other[:, at[7:]]
+    seen, changed = (_said_before(head, xs, o, views) for o in (ys, other))
+    signs = (2*ys - 1)[0, at[:8]], (2*other - 1)[0, at[:8]]
+    assert torch.equal(seen[0, :8]*signs[0], changed[0, :8]*signs[1])
+    other = ys.clone()
+    other[:, at[2]] = 1 - other[:, at[2]]
+    assert not torch.equal(seen[0, 3:], _said_before(head, xs, other, views)[0, 3:])
+
+
+# --- laws
+
+def test_units_do_not_matter(table, model):
+    X, y = table
+    scale, shift = 10.0**np.random.default_rng(0).uniform(-3, 3, 12), np.arange(12.)
+    again = clone(model).fit(X[:40]*scale + shift*X[:40].std(0)*scale, y[:40])
+    assert_close(again.predict_proba(X*scale + shift*X[:40].std(0)*scale), model.predict_proba(X), rtol=1e-5, atol=1e-7)
+
+
+def test_mirror(table, model):
+    X, y = table
+    swapped = clone(model).fit(X[:40], 1 - y[:40])
+    assert_close(swapped.predict_proba(X)[:, ::-1], model.predict_proba(X), rtol=1e-9, atol=1e-12)
+    one, other = (ReasoningClassifier(n_views=1, temperature=1).fit(X[:40], o) for o in (y[:40], 1 - y[:40]))
+    assert np.abs(other.predict_proba(X)[:, ::-1] - one.predict_proba(X)).max() > 1e-4  # the control
+
+
+def test_views_are_equivalent():
+    views = _equal_views(6, 9, 5, np.random.RandomState(0))
+    for v in views:
+        assert_close(v.turn @ v.turn.T, torch.eye(5, dtype=torch.float64))
+        assert sorted(v.order.tolist()) == list(range(9))
+    assert [v.flip for v in views] == [0, 1]*3 and torch.equal(views[0].turn, torch.eye(5, dtype=torch.float64))
+    assert all(torch.equal(a.turn, b.turn) and torch.equal(a.order, b.order) for a, b in zip(views[::2], views[1::2]))
+    assert len(_equal_views(3, 9, 5, np.random.RandomState(0))) == 3
+
+
+def test_projection():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(30, 6)) @ r.normal(size=(6, 6))
+    X[:, 2] = 5.
+    p = _Projection(X, 4, 2.)
+    assert p.components.shape == (4, 6) and np.abs(p.components[:, 2]).max() < 1e-12
+    assert_close(p.components @ p.components.T, np.eye(4))
+    assert_close((p(X)**2).sum(1).mean(), 4.)
+    sizes = p(X).var(0)
+    assert (np.diff(sizes) < 0).all(), "one scale for all: the first component stays the largest"
+    assert _Projection(np.ones((3, 2)), 4, 2.)(np.ones((3, 2))).shape == (3, 0)
+
+
+def test_better_than_guessing_where_it_can_be(table, model):
+    X, y = table
+    assert model.score(X[40:], y[40:]) > 0.7
+    rare_X, rare_y = make_classification(400, 6, n_informative=5, n_redundant=1, n_clusters_per_class=1, weights=[0.9], class_sep=2, flip_y=0, random_state=2)
+    scores = {o: clone(model).set_params(intercept=o).fit(rare_X[:60], rare_y[:60]).score(rare_X[60:], rare_y[60:]) for o in (True, False)}
+    assert scores[True] > 0.9 and scores[True] > scores[False]
+
+
+def test_three_classes_and_strings():
+    X, y = make_blobs(120, 3, cluster_std=2, random_state=0)
+    names = np.array(["b", "c", "a"])[y]
+    model = ReasoningClassifier(n_views=4).fit(X[:60], names[:60])
+    probs = model.predict_proba(X)
+    assert list(model.classes_) == ["a", "b", "c"] and probs.shape == (120, 3)
+    assert_close(probs.sum(1), np.ones(120))
+    far = model.predict_proba(X*1e4)
+    assert np.isfinite(far).all()
+    assert_close(far.sum(1), np.ones(120))
+    assert ((probs > 0) & (probs < 1)).all() and model.score(X[60:], names[60:]) > 0.8
+
+
+def test_in_scikit_learns_company(table):
+    X, y = table
+    pipe = make_pipeline(StandardScaler(), ReasoningClassifier(n_views=1))
+    assert cross_val_score(pipe, X[:60], y[:60], cv=3, scoring="roc_auc").mean() > 0.6
+    search = GridSearchCV(ReasoningClassifier(n_views=1), dict(n_components=np.array([1, 5])), cv=2).fit(X[:40], y[:40])
+    assert search.best_params_["n_components"] in (1, 5)
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    assert np.array_equal(again.predict_proba(X), search.best_estimator_.predict_proba(X))
+
+
+# --- every kind of context
+
+@pytest.mark.parametrize("k, f", [(2, 1), (2, 40), (3, 3), (4, 40), (40, 1)])
+def test_small_contexts(k, f):
+    r = np.random.default_rng(k)
+    X, y = r.normal(size=(k, f)), np.arange(k) % 2
+    probs = ReasoningClassifier().fit(X, y).predict_proba(r.normal(size=(5, f)))
+    assert np.isfinite(probs).all() and probs.shape == (5, 2)
+
+
+def test_equal_rows_say_what_the_labels_say():
+    model = ReasoningClassifier().fit(np.ones((30, 2)), [0]*24 + [1]*6)
+    p = model.predict_proba(np.ones((1, 2)))[0, 1]
+    assert p < 0.5
+
+
+def test_long_contexts(table):
+    X, y = table
+    long = ReasoningClassifier(n_views=1, max_context=40).fit(X[:150], y[:150])
+    sizes = [len(ys[0]) for _, ys, _ in long.context_]
+    assert sum(sizes) == 150 and max(sizes) <= 40 and max(sizes) - min(sizes) <= 1
+    shares = [ys.mean().item() for _, ys, _ in long.context_]
+    assert max(shares) - min(shares) < 0.06  # each part has its share of both classes
+    rows = torch.cat([xs[0] for xs, _, _ in long.context_])
+    want = long._encode(X[:150])
+    assert_close(rows[rows[:, 0].argsort()], want[want[:, 0].argsort()])  # every example once
+    assert long.score(X[150:], y[150:]) > 0.7
+
+
+def test_heads_of_all_kinds(table, tmp_path):
+    X, y = table
+    torch.manual_seed(0)
+    few = ReasoningModel(4, 20, 16, 1, 2)  # as published: positions, interleaved
+    parts = ReasoningClassifier(few, n_views=1).fit(X[:50], y[:50]).context_
+    assert max(len(ys[0]) for _, ys, _ in parts) <= 19  # room for the query
+    with pytest.raises(ArgumentError, match="`max_context`: expected an int from 1 to 19"): ReasoningClassifier(few, max_context=20).fit(X, y)
+    ReasoningClassifier(ReasoningModel(4, 20, 16, 1, 2, positions=False, encoding="pair", backbone=LongConv(16, 1)), n_views=1).fit(X[:9], y[:9]).predict(X[:3])
+    one = ReasoningModel(1, 20, 16, 1, 2)
+    with pytest.raises(ArgumentError, match="`intercept`"): ReasoningClassifier(one).fit(X, y)
+    assert ReasoningClassifier(one, intercept=False).fit(X[:9], y[:9]).predict_proba(X[:2]).shape == (2, 2)
+    model = ReasoningClassifier(few).fit(X[:9], y[:9])
+    assert clone(model).get_params()["head"].n_dims == 4 and not few.read_in.weight.grad and few.training
+
+
+@pytest.mark.parametrize("settings, words", [
+    (dict(head=3), "`head`: expected the name of a packaged head"), (dict(head="nothing"), "expected one of"), (dict(n_components=0), "`n_components`"),
+    (dict(n_components=99), "less one for the intercept"), (dict(n_views=0), "`n_views`"), (dict(max_context=0), "`max_context`"),
+    (dict(temperature=-1.), "`temperature`"), (dict(temperature="hot"), "`temperature`")])
+def test_settings_refused(table, settings, words):
+    X, y = table
+    with pytest.raises(ValueError, match=words) as e: ReasoningClassifier(**settings).fit(X[:20], y[:20])
+    assert "\n" not in str(e.value)
+
+
+def test_data_refused_in_one_line(table, model):
+    X, y = table
+    gap = X[:20].copy()
+    gap[3, 2] = np.nan
+    endless = X[:20].copy()
+    endless[:2, 5] = np.inf
+    named = pd.DataFrame(gap, columns=[f"column {i}" for i in range(12)])
+    for call, words in ((lambda: clone(model).fit(gap, y[:20]), "NaN in 1 rows of column 2"), (lambda: clone(model).fit(named, y[:20]), "column column 2"),
+            (lambda: model.predict_proba(endless), "inf in 2 rows of column 5"), (lambda: clone(model).fit(X[:20], np.ones(20)), "one class"),
+            (lambda: clone(model).fit(X[:1], y[:1]), "one class"), (lambda: model.predict(X[:, :3]), "3 features"),
+            (lambda: clone(model).fit(X[:20], np.linspace(0, 1, 20)), "Unknown label type")):
+        with pytest.raises(ValueError, match=words) as e: call()
+        assert "\n" not in str(e.value)
+
+
+# --- temperature
+
+def test_temperature():
+    g = torch.Generator().manual_seed(0)
+    honest = 2*torch.randn(1, 4000, generator=g, dtype=torch.float64)
+    signs = (torch.rand(1, 4000, generator=g) < honest.sigmoid())*2 - 1  # log odds of the label that came
+    for factor in (0.5, 1, 3): assert abs(_temperature([factor*honest*signs])/factor - 1) < 0.1
+    assert 0.9 < _temperature([torch.tensor([[9., -9.]])]) < 3  # two forecasts, one of them very wrong: the prior holds
+    assert _temperature([honest*signs, honest*signs]) == pytest.approx(_temperature([honest*signs]), rel=0.05)
+
+
+# --- oracles
+
+def test_map_is_the_minimum():
+    g = torch.Generator().manual_seed(0)
+    for k, d, alpha in ((1, 3, 1.), (6, 4, 10.), (40, 2, 0.3), (15, 8, 300.)):
+        xs, ys = torch.randn(4, k, d, generator=g), (torch.rand(4, k, generator=g) < 0.5).float()
+        w = map_logistic(xs, ys, alpha)
+        a = torch.full((1,), alpha, dtype=torch.float64)
+        for i in range(4):
+            def cost(o): return _minus_log_posterior(torch.tensor(o)[None], xs[i:i + 1].double(), ys[i:i + 1].double(), a).item()
+            best = minimize(cost, np.zeros(d), method="BFGS", options=dict(gtol=1e-9))
+            assert cost(w[i].numpy()) <= best.fun + 1e-8*abs(best.fun)
+
+
+def test_map_batches_and_alphas():
+    g = torch.Generator().manual_seed(1)
+    xs, ys = torch.randn(5, 12, 3, generator=g)*3, (torch.rand(5, 12, generator=g) < 0.5).float()
+    alphas = torch.tensor([0.1, 1., 3., 10., 100.])
+    together = map_logistic(xs, ys, alphas)
+    for i in range(5): assert_close(together[i:i + 1], map_logistic(xs[i:i + 1], ys[i:i + 1], float(alphas[i])), rtol=1e-6, atol=1e-7)
+    assert_close(map_logistic(xs, 1 - ys, 2.), -map_logistic(xs, ys, 2.), rtol=1e-6, atol=1e-8)
+    assert map_logistic(xs[:, :0], ys[:, :0], 1.).abs().max() == 0  # nothing seen: the prior's mode
+    for args, words in (((xs[0], ys[0]), "`xs`"), ((xs, ys[:, 1:]), "`ys`"), ((xs, ys + 1), "`ys`"), ((xs, ys, -1.), "`alpha`")):
+        with pytest.raises(ArgumentError, match=words): map_logistic(*args)
+
+
+def test_map_against_scikit_learn():
+    X, y = make_classification(80, 5, random_state=0)
+    theirs = LogisticRegression(C=4, fit_intercept=False, tol=1e-10).fit(X, y).coef_[0]
+    assert_close(map_logistic(torch.tensor(X)[None], torch.tensor(y)[None].double(), 2.)[0].numpy(), theirs, rtol=1e-4, atol=1e-5)
+
+
+# --- calibration
+
+def test_calibration_error():
+    g = torch.Generator().manual_seed(0)
+    p = torch.rand(5000, generator=g)
+    y = torch.rand(5000, generator=g) < p**1.5
+    e = calibration_error(p, y)
+    assert e == pytest.approx(calibration_error(p.numpy(), y.numpy())) == pytest.approx(calibration_error(p.tolist(), y.tolist()))
+    assert e == pytest.approx(calibration_error(p.view(50, 100), y.view(50, 100)))
+    assert e == pytest.approx(_calibration_error(p, y), abs=1e-9)  # that of lesson 19
+    order = torch.randperm(5000, generator=g)
+    assert e == pytest.approx(calibration_error(p[order], y[order]))
+    assert e == pytest.approx(calibration_error(1 - p.double(), ~y), abs=1e-3)  # the other class; a p on the border may change its bin
+    assert calibration_error(p, y, bins=1) == pytest.approx(abs(p.double().mean() - y.double().mean()))
+    assert calibration_error([0., 1.], [0, 1]) == 0 and calibration_error([0., 1.], [1, 0]) == 1
+    means = [np.mean([calibration_error(p[:n], torch.rand(n, generator=g) < p[:n]) for _ in range(20)]) for n in (20, 200, 5000)]
+    assert means == sorted(means, reverse=True) and means[0] > 0.1 and means[-1] < 0.03  # honest probabilities: the error falls with their number
+
+
+@pytest.mark.parametrize("args, words", [(([0.5], [0, 1]), "`targets`"), (([], []), "`targets`"), (([1.5], [1]), "`probs`"), (([0.5], [0.5]), "zeros and ones"),
+    (([float("nan")], [1]), "`probs`"), (([0.5], [1], 0), "`bins`")])
+def test_calibration_refuses(args, words):
+    with pytest.raises(ValueError, match=words): calibration_error(*args)
+
+
+# --- routes
+
+def test_routes_see_what_they_may():
+    seen = []
+    def embed(items): seen.append(list(items)); return torch.tensor([float(len(items)), 1.])
+    assert embed_stream(embed, "abc").tolist() == [[1, 1]]*3 and seen == [["a"], ["b"], ["c"]]
+    seen.clear()
+    examples, queries = embed_leave_one_out(embed, ["a", "b"], ["x", "y"], labels=[0, 1])
+    assert seen == [[("b", 1), "a"], [("a", 0), "b"], [("a", 0), ("b", 1), "x"], [("a", 0), ("b", 1), "y"]]
+    assert examples.tolist() == [[2, 1]]*2 and queries.tolist() == [[3, 1]]*2
+    seen.clear()
+    embed_leave_one_out(embed, ["a", "b"], ["x"])
+    assert seen == [["b", "a"], ["a", "b"], ["a", "b", "x"]]
+
+
+def test_routes_leak_nothing():
+    "Embeddings that mix all they are given: a query moves itself alone, a label moves all but its own example"
+    def embed(items): return np.array([sum(hash(o) % 1000 for o in items), hash(items[-1]) % 1000])
+    shown, asked = list(range(5)), [10, 11]
+    a = embed_leave_one_out(embed, shown, asked, labels=[0, 1, 0, 1, 0])
+    b = embed_leave_one_out(embed, shown, [10, 99], labels=[0, 1, 0, 1, 0])
+    assert np.array_equal(a[0], b[0]) and np.array_equal(a[1][0], b[1][0]) and not np.array_equal(a[1][1], b[1][1])
+    c = embed_leave_one_out(embed, shown, asked, labels=[1, 1, 0, 1, 0])
+    assert np.array_equal(a[0][0], c[0][0]) and (a[0][1:, 0] != c[0][1:, 0]).all() and (a[1][:, 0] != c[1][:, 0]).all()
+    with pytest.raises(ArgumentError, match="`labels`"): embed_leave_one_out(embed, shown, asked, labels=[0])
+    with pytest.raises(ArgumentError, match="`embed`"): embed_stream(lambda items: 3., shown)
+
+
+# --- the jobs
+
+def test_evaluate(tmp_path):
+    rows = evaluate_reasoning(HEAD, tmp_path/"panel", problems=12, queries=8)
+    assert {o.name for o in (tmp_path/"panel").iterdir()} == {"config.yaml", "versions.json", "panel.csv", "panel.png", "calibration.png"}
+    assert rows.attrs["folder"] == str(tmp_path/"panel")
+    stored = pd.read_csv(tmp_path/"panel"/"panel.csv")
+    assert len(stored) == len(rows) and (stored.accuracy.between(0, 1)).all() and np.isfinite(stored.loss).all()
+    wide = stored.pivot(index="examples", columns="model", values="loss")
+    assert (wide["true weights"] < wide.drop(columns="true weights").min(axis=1)).all() and (wide["head, 8 views"] < np.log(2)).all()
+    again = evaluate_reasoning(HEAD, tmp_path/"again", problems=12, queries=8)
+    pd.testing.assert_frame_equal(rows, again)
+    with pytest.raises(ArgumentError, match="new or empty"): evaluate_reasoning(HEAD, tmp_path/"panel", problems=12)
+    with pytest.raises(ArgumentError, match="`problems`"): evaluate_reasoning(HEAD, tmp_path/"x", problems=1)
+
+
+def test_evaluate_a_run_of_ones_own(tmp_path):
+    "Positions, variable noise and few steps: the panel goes into the run, and the MAP weighs every alpha"
+    config = ReasoningConfig(n_dims=3, n_positions=12, n_embd=16, n_layer=1, n_head=2, encoding="interleave", positions=True, weight_multiplier=4, variable_noise=True,
+        dims=Curriculum(3, 3), points=Curriculum(12, 12), steps=4, warmup=1, batch_size=4, log_every=4, valid_size=0, device="cpu")
+    run = train_reasoning(config, tmp_path/"run", progress=False)
+    rows = evaluate_reasoning(run.path, problems=40, queries=32)
+    assert (run/"panel.csv").is_file() and (run/"calibration.png").is_file() and rows.examples.max() == 11
+    wide = rows.pivot(index="examples", columns="model", values="loss")
+    assert wide.loc[11, "true weights"] < wide.loc[11, "MAP"] < np.log(2)
+    y = predict_reasoning(run.path, pd.DataFrame(dict(a=[1, 2, 3, 4], y=[0, 0, 1, 1])), pd.DataFrame(dict(a=[0, 5])), "y")
+    assert list(y.columns) == ["prediction", "probability", "p(0)", "p(1)"]
+
+
+@pytest.fixture
+def frame():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(60, 3))
+    kind = np.where(X[:, 0] + 0.1*r.normal(size=60) > 0, "good", "bad")
+    return pd.DataFrame(X, columns=["a", "b", "c"]).assign(colour=np.where(X[:, 1] > 0, "red", "blue"), on=X[:, 2] > 0, kind=kind)
+
+
+def test_predict_files(frame, tmp_path):
+    frame[:30].to_csv(tmp_path/"train.csv", index=False)
+    frame[30:].drop(columns="kind").to_csv(tmp_path/"test.csv", index=False)
+    out = predict_reasoning(HEAD, tmp_path/"train.csv", tmp_path/"test.csv", "kind", tmp_path/"out.csv")
+    stored = pd.read_csv(tmp_path/"out.csv")
+    assert list(stored.columns) == ["prediction", "probability", "p(bad)", "p(good)"] and len(stored) == 30 and "accuracy" not in out.attrs
+    assert (stored.prediction == frame.kind[30:].to_numpy()).mean() > 0.75
+    assert_close(stored.probability.to_numpy(), stored[["p(bad)", "p(good)"]].max(axis=1).to_numpy())
+
+
+def test_predict_tables(frame):
+    train, test = frame[:30], frame[30:]
+    plain = predict_reasoning(HEAD, train, test.drop(columns="kind"), "kind")
+    shuffled = predict_reasoning(HEAD, train, test[["on", "kind", "c", "colour", "b", "a"]], "kind")
+    assert_close(shuffled["p(good)"].to_numpy(), plain["p(good)"].to_numpy())  # columns by name
+    assert shuffled.attrs["accuracy"] == (plain.prediction.to_numpy() == test.kind.to_numpy()).mean()
+    some = predict_reasoning(HEAD, train, test.assign(kind=[None]*20 + list(test.kind[20:])), "kind")
+    assert some.attrs["accuracy"] == (plain.prediction.to_numpy() == test.kind.to_numpy())[20:].mean()  # only where a label is given
+    predict_reasoning(HEAD, train, test.assign(colour="green"), "kind")  # a value the examples do not have: all zeros
+    numbers = predict_reasoning(HEAD, train.assign(kind=(train.kind == "good").astype(float)), test.assign(kind=(test.kind == "good").astype(int)), "kind")
+    assert_close(numbers["p(1.0)"].to_numpy(), plain["p(good)"].to_numpy())
+    assert numbers.attrs["accuracy"] == shuffled.attrs["accuracy"]
+    three = predict_reasoning(HEAD, train.assign(kind=[*"xyz"]*10), test, "kind")
+    assert list(three.columns) == ["prediction", "probability", "p(x)", "p(y)", "p(z)"]
+
+
+def test_predict_refuses_in_one_line(frame, tmp_path):
+    train, test = frame[:30], frame[30:]
+    (tmp_path/"empty.csv").write_text("")
+    (tmp_path/"torn.csv").write_text("a,b\n1,2\n1,2,3\n")
+    for change, words in (
+            (dict(label="sort"), "`label`: expected one of the columns of train, a, b, c, colour, on, kind, got 'sort'"), (dict(test=test.drop(columns=["a", "b"])), "without a, b"),
+            (dict(test=test.assign(d=1)), "with d"), (dict(train=train.assign(b=[np.nan, *range(29)])), "line 2, column b"),
+            (dict(test=test.assign(c=[*range(28), None, 3])), "line 30, column c"), (dict(train=train.assign(kind=[None, *train.kind[1:]])), "column kind"),
+            (dict(train=train.assign(kind="good")), "which is good in every row"), (dict(label="a"), "30 values in 30 rows"), (dict(test=test.assign(a="x")), "x in column a"),
+            (dict(train=train.assign(colour=[f"id{i}" for i in range(30)])), "drop such a column"), (dict(train=train[["kind"]], test=test[["kind"]]), "only the label"),
+            (dict(test=test[:0]), "no rows"), (dict(train=tmp_path/"none.csv"), "a CSV file that exists"), (dict(train=tmp_path/"empty.csv"), "empty.csv"),
+            (dict(train=tmp_path/"torn.csv"), "torn.csv"), (dict(train=train.assign(a=[np.inf]*30)), "inf in 30 rows of column a"), (dict(head="nobody"), "expected one of"),
+            (dict(train=train.assign(kind=[0.5, 1.5]*15)), "`label`")):
+        with pytest.raises(ArgumentError) as e: predict_reasoning(**{**dict(head=HEAD, train=train, test=test, label="kind"), **change})
+        assert words in str(e.value) and "\n" not in str(e.value), str(e.value)
+
+
+def test_nothing_heavy_with_the_rest():
+    "compose is imported by name: `minitrain.all` does not bring scikit-learn in"
+    import subprocess, sys
+    code = "import sys, minitrain.all; assert 'sklearn' not in sys.modules and 'minitrain.compose' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
