@@ -59,8 +59,8 @@ def attention_weights(
     scores = q @ k.mT*(q.shape[-1]**-0.5 if scale is None else scale)
     if mask is None: return softmax(scores, -1)
     _check_mask(mask, scores.shape)
-    lost = ~mask.any(-1, keepdim=True)  # these rows see all for a moment, so that no 0/0 arises, and then nothing
-    return softmax(scores.masked_fill(~(mask | lost), -torch.inf), -1).masked_fill(~mask, 0)
+    weights = softmax(scores.masked_fill(~mask, -torch.inf), -1)
+    return weights.masked_fill(~mask, 0)  # only rows that see nothing change: 0/0 becomes 0, and takes no gradient
 
 # %% ../nbs/17_attention.ipynb #attention
 def attention(

@@ -49,7 +49,7 @@ def test_every_import_is_required():
             elif isinstance(node, ast.ImportFrom) and not node.level: imported.add(node.module.split(".")[0])
     names = " ".join(settings()[o] for o in ("requirements", "distributed_requirements"))  # those of an extra are imported when it is used
     required = {re.split(r"[<>=]", r)[0].lower() for r in names.split()}
-    required = {{"pyyaml": "yaml", "scikit-learn": "sklearn"}.get(r, r) for r in required}
+    required = {{"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL"}.get(r, r) for r in required}
     assert imported - set(sys.stdlib_module_names) - required <= {"minitrain", "IPython"}  # IPython: only where a notebook runs
 
 
