@@ -47,6 +47,6 @@ clean:  ## Remove what the other targets made, the run folders excepted
 	touch $@
 
 .venv/.dev: .venv/.made settings.ini setup.py constraints.txt
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,atari]'
 	$(PIP) --no-deps vit-pytorch  # one test reads its vit.py alone; its own requirements would bring torchvision
 	touch $@ .venv/.user

@@ -366,6 +366,7 @@ class GazeConfig:
     mlp_dim:int = 96 # Hidden width of its MLPs
     size:int = 24 # Height and width of a frame; files are resized to it, Catch is drawn so
     patch_size:int = 4 # Side of a patch; divides `size`
+    patch_norm:bool = False # Normalise each patch before its projection, and each token after it
     frames:int = 1 # Frames stacked as channels; 1 for Catch
     sigma:float = 1.5 # Standard deviation of a gaze point, in pixels of a frame of `size`
     past:int = 0 # How many earlier gaze samples count too, each with 0.7 times the weight of the next
@@ -495,7 +496,7 @@ def _gaze_learner(
     except (RuntimeError, AssertionError, TypeError, NotImplementedError): raise ArgumentError("device", config.device, "a device of this machine, such as 'cpu'") from None
     train,valid,data = _gaze_loaders(config)
     set_seed(config.seed % 2**32)
-    model = _ClsViT(config.size, config.patch_size, config.frames, data.classes, config.dim, config.depth, config.heads, config.mlp_dim)
+    model = _ClsViT(config.size, config.patch_size, config.frames, data.classes, config.dim, config.depth, config.heads, config.mlp_dim, patch_norm=config.patch_norm)
     gaze = GazeCB(config.pool, config.reg_lambda*config.gaze, config.layer, missing="skip")
     cbs = [TrainCB(), DeviceCB(config.device), BatchTransformCB(_to_unit), gaze,
         BatchSchedCB(partial(one_cycle, max_lr=config.lr, total_steps=config.epochs*len(train)))]
@@ -892,7 +893,7 @@ def _scenes(
     else:
         episode = split_episodes(_file_episodes(config.data), seed=config.seed)[1][0]
         x,points,classes = _file_frames([episode], config).x[:steps],episode.gaze[:steps, 0],18
-    model = _ClsViT(config.size, config.patch_size, config.frames, classes, config.dim, config.depth, config.heads, config.mlp_dim).eval()
+    model = _ClsViT(config.size, config.patch_size, config.frames, classes, config.dim, config.depth, config.heads, config.mlp_dim, patch_norm=config.patch_norm).eval()
     model.load_state_dict(load((run/"model.safetensors").read_bytes()))
     if x is None:
         played = rollout(model, 1, steps, config.lamps, seed=seed, keep=True, size=config.size)

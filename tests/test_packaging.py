@@ -47,9 +47,9 @@ def test_every_import_is_required():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import): imported |= {a.name.split(".")[0] for a in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level: imported.add(node.module.split(".")[0])
-    names = " ".join(settings()[o] for o in ("requirements", "distributed_requirements"))  # those of an extra are imported when it is used
+    names = " ".join(settings()[o] for o in ("requirements", "distributed_requirements", "atari_requirements"))  # those of an extra are imported when it is used
     required = {re.split(r"[<>=]", r)[0].lower() for r in names.split()}
-    required = {{"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL"}.get(r, r) for r in required}
+    required = {{"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL", "ale-py": "ale_py"}.get(r, r) for r in required}
     assert imported - set(sys.stdlib_module_names) - required <= {"minitrain", "IPython"}  # IPython: only where a notebook runs
 
 
@@ -97,7 +97,7 @@ def test_readme_commands_are_those_that_ci_runs():
 def test_constraints_pin_every_requirement():
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT/"constraints.txt").read_text().splitlines() if "==" in line}
     cfg = settings()
-    wanted = {re.split(r"[<>=]", r)[0].lower() for key in ("requirements", "dev_requirements") for r in cfg[key].split()}
+    wanted = {re.split(r"[<>=]", r)[0].lower() for key in ("requirements", "dev_requirements", "atari_requirements") for r in cfg[key].split()}
     assert wanted <= pinned
 
 
