@@ -3,6 +3,7 @@
 
     python bench/atari.py [OUT] [JOBS]      runs what is not done yet, JOBS processes at a time (2), in OUT
                                             (runs/atari_experiment; go on with a killed experiment by the same command)
+    python bench/atari.py clones [OUT]      packs the clones of seed 0, with and without gaze, for the lesson to watch
     python bench/atari.py speed             frames per second of the pipeline
 
 Rows are stored after each game and seed. Needs the extra `atari`.
@@ -15,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import yaml
+from safetensors.torch import load_file, save
 
 from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
 from minitrain.core import atomic_write, load_config, save_results
 from minitrain.gaze import _save_gabril
-from minitrain.gaze_training import GazeConfig, _one_run
+from minitrain.gaze_training import GazeConfig, _ClsViT, _one_run
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 GAMES,SEEDS,DEMOS,PLAYED = ("breakout", "pong"),range(5),30,10
@@ -93,37 +96,57 @@ def experiment(out="runs/atari_experiment", jobs=2):
             store(rows)
 
 
+def clones(out="runs/atari_experiment"):
+    "Weights in half precision, and the configuration, of seed 0"
+    folder = RESULTS.parent/"clones"
+    folder.mkdir(exist_ok=True)
+    for game in GAMES:
+        for arm in ("bc", "probs"):
+            run = Path(out)/game/"seed-0"/arm
+            values = yaml.safe_load((run/"config.yaml").read_text()) | dict(data=f"recordings of {game}")
+            with atomic_write(folder/f"{game}-{arm}.yaml") as f:
+                f.write(f"# The clone `{arm}` of {game}, seed 0 of the experiment of lesson 25, in half precision.\n# Packed by: python bench/atari.py clones\n")
+                f.write(yaml.safe_dump(values, sort_keys=False))
+            with atomic_write(folder/f"{game}-{arm}.safetensors", "wb") as f:
+                f.write(save({k: v.half().contiguous() for k,v in load_file(run/"model.safetensors").items()}))
+
+
 def speed(repeats=5):
-    "Emulator frames per CPU second: the emulator alone, our frames, a ViT that plays ten games, recording"
-    from minitrain.gaze_training import _ClsViT
+    "Emulator frames per CPU second: the emulator alone, our frames, recording, a ViT that plays ten games"
     torch.set_num_threads(1)
     c,rows = load_config("gaze_files", GazeConfig),[]
     model = _ClsViT(84, c.patch_size, c.frames, 18, c.dim, c.depth, c.heads, c.mlp_dim, patch_norm=c.patch_norm).eval()
+    def ours(game):
+        env,actions,done = AtariEnv(game, steps=700),[],False
+        info = env.reset(seed=0)[1]
+        while not done:
+            actions.append(atari_expert(info))
+            *_,over,cut,info = env.step(actions[-1])
+            done = over or cut
+        return actions
     def emulator(game):
         env = AtariEnv(game)
         env.reset(seed=0)
-        for _ in range(500):
-            if not env._left or env._ale.game_over(): env.reset()
-            env._act(0)
-        return 500
-    def ours(game):
-        env = AtariEnv(game)
-        env.reset(seed=0)
-        for _ in range(500):
-            if env.step(0)[2]: env.reset()
-        return 500
-    def plays(game): return int(play_atari(model, game, 10, glyph=True, steps=50).steps.sum())
-    def records(game): return sum(len(o.actions) for o in record_atari(game, 2, 250, glyph=True))
-    ways = {"emulator": emulator, "AtariEnv": ours, "ViT plays ten games": plays, "record_atari": records}
+        for action in asked[game]:
+            env._act(action)
+            env._serve()
+        return asked[game]
+    asked = {game: ours(game) for game in GAMES}  # the emulator alone is asked for the same
+    def plays(game): return torch.cat(play_atari(model, game, 10, glyph=True, steps=150).actions)
+    def records(game): return torch.cat([o.actions for o in record_atari(game, 2, 350, glyph=True)])
+    ways = {"emulator": emulator, "AtariEnv, expert": ours, "record_atari": records, "ViT plays ten games": plays}
     for repeat in range(repeats):
         for game in GAMES:
             for name,fn in ways.items():
                 start = time.process_time()
-                n = 4*fn(game)
+                n = 4*len(fn(game))
                 rows.append(dict(game=game, way=name, repeat=repeat, frames=n, frames_per_second=n/(time.process_time() - start)))
     df = pd.DataFrame(rows)
     save_results(df, RESULTS/"atari_speed.csv", command="python bench/atari.py speed", seeds=[0])
     print(df.groupby(["game", "way"], sort=False).frames_per_second.agg(["median", "min", "max"]).round(0).to_string())
 
 
-if __name__ == "__main__": speed() if sys.argv[1:] == ["speed"] else experiment(*sys.argv[1:])
+if __name__ == "__main__":
+    if sys.argv[1:] == ["speed"]: speed()
+    elif sys.argv[1:2] == ["clones"]: clones(*sys.argv[2:])
+    else: experiment(*sys.argv[1:])

@@ -7,7 +7,8 @@
 Writes minitrain/assets/results/NAME.csv: a row for each model, number of training images, way of training and seed, with the
 error on the 500 validation digits and on the training digits, parameters and CPU seconds. All runs of a kind make the same
 number of updates, 1,100 of 64 digits with one cycle of the learning rate, whatever the number of images; "affine" changes each
-batch by RandAffine. "ViT without positions" has position vectors of zero that are not trained. The learning rates were chosen by --tune: three for each model, seed 100, trained on the first 3,000 training digits
+batch by RandAffine. "ViT without positions" has position vectors of zero that are not trained. The table is written anew after
+each run. The learning rates were chosen by --tune: three for each model, seed 100, trained on the first 3,000 training digits
 and scored on the other 500. The validation digits were not used for it, and the thousand test digits are used for nothing here.
 About ten minutes on one core.
 """
@@ -93,14 +94,13 @@ def main():
         for name, rates in (("CNN", (0.003, 0.01, 0.03)), ("ViT", (0.002, 0.004, 0.008))):
             print(name, {rate: one(name, 3000, "plain", 100, rate)["error_percent"] for rate in rates}, flush=True)
         return
-    rows = []
+    path, rows = Path(a.name) if a.name.endswith(".csv") else RESULTS/f"{a.name}.csv", []
     for seed in a.seeds:
         for arm in islice(ARMS, a.arms):
             rows.append(one(*arm, seed))
             print(" ".join(map(str, rows[-1].values())), file=sys.stderr, flush=True)
-    df = pd.DataFrame(rows)
-    path = Path(a.name) if a.name.endswith(".csv") else RESULTS/f"{a.name}.csv"
-    save_results(df, path, command=" ".join(["python", "bench/vit.py", *sys.argv[1:]]), seeds=a.seeds, learning_rates=RATES, batch_size=BATCH)
+            df = pd.DataFrame(rows)
+            save_results(df, path, command=" ".join(["python", "bench/vit.py", *sys.argv[1:]]), seeds=sorted(set(df.seed.tolist())), learning_rates=RATES, batch_size=BATCH)
     print(df.groupby(["training", "images", "model"], sort=False)[["error_percent", "train_error_percent", "cpu_seconds"]].agg(["mean", "std"]).round(2).to_string())
 
 
