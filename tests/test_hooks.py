@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from minitrain import hooks as H
 from minitrain.all import (ActivationStats, ArgumentError, Callback, CancelBatchException, CancelEpochException, CancelFitException, DataLoader,
     DataLoaders, Dataset, GradientStats, Hook, Hooks, HooksCallback, Learner, NaNStopCB, SingleBatchCB, TrainCB, append_stats, get_hist,
-    get_min, set_seed, summary)
+    get_min, plot_func, set_seed, summary)
 
 
 def hooks_on(model):
@@ -535,3 +535,17 @@ def test_a_gradient_scaler_looks_after_its_gradients():
 
 def test_left_out_where_a_fit_is_only_a_means():
     assert all(cb.only_in_fit for cb in (HooksCallback, ActivationStats, GradientStats, NaNStopCB)) and NaNStopCB.order == 15
+
+
+# a function, drawn
+
+def test_function_is_drawn_as_it_is():
+    from matplotlib import pyplot as plt
+    weight = nn.Parameter(torch.tensor(2.))
+    fig, (left, right) = plt.subplots(1, 2)
+    plot_func(lambda x: x.mul_(weight.detach()) + weight, -1, 3, 5, ax=left)  # changes its argument, and has a gradient
+    x, y = left.lines[0].get_data()
+    assert x.tolist() == [-1, 0, 1, 2, 3] and y.tolist() == [0, 2, 4, 6, 8]
+    plot_func(torch.relu)  # on the current axes
+    assert right.lines[0].get_xdata()[[0, -1]].tolist() == [-5, 5] and len(right.lines[0].get_xdata()) == 100
+    plt.close(fig)
