@@ -184,7 +184,8 @@ def step(self:AtariEnv,
     self._serve()
     self._score,over = self._score + reward,bool(self._ale.game_over())
     self._left = 0 if over else self._left - 1
-    return *(o := self._look())[:1], reward, over, not over and not self._left, o[1]
+    frame,info = self._look()
+    return frame, reward, over, not over and not self._left, info
 
 @patch
 def render(self:AtariEnv
