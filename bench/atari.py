@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save
 from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
 from minitrain.core import atomic_write, load_config, save_results
 from minitrain.gaze import _save_gabril
-from minitrain.gaze_training import GazeConfig, _ClsViT, _one_run
+from minitrain.gaze_training import GazeConfig, _gaze_model, _one_run
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 GAMES,SEEDS,DEMOS,PLAYED = ("breakout", "pong"),range(5),30,10
@@ -115,7 +115,7 @@ def speed(repeats=5):
     "Emulator frames per CPU second: the emulator alone, our frames, recording, a ViT that plays ten games"
     torch.set_num_threads(1)
     c,rows = load_config("gaze_files", GazeConfig),[]
-    model = _ClsViT(84, c.patch_size, c.frames, 18, c.dim, c.depth, c.heads, c.mlp_dim, patch_norm=c.patch_norm).eval()
+    model = _gaze_model(c, 18).eval()
     def ours(game):
         env,actions,done = AtariEnv(game, steps=700),[],False
         info = env.reset(seed=0)[1]

@@ -22,12 +22,12 @@ from torch import nn
 from .core import RunDir, _asset, atomic_write, load_config
 from .data import _insist, _is_int, _mix, _need
 from .loop import _mode
-from .multilabel import _png, _run_folder
+from .multilabel import _run_folder
 from .metrics import ConfusionMatrix
 from .vit import patch_map
 from .gaze import Episode, _save_gabril, stack_frames
 from .catch import simulated_gaze
-from .gaze_training import AttentionExtractor, GazeConfig, _ClsViT, _gif, _interval, _read_run, _Scenes, _strip
+from .gaze_training import AttentionExtractor, GazeConfig, _draw_scenes, _gaze_model, _interval, _read_run, _Scenes, _strip
 
 try: from ale_py import Action, ALEInterface, LoggerMode, roms
 except ImportError as e: raise ImportError("minitrain.atari plays with ale-py, which `pip install minitrain[atari]` brings") from e
@@ -368,12 +368,14 @@ def load_clone(
 )->nn.Module: # In evaluation mode, on the CPU: frames (b, f, size, size) from 0 to 1 to scores (b, 18); its `config` says how it was trained
     "The model of a run on recorded games; nothing is unpickled"
     from safetensors.torch import load_file
-    if isinstance(clone, RunDir) or Path(clone).is_dir(): run,c = _read_run(clone); file = run/"model.safetensors"
+    if isinstance(clone, RunDir) or Path(clone).is_dir():
+        run,c = _read_run(clone)
+        file = run/"model.safetensors"
     else:
         path = _asset("clones", clone, ".yaml")
         c,file = load_config(path, GazeConfig),path.with_suffix(".safetensors")
     _need(c.data is not None and file.is_file(), "clone", str(clone), "a run on recorded games that is done (with `data`, and with model.safetensors)")
-    with torch.random.fork_rng(devices=[]): model = _ClsViT(c.size, c.patch_size, c.frames, 18, c.dim, c.depth, c.heads, c.mlp_dim, patch_norm=c.patch_norm)
+    with torch.random.fork_rng(devices=[]): model = _gaze_model(c, 18)
     model.load_state_dict({k: v.float() for k,v in load_file(file).items()})
     model.config = c
     return model.eval()
@@ -427,10 +429,7 @@ def watch_atari(
     played = play_atari(clone, game, 1, clone.config.frames, glyph, start + steps, seed, keep=True)
     _need(start < played.steps[0], "start", start, f"a step before the game's end, which comes after {played.steps[0]}")
     scenes = _watched(clone, played, start)
-    if out is None: return _strip(scenes, pictures)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(out, "wb") as f: f.write(_gif(scenes) if Path(out).suffix == ".gif" else _png(_strip(scenes, pictures)))
-    return Path(out)
+    return _strip(scenes, pictures) if out is None else _draw_scenes(scenes, out, pictures)
 
 # %% ../nbs/25_atari.ipynb #play-clone
 def judge_clone(

@@ -480,6 +480,13 @@ class _ClsViT(ViT):
         x = x[:, 0] + last.attention.out(rearrange(row, "b h 1 d -> b (h d)"))  # (b, dim)
         return self.head(self.norm(x + last.mlp(last.norm2(x))))
 
+def _gaze_model(
+    config:GazeConfig, # Of the run
+    classes:int # How many actions there are
+)->_ClsViT: # With new weights
+    "The model of a run"
+    return _ClsViT(config.size, config.patch_size, config.frames, classes, config.dim, config.depth, config.heads, config.mlp_dim, patch_norm=config.patch_norm)
+
 # %% ../nbs/24_gaze_training.ipynb #job-learner
 def _to_unit(
     batch # Frames first, uint8
@@ -496,7 +503,7 @@ def _gaze_learner(
     except (RuntimeError, AssertionError, TypeError, NotImplementedError): raise ArgumentError("device", config.device, "a device of this machine, such as 'cpu'") from None
     train,valid,data = _gaze_loaders(config)
     set_seed(config.seed % 2**32)
-    model = _ClsViT(config.size, config.patch_size, config.frames, data.classes, config.dim, config.depth, config.heads, config.mlp_dim, patch_norm=config.patch_norm)
+    model = _gaze_model(config, data.classes)
     gaze = GazeCB(config.pool, config.reg_lambda*config.gaze, config.layer, missing="skip")
     cbs = [TrainCB(), DeviceCB(config.device), BatchTransformCB(_to_unit), gaze,
         BatchSchedCB(partial(one_cycle, max_lr=config.lr, total_steps=config.epochs*len(train)))]
@@ -893,7 +900,7 @@ def _scenes(
     else:
         episode = split_episodes(_file_episodes(config.data), seed=config.seed)[1][0]
         x,points,classes = _file_frames([episode], config).x[:steps],episode.gaze[:steps, 0],18
-    model = _ClsViT(config.size, config.patch_size, config.frames, classes, config.dim, config.depth, config.heads, config.mlp_dim, patch_norm=config.patch_norm).eval()
+    model = _gaze_model(config, classes).eval()
     model.load_state_dict(load((run/"model.safetensors").read_bytes()))
     if x is None:
         played = rollout(model, 1, steps, config.lamps, seed=seed, keep=True, size=config.size)
@@ -940,6 +947,17 @@ def _gif(
     pictures[0].save(out := BytesIO(), "GIF", save_all=True, append_images=pictures[1:], duration=125, loop=0)
     return out.getvalue()
 
+def _draw_scenes(
+    scenes:_Scenes, # What to show
+    path:str|Path, # Ends in .png for a strip, or in .gif for a clip
+    pictures:int # In the strip
+)->Path: # The file that was written
+    "A strip or a clip as a file"
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path, "wb") as f: f.write(_png(_strip(scenes, pictures)) if path.suffix == ".png" else _gif(scenes))
+    return path
+
 # %% ../nbs/24_gaze_training.ipynb #play-gaze
 def play_gaze(
     run:str|Path|RunDir, # A run of `train_gaze` that is done, or its folder
@@ -955,10 +973,7 @@ def play_gaze(
     paths = [run/"play.png", run/"play.gif"] if out is None else [Path(out)]
     _need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out), "a path that ends in .png or .gif")
     scenes = _scenes(run, config, steps, seed)
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, "wb") as f: f.write(_png(_strip(scenes, pictures)) if path.suffix == ".png" else _gif(scenes))
-    return paths
+    return [_draw_scenes(scenes, path, pictures) for path in paths]
 
 # %% ../nbs/24_gaze_training.ipynb #check-row
 def check_cls_row(
