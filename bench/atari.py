@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Atari experiment of lesson 25, as its protocol says (minitrain/assets/configs/atari_protocol.md).
+"""The Atari experiment of lesson 33, as its protocol says (minitrain/assets/configs/atari_protocol.md).
 
     python bench/atari.py [OUT] [JOBS]      runs what is not done yet, JOBS processes at a time (2), in OUT
                                             (runs/atari_experiment; go on with a killed experiment by the same command)
@@ -105,7 +105,7 @@ def clones(out="runs/atari_experiment"):
             run = Path(out)/game/"seed-0"/arm
             values = yaml.safe_load((run/"config.yaml").read_text()) | dict(data=f"recordings of {game}")
             with atomic_write(folder/f"{game}-{arm}.yaml") as f:
-                f.write(f"# The clone `{arm}` of {game}, seed 0 of the experiment of lesson 25, in half precision.\n# Packed by: python bench/atari.py clones\n")
+                f.write(f"# The clone `{arm}` of {game}, seed 0 of the experiment of lesson 33, in half precision.\n# Packed by: python bench/atari.py clones\n")
                 f.write(yaml.safe_dump(values, sort_keys=False))
             with atomic_write(folder/f"{game}-{arm}.safetensors", "wb") as f:
                 f.write(save({k: v.half().contiguous() for k,v in load_file(run/"model.safetensors").items()}))

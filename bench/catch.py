@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Causal confusion in Catch (lesson 23): clones of the expert, trained on frames without and with lamps, measured in validation and in play.
+"""Causal confusion in Catch (lesson 31): clones of the expert, trained on frames without and with lamps, measured in validation and in play.
 
     bench/catch.py [--seeds 200 201 202 203 204] [--epochs 10] [--name catch]
 
@@ -9,7 +9,7 @@ the expert's action switches; catch: share of the balls caught in 64 unseen game
 last action; low, high: its 95 % bootstrap interval over games. One thread, on the CPU, one process.
 
 The settings were chosen on the seeds 100 to 103 (learning rate among 1e-3, 2e-3 and 3e-3, batch size among 32, 64 and 128, 15 or 25 games).
-Lesson 24 reports the seeds 0 to 9; those here are others.
+Lesson 32 reports the seeds 0 to 9; those here are others.
 """
 import argparse, sys, time
 from functools import partial

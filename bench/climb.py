@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The digits climb of lesson 14: one part after the other added to a digit classifier, five seeds each, through the Learner.
+"""The digits climb of lesson 19: one part after the other added to a digit classifier, five seeds each, through the Learner.
 
     bench/climb.py [--seeds 0 1 2 3 4] [--steps NAME ...] [--jobs 2] [--name climb]
 
@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 
 @dataclass(frozen=True)
 class Setting:
-    model: str = "linear"  # linear (lesson 06), conv (no BatchNorm, PyTorch's first weights) or norm (`digits_model`)
+    model: str = "linear"  # linear (lesson 07), conv (no BatchNorm, PyTorch's first weights) or norm (`digits_model`)
     epochs: int = 13
     batch_size: int = 64
     lr: float = 0.002

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lesson 20: what the packaged head is worth, on problems like those it was trained on and on real data.
+"""Lesson 27: what the packaged head is worth, on problems like those it was trained on and on real data.
 
     bench/compose.py synthetic [--head NAME] [--problems 256]
     bench/compose.py tables [--head NAME] [--tables 24]
@@ -17,7 +17,7 @@ the examples alone). Real data are read by this command and by nothing before it
 reads made-up tables instead, to see that it runs.
 
 The digits are those of the package's training and validation parts; the thousand test digits are not read. Their embeddings are
-pooled features of the network of lesson 14 trained on the training digits of the eight other classes: it has not seen the two
+pooled features of the network of lesson 19 trained on the training digits of the eight other classes: it has not seen the two
 that are to be told apart.
 """
 import argparse, os, sys, time, warnings

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The gaze experiment of lesson 24, as its protocol says (minitrain/assets/configs/gaze_protocol.md).
+"""The gaze experiment of lesson 32, as its protocol says (minitrain/assets/configs/gaze_protocol.md).
 
     python bench/gaze.py [OUT] [JOBS]
 

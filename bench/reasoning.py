@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lesson 19: what each part of the recipe is worth, the live configuration, a run of TART's own, and the head in the wheel.
+"""Lesson 26: what each part of the recipe is worth, the live configuration, a run of TART's own, and the head in the wheel.
 
     bench/reasoning.py ablation [--seeds 11 12 13] [--variants NAME ...]
     bench/reasoning.py live [--seeds 0 1 2 3 4]

@@ -3,7 +3,7 @@
 
     bench/sampler.py [--contexts 1024] [--alpha 10] [--dims 8] [--shots 4 8 16 32 63] [--chains 4] [--warmup 1000] [--draws 2000] [--name bayes_sampler]
 
-Weights are N(0, alpha^2 I), labels Bernoulli(sigmoid(x w)): problems of lesson 18, one batch of a `TaskLoader` with the
+Weights are N(0, alpha^2 I), labels Bernoulli(sigmoid(x w)): problems of lesson 25, one batch of a `TaskLoader` with the
 seed SEED, which no training uses. For each context and each k the probability that example k (from 0) has the label 1,
 given the k examples before it, by
 

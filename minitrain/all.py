@@ -3,8 +3,8 @@ from .core import *
 from .softmax import *
 from .likelihood import *
 from .binary import *
-from .data import *
 from .loop import *
+from .data import *
 from .optim import *
 from .multilabel import *
 from .learner import *

@@ -6,6 +6,7 @@
 __all__ = ['binary_cross_entropy', 'binary_cross_entropy_with_logits']
 
 # %% ../nbs/03_binary.ipynb #exported-imports
+#| code-fold: true
 from collections.abc import Callable
 
 import torch

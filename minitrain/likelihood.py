@@ -6,6 +6,7 @@
 __all__ = ['nll_loss', 'cross_entropy', 'fused_cross_entropy']
 
 # %% ../nbs/02_likelihood.ipynb #exported-imports
+#| code-fold: true
 import math, re
 from collections.abc import Callable, Iterator
 

@@ -6,6 +6,7 @@
 __all__ = ['accuracy', 'report', 'Mean', 'train_epoch', 'evaluate', 'fit']
 
 # %% ../nbs/05_loop.ipynb #exported-imports
+#| code-fold: true
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager

@@ -6,6 +6,7 @@
 __all__ = ['logsumexp', 'softmax', 'log_softmax']
 
 # %% ../nbs/01_softmax.ipynb #exported-imports
+#| code-fold: true
 from collections.abc import Callable
 from operator import index
 

@@ -1,4 +1,4 @@
-"""Laws of lesson 17: attention is torch's in value and slope, no future leaks, masks mean what they say, and other people's blocks fit in ours."""
+"""Laws of lesson 24: attention is torch's in value and slope, no future leaks, masks mean what they say, and other people's blocks fit in ours."""
 import importlib.util, pickle
 from copy import deepcopy
 from functools import partial
@@ -188,7 +188,7 @@ def test_lost_rows_have_finite_slopes():
 
 
 def test_packed_queries_equal_queries_alone():
-    "What lesson 20 relies on: many queries behind one context, in one pass"
+    "What lesson 27 relies on: many queries behind one context, in one pass"
     torch.manual_seed(0)
     blocks = [TransformerBlock(8, 2, causal=True).double() for _ in range(2)]
     def run(x, mask=None):

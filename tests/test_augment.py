@@ -1,4 +1,4 @@
-"""Laws of lesson 14: transforms that leave their input alone, exact maps, patches of the same image, repeatable chance, TTA, the climb's table."""
+"""Laws of lesson 19: transforms that leave their input alone, exact maps, patches of the same image, repeatable chance, TTA, the climb's table."""
 import math
 from collections import namedtuple
 from functools import partial

@@ -1,4 +1,4 @@
-"Callbacks of lesson 10: devices, bars where they are read, logs that survive, accumulation, averages, mixed precision, predictions."
+"Callbacks of lesson 12: devices, bars where they are read, logs that survive, accumulation, averages, mixed precision, predictions."
 import io, json, os, pty, signal, subprocess, sys, termios, time
 from collections import Counter, namedtuple
 from functools import partial

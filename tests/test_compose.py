@@ -287,7 +287,7 @@ def test_calibration_error():
     e = calibration_error(p, y)
     assert e == pytest.approx(calibration_error(p.numpy(), y.numpy())) == pytest.approx(calibration_error(p.tolist(), y.tolist()))
     assert e == pytest.approx(calibration_error(p.view(50, 100), y.view(50, 100)))
-    assert e == pytest.approx(_calibration_error(p, y), abs=1e-9)  # that of lesson 19
+    assert e == pytest.approx(_calibration_error(p, y), abs=1e-9)  # that of lesson 26
     order = torch.randperm(5000, generator=g)
     assert e == pytest.approx(calibration_error(p[order], y[order]))
     assert e == pytest.approx(calibration_error(1 - p.double(), ~y), abs=1e-3)  # the other class; a p on the border may change its bin

@@ -78,7 +78,7 @@ def test_callout_shown_as_code_stays():
 
 # --------------------------------------------------------------------------------------------------------------- links
 
-SITE, HELD = "https://minitrain.github.io/minitrain", {"core", "softmax"}
+SITE, HELD = "https://minitrain.github.io/minitrain", {"start", "core", "softmax"}
 
 
 @pytest.mark.parametrize("target, expected", [
@@ -89,8 +89,8 @@ def test_links(target, expected): assert convert.site_link(target, SITE, HELD) =
 
 
 def test_link_to_a_missing_lesson():
-    with pytest.raises(ValueError, match="not there: 09_metrics.ipynb"): convert.site_link("09_metrics.ipynb", SITE, HELD)
-    assert convert.site_link("09_metrics.ipynb", SITE, HELD, lambda o: f"repo/{o}") == "repo/09_metrics.ipynb"
+    with pytest.raises(ValueError, match="not there: 10_metrics.ipynb"): convert.site_link("10_metrics.ipynb", SITE, HELD)
+    assert convert.site_link("10_metrics.ipynb", SITE, HELD, lambda o: f"repo/{o}") == "repo/10_metrics.ipynb"
 
 
 def test_links_outside_code_only():
@@ -109,7 +109,7 @@ def test_names_are_linked():
 def test_slug(title, anchor): assert convert.slug(title) == anchor
 
 
-@pytest.mark.parametrize("path, page", [("nbs/01_softmax.ipynb", "softmax"), ("index.ipynb", "index"), ("24_gaze_training.ipynb", "gaze_training")])
+@pytest.mark.parametrize("path, page", [("nbs/01_softmax.ipynb", "softmax"), ("index.ipynb", "index"), ("32_gaze_training.ipynb", "gaze_training")])
 def test_page_name(path, page): assert convert.page_name(path) == page
 
 
@@ -149,13 +149,13 @@ CFG = dict(user="u", repo="r", branch="b", nbs_path="nbs", lib_path="minitrain",
 
 def test_a_lesson():
     cells = [dict(cell_type="markdown", source="# Softmax\n\n> From scores"), dict(cell_type="code", source="#| default_exp softmax", outputs=[]),
-        dict(cell_type="code", source="#| hide\nsecret", outputs=[]), dict(cell_type="markdown", source="See [core](00_core.ipynb), `RunDir` and `softmax`"),
+        dict(cell_type="code", source="#| hide\nsecret", outputs=[]), dict(cell_type="markdown", source="See [core](00_start.ipynb), `RunDir` and `softmax`"),
         dict(cell_type="code", source="#| export\ndef softmax(x): return x\ndef _help(): pass", outputs=[])]
-    lookup = {"RunDir": "#lesson.core.rundir", "softmax": "#lesson.softmax.softmax"}.get
+    lookup = {"RunDir": "#lesson.start.rundir", "softmax": "#lesson.softmax.softmax"}.get
     out = build_site.lesson_cells(CFG, "01_softmax.ipynb", cells, HELD, lookup, ["softmax"])
     text = [o["source"] for o in out]
     assert "https://colab.research.google.com/github/u/r/blob/b/nbs/01_softmax.ipynb" in text[0] and "[Reference](api/softmax.md)" in text[0]
-    assert text[1] == "See [core](core.ipynb), [`RunDir`](#lesson.core.rundir) and `softmax`"  # a name is not linked on its own page
+    assert text[1] == "See [core](start.ipynb), [`RunDir`](#lesson.start.rundir) and `softmax`"  # a name is not linked on its own page
     assert text[2:] == ["```{anchor} softmax _help\n:prefix: lesson.softmax.\n```", "def softmax(x): return x\ndef _help(): pass",
         "{.built}\nReference: [`softmax`](#api.softmax.softmax)"]
     assert "secret" not in json.dumps(out)

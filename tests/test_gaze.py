@@ -1,4 +1,4 @@
-"""Laws of lesson 22: heat maps of points, blinks and windows; shares of patches; files read without running them; splits without leaks."""
+"""Laws of lesson 29: heat maps of points, blinks and windows; shares of patches; files read without running them; splits without leaks."""
 import io, math, os, pickle, struct, tarfile, tracemalloc, zlib
 
 import numpy as np

@@ -1,4 +1,4 @@
-"Lesson 24: an extractor for any ViT that leaves nothing behind, losses that say what they compare, a job that survives a kill."
+"Lesson 32: an extractor for any ViT that leaves nothing behind, losses that say what they compare, a job that survives a kill."
 import importlib.util, json, os, pickle, signal, subprocess, sys, time
 from copy import deepcopy
 from dataclasses import asdict, replace

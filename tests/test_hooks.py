@@ -1,4 +1,4 @@
-"""Lesson 12: hooks that leave nothing behind, statistics that are right, a summary without a trace, the origin of a NaN."""
+"""Lesson 15: hooks that leave nothing behind, statistics that are right, a summary without a trace, the origin of a NaN."""
 import math, pickle
 from copy import deepcopy
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Laws of lesson 13: scales of weights and signals, LSUV that ends and leaves no trace, blocks and their shapes, clear refusals."""
+"""Laws of lesson 18: scales of weights and signals, LSUV that ends and leaves no trace, blocks and their shapes, clear refusals."""
 import math
 import warnings
 from functools import partial

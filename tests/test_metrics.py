@@ -1,4 +1,4 @@
-"""Lesson 09: means over any cut of the data, metrics that do not wait, rows after every kind of end, the history."""
+"""Lesson 10: means over any cut of the data, metrics that do not wait, rows after every kind of end, the history."""
 import math, sys
 from collections import Counter, namedtuple
 from functools import partial

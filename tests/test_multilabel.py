@@ -1,4 +1,4 @@
-"Lesson 07: canvases, the network, scores against plain counting, the two loops, and the job"
+"Lesson 08: canvases, the network, scores against plain counting, the two loops, and the job"
 import hashlib, signal
 from dataclasses import asdict
 

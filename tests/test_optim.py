@@ -1,4 +1,4 @@
-"""Laws of lesson 06: every rule is torch's step for step, and states go both ways."""
+"""Laws of lesson 07: every rule is torch's step for step, and states go both ways."""
 import copy, io, math, os, pickle, subprocess, sys
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Lesson 11 from outside: schedulers of PyTorch, ours against theirs, the recorder, and a finder that leaves no trace."""
+"""Lesson 14 from outside: schedulers of PyTorch, ours against theirs, the recorder, and a finder that leaves no trace."""
 import copy
 import math
 import random

@@ -29,7 +29,7 @@ PUBLIC = [(path, module, name) for path, module in MODULES.items()
 
 def test_one_module_per_notebook():
     assert all(len(default_exps(path)) == 1 for path in LESSONS)
-    assert {path.stem for path in LESSONS} == {f"{path.stem[:2]}_{module}" for path, module in MODULES.items()}
+    assert {path.stem[3:] for path in LESSONS} == {"start" if m == "core" else m.rpartition(".")[2] for m in MODULES.values()}
     assert len(set(MODULES.values())) == len(LESSONS)
     assert {p.stem for p in (ROOT/"minitrain").glob("*.py")} == set(MODULES.values()) | BY_HAND
     assert not [p for p in LESSONS if "auto" in p.stem], "nbdev drops the index of a notebook so named"

@@ -1,4 +1,4 @@
-"""Laws of lesson 21: the order of patches, other people's weights in our ViT, positions, shapes and clear refusals."""
+"""Laws of lesson 28: the order of patches, other people's weights in our ViT, positions, shapes and clear refusals."""
 import importlib.util
 from pathlib import Path
 

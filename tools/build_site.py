@@ -72,17 +72,19 @@ def anchors_of(cells):
 
 # ------------------------------------------------------------------------------------------------------------- lessons
 
-def nbdev_lookup(cfg, anchors):
-    """A function from a backticked name to where its lesson builds it, by nbdev's index of names.
+def names_lookup(cfg, books):
+    """A function from a backticked name to where its lesson builds it: the first lesson that exports the name.
 
-    `anchors` is page -> anchors; a name of another nbdev library gives that library's page."""
+    A name of another nbdev library gives that library's page."""
     from nbdev.doclinks import NbdevLookup
-    find, base = NbdevLookup(), cfg["doc_host"] + cfg["doc_baseurl"] + "/"
+    find, base, own = NbdevLookup(), cfg["doc_host"] + cfg["doc_baseurl"] + "/", {}
+    for n, cells in books.items():
+        for code in filter(None, map(exported, cells)):
+            for o in convert.defined_names(code): own.setdefault(o, f"#lesson.{convert.page_name(n)}.{o.lower()}")
     def lookup(name):
+        if name in own: return own[name]
         url = find.doc(name)
-        if not url or not url.startswith(base): return url
-        page, _, anchor = url[len(base):].partition(".html#")
-        return f"#lesson.{page}.{anchor}" if anchor in anchors.get(page, ()) else None
+        return None if url and url.startswith(base) else url
     return lookup
 
 
@@ -160,7 +162,7 @@ def write_sources(cfg, out, draft=False):
     pages = {convert.page_name(n) for n in books}
     titles = {n: convert.split_title(c[0]["source"])[0] for n, c in books.items()}
     anchors = {convert.page_name(n): set(anchors_of(c)) for n, c in books.items()}
-    lookup = nbdev_lookup(cfg, anchors)
+    lookup = names_lookup(cfg, books)
     modules = {m: n for n in lessons if (m := module_of(books[n]))}
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}

@@ -9,8 +9,10 @@ from pathlib import PurePosixPath
 # ---------------------------------------------------------------------------------------------------- names and slugs
 
 def page_name(path):
-    "The page of a notebook: `nbs/01_softmax.ipynb` is `softmax`, as nbdev names it"
-    return re.sub(r"^\d+[a-zA-Z0-9]*_", "", PurePosixPath(path).stem.lower())
+    "The page of a notebook: `nbs/01_softmax.ipynb` is `softmax`, as nbdev names it; `41_digits` is experiments_digits"
+    stem = PurePosixPath(path).stem.lower()
+    room = "experiments_" if re.match(r"4[0-8]_", stem) else ""
+    return room + re.sub(r"^\d+[a-zA-Z0-9]*_", "", stem)
 
 
 def slug(title):
