@@ -1,0 +1,4 @@
+"Answers to the exercises of part 0"
+from banks import Bank
+
+BANK = {}
