@@ -20,8 +20,8 @@ import yaml
 from safetensors.torch import load_file, save
 
 from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
-from minitrain.core import atomic_write, load_config, save_results
-from minitrain.gaze import _save_gabril
+from minitrain.runs import atomic_write, load_config, save_results
+from minitrain.gaze import save_gabril
 from minitrain.gaze_training import GazeConfig, _gaze_model, _one_run
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
@@ -43,7 +43,7 @@ def record(folder, game, seed):
         (folder/name).mkdir(parents=True, exist_ok=True)
         if name == "glyph":
             episodes = [o._replace(frames=draw_actions(o.frames, torch.cat([o.actions.new_zeros(1), o.actions[:-1]]))) for o in episodes]
-        _save_gabril(folder/name/f"num_episodes_{DEMOS}_fs4_simulated.pt", episodes)
+        save_gabril(folder/name/f"num_episodes_{DEMOS}_fs4_simulated.pt", episodes)
     (folder/"done").touch()
 
 

@@ -30,7 +30,8 @@ from transformers.utils import logging
 
 import minitrain.attention
 from minitrain.attention import TransformerBlock
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
+from minitrain.runs import save_results
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"attention.csv"
 LAYERS, HEADS, DIM, TOKENS, BATCH, SEED = 12, 8, 256, 516, 8, 0

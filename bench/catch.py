@@ -20,14 +20,15 @@ import torch
 
 from minitrain.callbacks import predict
 from minitrain.catch import catch_demos, catch_rate, rollout, switch_accuracy
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
-from minitrain.likelihood import fused_cross_entropy
+from minitrain.fast import fused_cross_entropy
 from minitrain.loop import accuracy
 from minitrain.optim import AdamW
 from minitrain.schedule import BatchSchedCB, one_cycle
 from minitrain.vit import ViT
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 LR, BATCH, GAMES, VALID_GAMES = 0.001, 128, 25, 5

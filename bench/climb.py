@@ -21,7 +21,7 @@ from torch import nn
 
 from minitrain.augment import RandAffine, RandCopy, RandErase, digits_model, tta
 from minitrain.callbacks import BatchTransformCB, EMACB
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
 from minitrain.init import conv
 from minitrain.learner import Learner, TrainCB
@@ -29,6 +29,7 @@ from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy, evaluate
 from minitrain.optim import AdamW
 from minitrain.schedule import BatchSchedCB, one_cycle
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 

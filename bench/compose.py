@@ -39,7 +39,7 @@ from sklearn.preprocessing import StandardScaler
 from minitrain.augment import RandAffine, digits_model
 from minitrain.callbacks import BatchTransformCB
 from minitrain.compose import (ReasoningClassifier, _default_log_odds, _equal_views, _judge, _map_log_odds, _query_views)
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
@@ -48,6 +48,7 @@ from minitrain.optim import AdamW
 from minitrain.reasoning import load_head
 from minitrain.schedule import BatchSchedCB, one_cycle
 from minitrain.tasks import GaussianSampler, LogisticRegressionTask
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 HEAD = ReasoningClassifier().head

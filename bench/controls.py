@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from minitrain.core import load_results, save_results, versions
+from minitrain.core import load_results
+from minitrain.runs import save_results, versions
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE  # the copy, once it is made

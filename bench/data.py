@@ -19,7 +19,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
-from minitrain.core import save_results
+from minitrain.runs import save_results
 from minitrain.data import DataLoader, Dataset
 
 N, D, BS = 10_000, 784, 64

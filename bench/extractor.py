@@ -19,9 +19,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.gaze_training import AttentionExtractor, action_loss, ce_plus_gaze
 from minitrain.vit import ViT
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 SIZES = [(49, 64, 2, 4, 64), (144, 64, 2, 4, 32), (196, 64, 4, 4, 16), (256, 64, 2, 4, 16)]  # patches, width, layers, heads, batch

@@ -9,7 +9,7 @@ killed experiment by the same command) and stores the rows after each run. Progr
 import sys
 from pathlib import Path
 
-from minitrain.core import load_config, save_results
+from minitrain.runs import load_config, save_results
 from minitrain.gaze_training import GazeCompareConfig, compare_gaze, report_gaze
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"gaze.csv"

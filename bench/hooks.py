@@ -14,11 +14,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from minitrain.core import save_results, set_seed, to_cpu
+from minitrain.core import set_seed, to_cpu
 from minitrain.data import DataLoaders
 from minitrain.hooks import ActivationStats, GradientStats, HooksCallback, NaNStopCB
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
+from minitrain.runs import save_results
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"hooks.csv"
 BATCHES, SIZE, SEED = 14, 256, 0  # an epoch of 3,500 digits

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from minitrain.core import save_results
+from minitrain.runs import save_results
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"imports.csv"
 RIVALS = {"torch": "import torch", "minitrain.all": "import minitrain.all", "torch + pyplot": "import torch, matplotlib.pyplot"}

@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.profiler import profile
 
-from minitrain.core import save_results
+from minitrain.runs import save_results
 
 MODELS = dict(tiny=(784, 50, 10), mid=(784, 512, 512, 10))
 BATCHES = dict(tiny=300, mid=40)  # in a timed fit

@@ -30,8 +30,10 @@ import torch
 import torch.nn.functional as F
 
 from minitrain import likelihood
-from minitrain.core import save_results, set_seed
-from minitrain.likelihood import cross_entropy, fused_cross_entropy
+from minitrain.core import set_seed
+from minitrain.likelihood import cross_entropy
+from minitrain.runs import save_results
+from minitrain.fast import fused_cross_entropy
 
 SIZES = [(64, 10), (4096, 1000), (256, 50257)]
 CONDITIONS = [*((s, 1., "kept") for s in SIZES), *((s, 1., "fresh") for s in SIZES[1:]), *((s, 30., "kept") for s in SIZES[1:])]

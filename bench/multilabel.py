@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from minitrain.core import save_results
+from minitrain.runs import save_results
 from minitrain.data import DataLoader
 from minitrain.multilabel import MultilabelConfig, _canvas_data, _canvas_model, precision_recall_f1, train_multilabel
 

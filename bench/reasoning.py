@@ -26,9 +26,10 @@ import pandas as pd
 import torch
 import yaml
 
-from minitrain.core import RunDir, load_config, load_results, save_results
+from minitrain.core import load_results
 from minitrain.reasoning import (ReasoningConfig, _calibration_error, _logits, _samplers, learning_curve, load_head, train_reasoning)
 from minitrain.tasks import Curriculum, TaskLoader
+from minitrain.runs import RunDir, load_config, save_results
 
 ROOT = Path(__file__).parents[1]
 ASSETS, RUNS = ROOT/"minitrain"/"assets", ROOT/"runs"/"bench-reasoning"

@@ -23,9 +23,9 @@ import torch
 from torch import nn
 
 from minitrain import checkpoint as ckpt, core
-from minitrain.all import (AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, HistoryCB, Learner,
-                           MetricsCB, RunDir, TrainCB, accuracy, set_seed)
+from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, HistoryCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
 from minitrain.checkpoint import _checkpoints, _pack, _unpack
+from minitrain.runs import RunDir
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, BATCHES = 3, 8

@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import logsigmoid, softplus
 
-from minitrain.core import save_results
+from minitrain.runs import save_results
 from minitrain.tasks import TaskLoader, ceiling, get_data_sampler, get_task_sampler
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"

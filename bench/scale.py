@@ -19,13 +19,14 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.data import DataLoaders, Dataset, get_dls, load_digits
 from minitrain.learner import Callback, Learner
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
 from minitrain.metrics import MetricsCB
 from minitrain.scale import default_trainer
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 

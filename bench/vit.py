@@ -24,7 +24,7 @@ from torch import nn
 
 from minitrain.augment import RandAffine
 from minitrain.callbacks import BatchTransformCB
-from minitrain.core import save_results, set_seed
+from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
 from minitrain.init import act_gr, get_model
 from minitrain.learner import Learner, TrainCB
@@ -33,6 +33,7 @@ from minitrain.loop import accuracy, evaluate
 from minitrain.optim import AdamW
 from minitrain.schedule import BatchSchedCB, one_cycle
 from minitrain.vit import ViT
+from minitrain.runs import save_results
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 MODELS, SIZES, UPDATES, BATCH = ("CNN", "ViT", "ViT without positions"), (250, 1000, 3500), 1100, 64

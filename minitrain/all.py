@@ -14,8 +14,10 @@ from .schedule import *
 from .hooks import *
 from .init import *
 from .augment import *
+from .runs import *
 from .checkpoint import *
 from .scale import *
+from .fast import *
 from .attention import *
 from .tasks import *
 from .reasoning import *

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['area_resize', 'draw_actions', 'AtariEnv', 'atari_expert', 'AtariGames', 'mean_score', 'play_atari', 'record_atari',
-           'load_clone', 'action_confusion', 'watch_atari', 'judge_clone']
+           'load_clone', 'action_confusion', 'watch_scenes', 'watch_atari']
 
 # %% ../nbs/33_atari.ipynb #exported-imports
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import gymnasium
@@ -19,15 +20,15 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import RunDir, _asset, atomic_write, load_config
-from .data import _insist, _is_int, _mix, _need
-from .loop import _mode
-from .multilabel import _run_folder
+from .core import asset_path, is_int, mix_seed, need
+from .data import insist
+from .loop import model_mode
+from .runs import atomic_write, load_config, mean_interval
 from .metrics import ConfusionMatrix
 from .vit import patch_map
-from .gaze import Episode, _save_gabril, stack_frames
+from .gaze import Episode, save_gabril, stack_frames
 from .catch import simulated_gaze
-from .gaze_training import AttentionExtractor, GazeConfig, _draw_scenes, _gaze_model, _interval, _read_run, _Scenes, _strip
+from .gaze_training import AttentionExtractor, Scenes, clone_model, strip_figure
 
 try: from ale_py import Action, ALEInterface, LoggerMode, roms
 except ImportError as e: raise ImportError("minitrain.atari plays with ale-py, which `pip install minitrain[atari]` brings") from e
@@ -50,8 +51,8 @@ def area_resize(
 )->np.ndarray: # uint8 (size, size)
     "A grey picture made smaller: each new pixel is the mean of the area that it covers, parts of pixels counted as parts"
     ok = isinstance(screen, np.ndarray) and screen.ndim == 2 and screen.dtype == np.uint8
-    _need(ok, "screen", screen, "a grey picture: a uint8 array of shape (hgt, wid)")
-    _need(_is_int(size, 1) and size <= min(screen.shape), "size", size, f"a whole number from 1 to {min(screen.shape)}")
+    need(ok, "screen", screen, "a grey picture: a uint8 array of shape (hgt, wid)")
+    need(is_int(size, 1) and size <= min(screen.shape), "size", size, f"a whole number from 1 to {min(screen.shape)}")
     rows,columns = (_area_weights(n, size) for n in screen.shape)
     return (rows @ screen.astype(np.float32) @ columns.T + 0.5).astype(np.uint8)
 
@@ -73,9 +74,9 @@ def draw_actions(
 )->torch.Tensor: # uint8 (n, 84, 84), a copy
     "Frames with the number of the previous action written on them: the confounder of GABRIL"
     ok = isinstance(frames, torch.Tensor) and frames.dtype == torch.uint8 and frames.ndim == 3 and tuple(frames.shape[1:]) == (84, 84)
-    _need(ok, "frames", frames, "uint8 frames of shape (n, 84, 84)")
+    need(ok, "frames", frames, "uint8 frames of shape (n, 84, 84)")
     ok = isinstance(actions, torch.Tensor) and actions.shape == frames.shape[:1] and not actions.is_floating_point() and bool(((actions >= 0) & (actions < 18)).all())
-    _need(ok, "actions", actions, f"{len(frames)} whole numbers from 0 to 17")
+    need(ok, "actions", actions, f"{len(frames)} whole numbers from 0 to 17")
     out = frames.cpu().numpy().copy()
     for o,action in zip(out, actions.tolist()): _draw_number(o, action)
     return torch.from_numpy(out).to(frames.device)
@@ -113,12 +114,12 @@ class AtariEnv(gymnasium.Env):
         steps:int=27_000, # After so many the game is truncated
         render_mode:str|None=None # "rgb_array" for `render`
     ):
-        _need(game in roms.get_all_rom_ids(), "game", game, "the name of a game of ale-py, such as 'breakout' or 'pong'")
-        _need(isinstance(glyph, bool), "glyph", glyph, "True or False")
-        _need(0 <= sticky <= 1, "sticky", sticky, "a chance, from 0 to 1")
-        _need(_is_int(skip, 2), "skip", skip, "a whole number, 2 or more")
-        _need(_is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
-        _need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
+        need(game in roms.get_all_rom_ids(), "game", game, "the name of a game of ale-py, such as 'breakout' or 'pong'")
+        need(isinstance(glyph, bool), "glyph", glyph, "True or False")
+        need(0 <= sticky <= 1, "sticky", sticky, "a chance, from 0 to 1")
+        need(is_int(skip, 2), "skip", skip, "a whole number, 2 or more")
+        need(is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
+        need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
         self.game,self.glyph,self.sticky,self.skip,self.steps,self.render_mode = game,glyph,sticky,skip,steps,render_mode
         self.observation_space = gymnasium.spaces.Box(0, 255, (1, 84, 84), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(18)
@@ -178,7 +179,7 @@ def step(self:AtariEnv,
 )->tuple[np.ndarray, float, bool, bool, dict]: # Frame, reward, terminated, truncated, info
     "Act for `skip` frames; in Breakout a new ball is served by itself"
     if not self._left: raise gymnasium.error.ResetNeeded("`step`: the game has not begun, or is over; call `reset` first")
-    _need(self.action_space.contains(action), "action", action, "a whole number from 0 to 17")
+    need(self.action_space.contains(action), "action", action, "a whole number from 0 to 17")
     self._last = int(action)
     reward = self._act(self._last)
     self._serve()
@@ -191,7 +192,7 @@ def step(self:AtariEnv,
 def render(self:AtariEnv
 )->np.ndarray: # uint8 (210, 160, 3)
     "The screen in colour, as the emulator shows it"
-    _need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
+    need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
     if not hasattr(self, "_screens"): raise gymnasium.error.ResetNeeded("`render`: the game has not begun; call `reset` first")
     return self._ale.getScreenRGB()
 
@@ -211,7 +212,7 @@ def atari_expert(
     info:dict # Of `AtariEnv`, in "breakout" or "pong"
 )->int: # 0 NOOP, 3 RIGHT or 4 LEFT
     "When the ball comes, be where it will be in two steps; all that is asked for is on the last two frames"
-    _need(info["game"] in _see, "info", info["game"], f"a game of {[*_see]}")
+    need(info["game"] in _see, "info", info["game"], f"a game of {[*_see]}")
     now,before = (info[o]*_screen - 0.5 for o in ("objects", "before"))
     (x,y),(u,v) = now[0],now[0] - before[0]  # the ball, and its way since the last step
     moved = now[1] - before[1]  # the paddle keeps on for a while after a press
@@ -240,12 +241,10 @@ class AtariGames(NamedTuple):
         return torch.cat(same).float().mean().item()
 
 def mean_score(
-    games:AtariGames, # From `play_atari`
-    draws:int=10_000 # Bootstrap samples
+    games:AtariGames # From `play_atari`
 )->tuple[float, float, float]: # Mean, lower and upper end; nan ends for a single game
-    "Mean score with a 95 % bootstrap interval over games"
-    _need(_is_int(draws, 1), "draws", draws, "a whole number, 1 or more")
-    return _interval(games.scores.numpy(), draws)
+    "Mean score with a 95 % interval over games (Student's t)"
+    return mean_interval(games.scores)
 
 # %% ../nbs/33_atari.ipynb #game
 class _Game:
@@ -283,7 +282,7 @@ def _choose(
         device = next((o.device for o in policy.parameters()), None)
         scores = policy(stacks.to(device).float()/255)
         ok = isinstance(scores, torch.Tensor) and tuple(scores.shape) == (len(stacks), 18)
-        _need(ok, "policy", scores, f"a model that gives scores of shape ({len(stacks)}, 18)")
+        need(ok, "policy", scores, f"a model that gives scores of shape ({len(stacks)}, 18)")
         return scores.argmax(1).tolist()
     return [policy(o) for o in infos]
 
@@ -293,7 +292,7 @@ def _play_out(
     games:list # `_Game`s that have begun
 ):
     "Play until all are over; a network is asked once for all games that still run"
-    with _mode(policy, False), torch.no_grad():
+    with model_mode(policy, False), torch.no_grad():
         while live := [o for o in games if not o.over]:
             for o,action in zip(live, _choose(policy, torch.stack([o.stack for o in live]), [o.info for o in live])): o.step(action)
 
@@ -310,11 +309,11 @@ def _play_games(
     **env # As for `play_atari`
 )->AtariGames: # As from `play_atari`
     "As `play_atari`; the games of another kind are other games"
-    _need(callable(policy), "policy", policy, "a model, or a function of an info")
-    _need(_is_int(games, 1), "games", games, "a whole number, 1 or more")
-    _need(_is_int(frames, 1), "frames", frames, "a whole number, 1 or more")
-    _need(_is_int(seed), "seed", seed, "a whole number, 0 or more")
-    o = [_Game(AtariEnv(game, glyph, steps=steps, **env), _mix("atari", kind, seed, i), frames, keep) for i in range(games)]
+    need(callable(policy), "policy", policy, "a model, or a function of an info")
+    need(is_int(games, 1), "games", games, "a whole number, 1 or more")
+    need(is_int(frames, 1), "frames", frames, "a whole number, 1 or more")
+    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
+    o = [_Game(AtariEnv(game, glyph, steps=steps, **env), mix_seed("atari", kind, seed, i), frames, keep) for i in range(games)]
     _play_out(policy, o)
     return AtariGames(torch.tensor([g.info["score"] for g in o]), torch.tensor([len(g.actions) for g in o]), torch.tensor([g.cut for g in o]),
         [torch.tensor(g.actions) for g in o], [torch.stack(g.objects) for g in o], [torch.stack(g.frames) for g in o] if keep else [])
@@ -351,32 +350,33 @@ def record_atari(
     **gaze # For `simulated_gaze`: lag (here 1), noise, saccade, blink, weights (here 3 for the ball, 1 for the paddle, 0 for the other's)
 )->list[Episode]: # One for each game: frames, actions by their number in `AtariEnv.action_names`, gaze (steps, 1, 2)
     "Demonstrations of the expert with SIMULATED gaze, no person has looked"
-    _need(game in _see, "game", game, f"one of {[*_see]}, whose expert there is")
-    _need(path is None or Path(path).suffix == ".pt", "path", str(path), "a path that ends in .pt")
+    need(game in _see, "game", game, f"one of {[*_see]}, whose expert there is")
+    need(path is None or Path(path).suffix == ".pt", "path", str(path), "a path that ends in .pt")
     o = _play_games(atari_expert, "demos", game, games, 1, False, steps, seed, True)
-    points = [simulated_gaze(places[None], seed=_mix("atari", seed, i), **_gaze_of(places[None]) | gaze)[0] for i,places in enumerate(o.objects)]
+    points = [simulated_gaze(places[None], seed=mix_seed("atari", seed, i), **_gaze_of(places[None]) | gaze)[0] for i,places in enumerate(o.objects)]
     frames = [draw_actions(x, torch.cat([a.new_zeros(1), a[:-1]])) for x,a in zip(o.frames, o.actions)] if glyph else o.frames
     episodes = [Episode(x, a, p[:, None], f"{game} {i}") for i,(x,a,p) in enumerate(zip(frames, o.actions, points))]
     if path is None: return episodes
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, "wb") as f: _save_gabril(f, episodes)
+    with atomic_write(path, "wb") as f: save_gabril(f, episodes)
     return episodes
 
 # %% ../nbs/33_atari.ipynb #clone
 def load_clone(
-    clone:str|Path|RunDir # A run of `train_gaze` with `data` that is done, or its folder; or the name of a packaged clone, such as "pong-probs"
+    clone:str|Path # Folder of a run of `minitrain gaze train` with `data` that is done; or the name of a packaged clone, such as "pong-probs"
 )->nn.Module: # In evaluation mode, on the CPU: frames (b, f, size, size) from 0 to 1 to scores (b, 18); its `config` says how it was trained
     "The model of a run on recorded games; nothing is unpickled"
     from safetensors.torch import load_file
-    if isinstance(clone, RunDir) or Path(clone).is_dir():
-        run,c = _read_run(clone)
-        file = run/"model.safetensors"
+    if Path(clone).is_dir(): path, file = Path(clone)/"config.yaml", Path(clone)/"model.safetensors"
     else:
-        path = _asset("clones", clone, ".yaml")
-        c,file = load_config(path, GazeConfig),path.with_suffix(".safetensors")
-    _need(c.data is not None and file.is_file(), "clone", str(clone), "a run on recorded games that is done (with `data`, and with model.safetensors)")
-    with torch.random.fork_rng(devices=[]): model = _gaze_model(c, 18)
-    model.load_state_dict({k: v.float() for k,v in load_file(file).items()})
+        path = asset_path("clones", clone, ".yaml")
+        file = path.with_suffix(".safetensors")
+    values = load_config(path) if path.is_file() else {}
+    need(values.get("data") is not None and file.is_file(), "clone", str(clone),
+        "a run on recorded games that is done (with `data`, and with model.safetensors)")
+    c = SimpleNamespace(**dict(patch_norm=False) | values)
+    with torch.random.fork_rng(devices=[]): model = clone_model(c, 18)
+    model.load_state_dict({k: v.float() for k, v in load_file(file).items()})
     model.config = c
     return model.eval()
 
@@ -387,9 +387,9 @@ def action_confusion(
     frames:int=2 # How many frames make a stack
 )->tuple[ConfusionMatrix, list]: # Rows: what the demonstrator did; columns: what the model would do. And the names of the actions that occur
     "For each action of a demonstrator, what a model does on the same frames"
-    _need(len(episodes), "episodes", episodes, "at least one episode")
+    need(len(episodes), "episodes", episodes, "at least one episode")
     scores,device = [],next((o.device for o in model.parameters()), None)
-    with _mode(model, False), torch.no_grad():
+    with model_mode(model, False), torch.no_grad():
         for e in episodes: scores += [model(x.to(device).float()/255).cpu() for x in stack_frames(e.frames, frames).split(500)]
     said,did = torch.cat(scores).argmax(1),torch.cat([e.actions for e in episodes])
     said,did = said[did >= 0],did[did >= 0]
@@ -403,16 +403,30 @@ def _watched(
     clone:nn.Module, # That has played
     played:AtariGames, # One game, with its frames
     start:int # The first step to show
-)->_Scenes: # For `_strip` and `_gif`
+)->Scenes: # For `strip_figure` and `gif_bytes`
     "A game that was played, with attention and SIMULATED gaze"
     x,places = stack_frames(played.frames[0], clone.config.frames)[start:],played.objects[0][None]
     points = simulated_gaze(places, **_gaze_of(places))[0, start:] if places.shape[2] else torch.full((len(x), 2), math.nan)
     with torch.no_grad(), AttentionExtractor(clone, clone.config.layer, detach=True) as seen:
         looks = [(clone(o.float()/255), seen.cls_logits.softmax(-1).mean(1))[1] for o in x.split(500)]
     names = [AtariEnv.action_names[o] for o in played.actions[0].tolist()[start:]]
-    return _Scenes(x[:, -1], patch_map(torch.cat(looks), clone.config.patch_size, 84), points, names)
+    return Scenes(x[:, -1], patch_map(torch.cat(looks), clone.config.patch_size, 84), points, names)
 
 # %% ../nbs/33_atari.ipynb #watch
+def watch_scenes(
+    clone:nn.Module, # From `load_clone`
+    game:str, # As for `play_atari`
+    glyph:bool=False, # Write on each frame what the clone did last
+    start:int=0, # First step to show
+    steps:int=60, # How many to show, or fewer if the game is over before
+    seed:int=0 # Of the game
+)->Scenes: # Frames, attention, SIMULATED gaze, actions
+    "A game that a clone plays, with where it looks and where the SIMULATED eye would"
+    for name, o, low in (("start", start, 0), ("steps", steps, 1)): need(is_int(o, low), name, o, f"a whole number, {low} or more")
+    played = play_atari(clone, game, 1, clone.config.frames, glyph, start + steps, seed, keep=True)
+    need(start < played.steps[0], "start", start, f"a step before the game's end, which comes after {played.steps[0]}")
+    return _watched(clone, played, start)
+
 def watch_atari(
     clone:nn.Module, # From `load_clone`
     game:str, # As for `play_atari`
@@ -420,36 +434,11 @@ def watch_atari(
     start:int=0, # First step to show
     steps:int=60, # How many to show, or fewer if the game is over before
     pictures:int=8, # Pictures in the strip
-    seed:int=0, # Of the game
-    out:str|Path|None=None # File to write: a .png strip or a .gif clip
-)->"Figure|Path": # A matplotlib figure of the strip; with `out` the path
+    seed:int=0 # Of the game
+)->"Figure": # A matplotlib figure of the strip
     "Watch a clone play: attention of the layer that learns from gaze in red, where the SIMULATED eye would look as a cross"
-    _need(out is None or Path(out).suffix in (".png", ".gif"), "out", str(out), "a path that ends in .png or .gif")
-    for name,o,low in (("start", start, 0), ("steps", steps, 1), ("pictures", pictures, 1)): _need(_is_int(o, low), name, o, f"a whole number, {low} or more")
-    played = play_atari(clone, game, 1, clone.config.frames, glyph, start + steps, seed, keep=True)
-    _need(start < played.steps[0], "start", start, f"a step before the game's end, which comes after {played.steps[0]}")
-    scenes = _watched(clone, played, start)
-    return _strip(scenes, pictures) if out is None else _draw_scenes(scenes, out, pictures)
-
-# %% ../nbs/33_atari.ipynb #play-clone
-def judge_clone(
-    clone:str|Path, # As for `load_clone`
-    game:str, # As for `play_atari`
-    games:int=10, # Full games
-    glyph:bool=False, # Write on each frame what the clone did last
-    seed:int=0, # Of the games
-    out:str|Path|None=None # Folder for games.csv, play.png and play.gif; None makes runs/atari-<date>-<time>
-)->Path: # The folder
-    "Let a clone play full games; keep each one's score, and a strip and a clip of the first"
-    import pandas as pd
-    model = load_clone(clone)
-    _need(model.config.size == 84, "clone", f"a clone of frames of {model.config.size} pixels", "one of frames of 84, as `AtariEnv` shows them")
-    played = play_atari(model, game, games, model.config.frames, glyph, seed=seed)
-    folder = _run_folder("atari", out)
-    for name in ("play.png", "play.gif"): watch_atari(model, game, glyph, seed=seed, out=folder/name)
-    rows = pd.DataFrame(dict(game=game, number=range(games), score=played.scores.tolist(), steps=played.steps.tolist(), cut=played.cut.tolist()))
-    with atomic_write(folder/"games.csv") as f: f.write(rows.to_csv(index=False, lineterminator="\n"))
-    return folder
+    need(is_int(pictures, 1), "pictures", pictures, "a whole number, 1 or more")
+    return strip_figure(watch_scenes(clone, game, glyph, start, steps, seed), pictures)
 
 # %% ../nbs/33_atari.ipynb #check-bounce
 def check_bounce(
@@ -466,8 +455,8 @@ def check_bounce(
             if want < low: want,way = 2*low - want,-way
             elif want > high: want,way = 2*high - want,-way
         got = float(fn(x, u, steps, low, high))
-        _insist(low - 1e-6 <= got <= high + 1e-6, f"x={x:.1f}, u={u:.1f}, {steps} steps: {got:.1f} is beyond the walls {low} and {high}. Hint: unfolded, the field repeats every 2*(high - low)")
-        _insist(abs(got - want) < 1e-3, f"x={x:.1f}, u={u:.1f}, {steps} steps: expected {want:.2f}, got {got:.2f}. Hint: in the second half of each period the ball runs back")
+        insist(low - 1e-6 <= got <= high + 1e-6, f"x={x:.1f}, u={u:.1f}, {steps} steps: {got:.1f} is beyond the walls {low} and {high}. Hint: unfolded, the field repeats every 2*(high - low)")
+        insist(abs(got - want) < 1e-3, f"x={x:.1f}, u={u:.1f}, {steps} steps: expected {want:.2f}, got {got:.2f}. Hint: in the second half of each period the ball runs back")
     return "passed"
 
 # %% ../nbs/33_atari.ipynb #check-copier
@@ -477,7 +466,7 @@ def check_copier(
     "Check exercise 2 of lesson 33: how often the best rule that sees only the action before is right"
     def same(games, want, hint):
         got = float(fn([o.clone() for o in games]))
-        _insist(abs(got - want) < 1e-6, f"expected {want:.3f}, got {got:.3f}. Hint: {hint}")
+        insist(abs(got - want) < 1e-6, f"expected {want:.3f}, got {got:.3f}. Hint: {hint}")
     same([torch.tensor([0, 0, 0, 0, 3])], 0.75, "after 0 comes 0 in three of four steps; the first step has none before it")
     same([torch.tensor([0, 3, 0, 3, 0, 3])], 1., "the best rule need not repeat: after 0 comes 3, after 3 comes 0")
     same([torch.tensor([0, 0, 0]), torch.tensor([4, 4, 4])], 1., "a game does not go on in the next one")
@@ -491,13 +480,13 @@ def check_nested(
     "Check exercise 3 of lesson 33: an interval that draws seeds, and then games of each seed drawn"
     g = torch.Generator().manual_seed(0)
     mean,low,high = map(float, fn(torch.full((5, 10), 3.), 500, 0))
-    _insist(mean == low == high == 3, f"all scores are 3: got {mean:.2f} ({low:.2f} to {high:.2f})")
+    insist(mean == low == high == 3, f"all scores are 3: got {mean:.2f} ({low:.2f} to {high:.2f})")
     apart = torch.arange(5.)[:, None].expand(5, 10)
     mean,low,high = map(float, fn(apart, 4000, 0))
-    _insist(abs(mean - 2) < 1e-6, f"expected the mean 2, got {mean:.2f}")
-    _insist(low < 1.1 and high > 2.9, f"seeds of 0, 1, 2, 3, 4 points in each game: {low:.2f} to {high:.2f} is too narrow. Hint: draw five seeds first; 50 games as one heap forget that those of a seed go together")
+    insist(abs(mean - 2) < 1e-6, f"expected the mean 2, got {mean:.2f}")
+    insist(low < 1.1 and high > 2.9, f"seeds of 0, 1, 2, 3, 4 points in each game: {low:.2f} to {high:.2f} is too narrow. Hint: draw five seeds first; 50 games as one heap forget that those of a seed go together")
     alike = torch.randn(5, 10, generator=g)
     alike = (alike - alike.mean(1, keepdim=True))/alike.std(1, keepdim=True, correction=0)
     mean,low,high = map(float, fn(alike, 4000, 0))
-    _insist(0.2 < high < 0.36 and -0.36 < low < -0.2, f"seeds alike, games apart: expected about -0.28 to 0.28, got {low:.2f} to {high:.2f}. Hint: then draw ten games within each seed drawn")
+    insist(0.2 < high < 0.36 and -0.36 < low < -0.2, f"seeds alike, games apart: expected about -0.28 to 0.28, got {low:.2f} to {high:.2f}. Hint: then draw ten games within each seed drawn")
     return "passed"

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .core import ArgumentError
-from .data import DataLoaders, _is_int, _need
+from .core import ArgumentError, is_int, need
+from .data import DataLoaders
 from .init import conv, init_weights
-from .learner import Callback, CancelBatchException, Learner, _values
+from .learner import Callback, CancelBatchException, Learner, batch_parts
 from .softmax import softmax
 
 # %% ../nbs/19_augment.ipynb #centre
@@ -45,8 +45,8 @@ def digits_model(
     margin:int=2 # Pixels cut off each side of the image, where digits have next to no ink
 )->nn.Sequential: # From (b, 28, 28) or (b, 1, 28, 28) to ten scores (b, 10)
     "A small convolutional network for digits, with BatchNorm: what reads them best for its time on a CPU"
-    _need(_is_int(width, 1), "width", width, "a whole number, 1 or more")
-    _need(_is_int(margin) and margin < 10, "margin", margin, "a whole number of pixels, 0 to 9")
+    need(is_int(width, 1), "width", width, "a whole number, 1 or more")
+    need(is_int(margin) and margin < 10, "margin", margin, "a whole number of pixels, 0 to 9")
     normed = partial(conv, norm=nn.BatchNorm2d)
     body = nn.Sequential(normed(1, width, ks=5), normed(width, width), normed(width, 2*width, stride=1), normed(2*width, 2*width))
     side = math.ceil((28 - 2*margin)/8)
@@ -67,7 +67,7 @@ def _check_amount(
     **amounts # Numbers by the name of their argument
 ):
     "Refuse strengths out of range"
-    for name,o in amounts.items(): _need(isinstance(o, Real) and not isinstance(o, bool) and low <= o <= high, name, o, f"a number from {low:g} to {high:g}")
+    for name,o in amounts.items(): need(isinstance(o, Real) and not isinstance(o, bool) and low <= o <= high, name, o, f"a number from {low:g} to {high:g}")
 
 # %% ../nbs/19_augment.ipynb #affine-matrix
 def _affine_matrices(
@@ -133,7 +133,7 @@ class _BatchTransform(nn.Module):
     ): # The same kind of thing with new images; what was given is not changed
         "Draw from torch's global generator, and change the images"
         if isinstance(x, torch.Tensor): return self.change(x)
-        first,*rest = _values(x)
+        first,*rest = batch_parts(x)
         values = [self.change(first), *rest]
         if isinstance(x, Mapping): return dict(zip(x, values))
         return type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
@@ -162,7 +162,7 @@ def _patches(
     "Random places of patches that lie inside the image"
     _check_images(x)
     _check_amount(0, 1, pct=pct)
-    _need(_is_int(max_num), "max_num", max_num, "a whole number, 0 or more")
+    need(is_int(max_num), "max_num", max_num, "a whole number, 0 or more")
     b,(hgt,wid) = len(x),x.shape[-2:]
     top,left = ((torch.rand(b, max_num)*(n - int(pct*n) + 1)).long() for n in (hgt, wid))
     return top, left, torch.arange(max_num) < torch.randint(0, max_num + 1, (b, 1))
@@ -254,7 +254,7 @@ class _ViewsCB(Callback):
                 total = total + softmax(learn.preds.float(), dim=1)
         learn.batch = batch
         self.probs.append((total/(self.n + 1)).cpu())
-        self.targets.append(_values(batch)[-1].cpu())
+        self.targets.append(batch_parts(batch)[-1].cpu())
         raise CancelBatchException()
 
 # %% ../nbs/19_augment.ipynb #tta
@@ -266,7 +266,7 @@ def tta(
     seed:int=0 # Of the changes; torch's generator is left as it was
 )->tuple[torch.Tensor, torch.Tensor]: # Probabilities (n, k) and targets (n,), on the CPU
     "Test-time augmentation: the mean of the probabilities that the model gives to an image and to changed copies of it"
-    _need(_is_int(n), "n", n, "a whole number, 0 or more")
+    need(is_int(n), "n", n, "a whole number, 0 or more")
     views = _ViewsCB(RandAffine(5, 0.05, 5, 1) if tfm is None else tfm, n, seed)
     old,learn.dls = learn.dls,learn.dls if dl is None else DataLoaders(dl, dl)
     try:

@@ -10,7 +10,7 @@ __all__ = ['binary_cross_entropy', 'binary_cross_entropy_with_logits']
 from collections.abc import Callable
 
 import torch
-from .core import ArgumentError, explain
+from .core import ArgumentError, explain, need_unit
 
 # %% ../nbs/03_binary.ipynb #check-pair
 def _check_pair(
@@ -42,25 +42,14 @@ def _check_weight(
     if weight.requires_grad and torch.is_grad_enabled():
         raise ArgumentError(name, "one that requires grad", "a constant, such as weight.detach()")
 
-# %% ../nbs/03_binary.ipynb #check-unit
-def _check_unit(
-    name:str, # Name of the argument
-    x:torch.Tensor # Numbers that should be probabilities
-):
-    "An ArgumentError unless every number is from 0 to 1; what torch.compile traces, or has no data, is not looked at"
-    if torch.compiler.is_compiling() or x.is_meta or x.numel() == 0: return
-    lo,hi = x.aminmax()
-    if not (lo >= 0 and hi <= 1):
-        raise ArgumentError(name, x, f"numbers from 0 to 1 and not from {lo.item():.4g} to {hi.item():.4g}")
-
 # %% ../nbs/03_binary.ipynb #bce-function
 def _bce_forward(
     p:torch.Tensor, # Probabilities
     t:torch.Tensor # Targets, the shape of `p`
 )->torch.Tensor: # Loss of each
     "-(t log p + (1-t) log(1-p)), each log at least -100"
-    _check_unit("input", p)
-    _check_unit("target", t)
+    need_unit("input", p)
+    need_unit("target", t)
     return (t - 1)*(-p).log1p().clamp(min=-100) - t*p.log().clamp(min=-100)
 
 def _bce_backward(

@@ -10,7 +10,7 @@ __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'ProgressCB', 'CSVL
 #| code-fold: true
 import csv, html, io, os, sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from inspect import signature
@@ -22,10 +22,10 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import ArgumentError, RunDir, _fsync_dir, _map_nested, _mend_csv, def_device, to_cpu, to_device
-from .data import DataLoader, DataLoaders, _is_int, show_images
-from .learner import Callback, CancelBatchException, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB, _listed, _values
-from .metrics import MetricsCB, _higher_is_better, _is_sum, _loss_weight
+from .core import ArgumentError, def_device, is_int, map_nested, to_cpu, to_device
+from .data import DataLoader, DataLoaders, show_images
+from .learner import Callback, CancelBatchException, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts
+from .metrics import MetricsCB, higher_is_better, is_sum_loss, loss_weight
 
 # %% ../nbs/12_callbacks.ipynb #device
 class DeviceCB(Callback):
@@ -119,9 +119,9 @@ def show_image_batch(self:Learner,
     "Show the first training batch as the model would get it, transformed; nothing is trained, and the data's order stays"
     opt,dl = self.opt,self.dls.train
     try:
-        with self._bare(), _position_kept(dl): self.fit(1, valid=False, cbs=[_Look(), *_listed(cbs)])
+        with self._bare(), _position_kept(dl): self.fit(1, valid=False, cbs=[_Look(), *as_list(cbs)])
     finally: self.opt = opt
-    x = to_cpu(_values(self.batch)[0])
+    x = to_cpu(batch_parts(self.batch)[0])
     if not isinstance(x, torch.Tensor) or x.dim() not in (3, 4): raise ArgumentError("batch", x, "pictures first: (b, hgt, wid) or (b, c, hgt, wid)")
     show_images(x[:max_n], **kwargs)
 
@@ -135,7 +135,7 @@ class _Repeated:
 
     def __len__(self): return self.n
     def __iter__(self):
-        for _ in range(self.n): yield _map_nested(lambda o: o.clone() if isinstance(o, torch.Tensor) else o, self.batch)
+        for _ in range(self.n): yield map_nested(lambda o: o.clone() if isinstance(o, torch.Tensor) else o, self.batch)
 
 # %% ../nbs/12_callbacks.ipynb #overfit
 class OverfitBatchCB(Callback):
@@ -145,7 +145,7 @@ class OverfitBatchCB(Callback):
     def __init__(self,
         steps:int=20 # Updates in an epoch
     ):
-        if not _is_int(steps, 1): raise ArgumentError("steps", steps, "a whole number, 1 or more")
+        if not is_int(steps, 1): raise ArgumentError("steps", steps, "a whole number, 1 or more")
         self.steps,self.batch = steps,None
 
     def before_fit(self,
@@ -315,7 +315,7 @@ def before_epoch(self:ProgressCB,
     learn:Learner # Its `dl` may say how many batches there will be
 ):
     "Start the bar anew"
-    self._start,self._total = monotonic(),_length(learn.dl)
+    self._start,self._total = monotonic(),loader_length(learn.dl)
     self._first = learn.first_iter if learn.training else 0
     self._what = f"epoch {learn.epoch} of {learn.n_epochs}, {'train' if learn.training else 'eval'}"
     if self._start >= self._due: self._draw(self._first, "")
@@ -365,7 +365,7 @@ def _read_losses(self:ProgressCB):
     if self._fresh: self.losses += torch.stack(self._fresh).float().tolist()
     self._fresh = []
 
-def _length(
+def loader_length(
     dl # Any loader
 )->int|None: # Batches in an epoch; None if it does not say
     "How many batches a loader will give"
@@ -373,7 +373,7 @@ def _length(
     except TypeError: return None
 
 # %% ../nbs/12_callbacks.ipynb #need-metrics
-def _metrics_of(
+def metrics_of(
     learn:Learner, # In a fit
     who:Callback # Who asks
 ): # Its MetricsCB
@@ -388,16 +388,16 @@ class CSVLogCB(Callback):
     order,only_in_fit = 3,True
 
     def __init__(self,
-        path:str|Path|RunDir # The file, which is made or added to; a `RunDir` stands for its metrics.csv
+        path # The file, which is made or added to; a `RunDir` stands for its metrics.csv
     ):
-        self.path = path/"metrics.csv" if isinstance(path, RunDir) else Path(path)
+        self.path = Path(path) if isinstance(path, (str, Path)) else path/"metrics.csv"
         self._n,self._row,self._seen,self._main = None,None,None,None
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB
     ):
         "Find the rows to write"
-        self._metrics,self._row = _metrics_of(learn, self),None
+        self._metrics,self._row = metrics_of(learn, self),None
         self._main = learn.is_main
         if self._main: self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._n is None: self._n = len(self._whole_rows())
@@ -425,6 +425,42 @@ def cleanup_fit(self:CSVLogCB,
     "Write what is left of an epoch that was cut short"
     if self._row is not None: self._write(learn)
 
+# %% ../nbs/12_callbacks.ipynb #csv-append-row
+def fsync_dir(
+    path:Path # A folder
+):
+    "Force a folder's own entries to disk (nothing to do where folders cannot be opened, as on Windows)"
+    if os.name == "nt": return
+    fd = os.open(path, os.O_RDONLY)
+    try: os.fsync(fd)
+    finally: os.close(fd)
+
+def mend_csv(
+    path:Path # A CSV file that may end in a torn row, or may not exist
+)->list[str]|None: # Column names; None if there is no whole header yet
+    "Cut off a last row without a newline, and read the header"
+    if not path.exists(): return None
+    data = path.read_bytes()
+    whole = data[:data.rfind(b"\n") + 1]
+    if len(whole) < len(data): os.truncate(path, len(whole))
+    return next(csv.reader(io.StringIO(whole.decode("utf-8"))), None)
+
+def append_row(
+    path:Path, # A CSV file, which is made if it is not there
+    row:Mapping, # Values by column
+    columns:Sequence[str] # All columns; the header of a new file
+):
+    "Append a row to a CSV file and force it to disk"
+    new, out = not path.exists() or not path.stat().st_size, io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    if new: writer.writeheader()
+    writer.writerow(row)
+    with open(path, "a", encoding="utf-8", newline="") as f:
+        f.write(out.getvalue())
+        f.flush()
+        os.fsync(f.fileno())
+    if new: fsync_dir(path.parent)
+
 # %% ../nbs/12_callbacks.ipynb #csv-write
 def _is_number(
     o # What a metric computed
@@ -436,7 +472,7 @@ def _is_number(
 def _whole_rows(self:CSVLogCB
 )->list: # Dicts of strings; a torn last row is cut off
     "The rows that the file holds"
-    if not self.path.exists() or (self._main and _mend_csv(self.path) is None): return []
+    if not self.path.exists() or (self._main and mend_csv(self.path) is None): return []
     with open(self.path, encoding="utf-8", newline="") as f: return list(csv.DictReader(f))
 
 # %% ../nbs/12_callbacks.ipynb #csv-append
@@ -448,20 +484,12 @@ def _write(self:CSVLogCB,
     row,self._row = dict(epoch=self._n, **self._row),None
     self._n += 1
     if not self._main: return
-    columns = _mend_csv(self.path)
+    columns = mend_csv(self.path)
     names = sorted(dict.fromkeys(k.partition("_")[2] for k in row if k != "epoch"), key=lambda o: o != "loss")
     parts = [o for o,here in (("train", learn.trains), ("valid", learn.validates)) if here or any(k.startswith(o) for k in row)]
-    out,ours = io.StringIO(newline=""),["epoch", *(f"{part}_{k}" for k in names for part in parts)]
+    ours = ["epoch", *(f"{part}_{k}" for k in names for part in parts)]
     if columns is not None and set(row) - set(columns): raise ArgumentError("path", str(self.path), f"a file with the columns {ours}, it has {columns}")
-    writer = csv.DictWriter(out, columns or ours, lineterminator="\n")
-    if columns is None: writer.writeheader()
-    writer.writerow(row)
-    new = not self.path.exists()
-    with open(self.path, "a", encoding="utf-8", newline="") as f:
-        f.write(out.getvalue())
-        f.flush()
-        os.fsync(f.fileno())
-    if new: _fsync_dir(self.path.parent)
+    append_row(self.path, row, columns or ours)
 
 # %% ../nbs/12_callbacks.ipynb #csv-state
 @patch
@@ -496,7 +524,7 @@ class EarlyStopCB(Callback):
         mode:str|None=None # "min" or "max"; None asks the metric, or its name
     ):
         if not isinstance(monitor, str) or monitor.partition("_")[0] not in ("train", "valid"): raise ArgumentError("monitor", monitor, "a name such as 'valid_loss' or 'train_accuracy'")
-        if not _is_int(patience, 1): raise ArgumentError("patience", patience, "a whole number, 1 or more")
+        if not is_int(patience, 1): raise ArgumentError("patience", patience, "a whole number, 1 or more")
         if not 0 <= min_delta < inf: raise ArgumentError("min_delta", min_delta, "a number, 0 or more")
         if mode not in (None, "min", "max"): raise ArgumentError("mode", mode, "'min', 'max' or None")
         self.monitor,self.patience,self.min_delta = monitor,patience,min_delta
@@ -512,10 +540,10 @@ def before_fit(self:EarlyStopCB,
     self._part,_,self._name = self.monitor.partition("_")
     self.best,self.best_epoch,self.waited,self.stopped = None,None,0,False
     if not learn.trains: return
-    self._metrics = _metrics_of(learn, self)
+    self._metrics = metrics_of(learn, self)
     known = [f"{part}_{o}" for part in ("train", *["valid"]*learn.validates) for o in self._metrics.all_metrics]
     if self.monitor not in known: raise ArgumentError("monitor", self.monitor, f"one of {known}, which this fit measures")
-    higher = self.mode == "max" if self.mode else _higher_is_better(self._name, self._metrics.metrics.get(self._name))
+    higher = self.mode == "max" if self.mode else higher_is_better(self._name, self._metrics.metrics.get(self._name))
     if higher is None: raise ArgumentError("mode", None, f"'min' or 'max': neither {self._name!r} nor its metric says which is better")
     self._sign = 1 if higher else -1
 
@@ -601,7 +629,7 @@ class GradAccumCB(Callback):
     def __init__(self,
         n:int # Batches to an update; the last update of an epoch takes what is left
     ):
-        if not _is_int(n, 1): raise ArgumentError("n", n, "a whole number of batches, 1 or more")
+        if not is_int(n, 1): raise ArgumentError("n", n, "a whole number of batches, 1 or more")
         self.n,self._count,self._weight = n,0,0.
 
     def before_fit(self,
@@ -615,7 +643,7 @@ class GradAccumCB(Callback):
         learn:Learner # Its `dl` is wrapped if it has no length
     ):
         "See to it that the last batch is known as the last"
-        self._ahead = _Ahead(learn.dl) if learn.training and _length(learn.dl) is None else None
+        self._ahead = _Ahead(learn.dl) if learn.training and loader_length(learn.dl) is None else None
         if self._ahead is not None: learn.dl = self._ahead
 
 # %% ../nbs/12_callbacks.ipynb #accum-loss
@@ -631,7 +659,7 @@ def after_loss(self:GradAccumCB,
     if not self._new:
         self._kept = [(p, p.grad) for p in params]
         for p in params: p.grad = None
-    elif self._weight and not _is_sum(learn.loss_func): self._scale(params, self._weight/self._new)
+    elif self._weight and not is_sum_loss(learn.loss_func): self._scale(params, self._weight/self._new)
 
 # %% ../nbs/12_callbacks.ipynb #accum-rest
 @patch
@@ -646,7 +674,7 @@ def after_backward(self:GradAccumCB,
         self._kept = None
     elif self._factor is not None: self._scale(params, self._new/(self._weight + self._new))
     self._factor,self._weight,self._count = None,self._weight + self._new,self._count + 1
-    last = self._ahead.last if self._ahead is not None else learn.iter + 1 == _length(learn.dl)
+    last = self._ahead.last if self._ahead is not None else learn.iter + 1 == loader_length(learn.dl)
     if (self._count < self.n and not last) or not self._weight: raise CancelStepException()
 
 @patch
@@ -695,7 +723,7 @@ def _batch_weight(
     learn:Learner # After the loss
 )->float: # How many samples its mean loss stands for, in all processes
     "What a batch counts in a mean"
-    return float(learn.reduce(torch.as_tensor(_loss_weight(learn), dtype=torch.float32, device=learn.loss.device)))
+    return float(learn.reduce(torch.as_tensor(loss_weight(learn), dtype=torch.float32, device=learn.loss.device)))
 
 class _Ahead:
     "A loader that knows which batch is its last, by reading one ahead"
@@ -868,7 +896,7 @@ def get_loss(self:MixedPrecision,
 ):
     "Run the loss under autocast, on predictions made float32"
     half = learn.preds
-    learn.preds = _map_nested(lambda o: o.float() if getattr(o, "dtype", None) in (torch.float16, torch.bfloat16) else o, half)
+    learn.preds = map_nested(lambda o: o.float() if getattr(o, "dtype", None) in (torch.float16, torch.bfloat16) else o, half)
     try:
         with self._autocast(): TrainCB.get_loss(self, learn)
     finally: learn.preds = half
@@ -945,7 +973,7 @@ class _Capture(Callback):
         learn:Learner # Is read
     ):
         "Keep a batch"
-        values,n = _values(learn.batch),getattr(learn._trainer, "n_inp", 1)
+        values,n = batch_parts(learn.batch),getattr(learn._trainer, "n_inp", 1)
         one = lambda o: o[0] if len(o) == 1 else tuple(o) or None
         self.kept.append(to_cpu((learn.preds, one(values[n:]), one(values[:n]) if self.inps else None)))
 
@@ -1003,7 +1031,7 @@ def capture_preds(self:Learner,
 )->tuple: # (predictions, targets) or (predictions, targets, inputs), on the CPU
     "Predictions for the validation data, with the loss computed and the optimizer left alone"
     capture = _Capture(inps)
-    with self._bare(): self.fit(1, train=False, cbs=[capture, *_listed(cbs)])
+    with self._bare(): self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     return capture.result()
 
 # %% ../nbs/12_callbacks.ipynb #sample-losses
@@ -1018,7 +1046,7 @@ def _sample_losses(
     except (TypeError, ValueError): options = {}
     if isinstance(func, nn.Module) and hasattr(func, "reduction"): func.reduction = "none"
     elif not options:
-        at = lambda o, i: _map_nested(lambda t: t[i:i + 1], o)
+        at = lambda o, i: map_nested(lambda t: t[i:i + 1], o)
         return torch.stack([func(at(preds, i), *at(targs, i)) for i in range(len(targs[0]))])
     out = func(preds, *targs, **options)
     return out.flatten(1).mean(1) if out.dim() > 1 else out
@@ -1030,7 +1058,7 @@ def _top(
     dl # A loader; None for that of validation
 )->tuple: # Table, inputs of the samples in it
     "The samples that cost most, with their inputs"
-    if not _is_int(k, 1): raise ArgumentError("k", k, "a whole number, 1 or more")
+    if not is_int(k, 1): raise ArgumentError("k", k, "a whole number, 1 or more")
     import pandas as pd
     preds,targs,inps = _captured(learn, dl, inps=True)
     if targs is None: raise ArgumentError("dl", None, "batches with targets")
@@ -1039,7 +1067,7 @@ def _top(
     table = dict(index=at.tolist(), loss=losses[at].tolist())
     if isinstance(preds, torch.Tensor) and preds.dim() == 2 and isinstance(targs, torch.Tensor) and targs.dim() == 1 and not targs.is_floating_point():
         table.update(target=targs[at].tolist(), predicted=preds.argmax(1)[at].tolist())
-    return pd.DataFrame(table), _map_nested(lambda o: o[at], inps)
+    return pd.DataFrame(table), map_nested(lambda o: o[at], inps)
 
 def top_losses(
     learn:Learner, # As for `get_preds`

@@ -18,8 +18,9 @@ from fastcore.basics import patch
 from gymnasium.utils.seeding import np_random
 from torch import nn
 
-from .data import _insist, _is_int, _mix, _need
-from .loop import _mode
+from .data import insist
+from .loop import model_mode
+from .core import is_int, mix_seed, need
 
 # %% ../nbs/31_catch.ipynb #game
 _bar,_half,_stay,_wait = 4,2,1,8  # rows above the field; half the paddle beside its middle; the action "stay"; smallest room for the ball
@@ -30,9 +31,9 @@ def _check_game(
     size # As given
 ):
     "Refuse what is no game"
-    _need(isinstance(lamps, (bool, np.bool_)), "lamps", lamps, "True or False")
-    _need(_is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
-    _need(_is_int(size, _bar + _wait), "size", size, f"a whole number, {_bar + _wait} or more")
+    need(isinstance(lamps, (bool, np.bool_)), "lamps", lamps, "True or False")
+    need(is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
+    need(is_int(size, _bar + _wait), "size", size, f"a whole number, {_bar + _wait} or more")
 
 def _deal(
     rng:np.random.Generator, # Of the game
@@ -65,7 +66,7 @@ class CatchEnv(gymnasium.Env):
         render_mode:str|None=None # "rgb_array" for `render`
     ):
         _check_game(lamps, steps, size)
-        _need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
+        need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
         self.lamps,self.steps,self.size,self.render_mode = bool(lamps),steps,size,render_mode
         self.observation_space = gymnasium.spaces.Box(0, 255, (1, size, size), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(3)
@@ -100,7 +101,7 @@ def step(self:CatchEnv,
 )->tuple[np.ndarray, float, bool, bool, dict]: # Frame; reward, 1 for a ball that is caught now; terminated, never; truncated; info
     "Move the paddle by a pixel, then let the ball fall by one"
     if not self._left: raise gymnasium.error.ResetNeeded("`step`: the game has not begun, or is over; call `reset` first")
-    _need(self.action_space.contains(action), "action", action, "0 (left), 1 (stay) or 2 (right)")
+    need(self.action_space.contains(action), "action", action, "0 (left), 1 (stay) or 2 (right)")
     self._last = int(action)
     self._paddle = min(max(self._paddle + self._last - 1, _half), self.size - 1 - _half)
     self._row,self._left,caught = self._row + 1,self._left - 1,False
@@ -114,7 +115,7 @@ def step(self:CatchEnv,
 def render(self:CatchEnv
 )->np.ndarray: # uint8 (8*size, 8*size, 3)
     "The frame as a colour picture, eight times as large"
-    _need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
+    need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
     if not hasattr(self, "_row"): raise gymnasium.error.ResetNeeded("`render`: the game has not begun; call `reset` first")
     return np.repeat(np.kron(self._frame()[0], np.ones((8, 8), np.uint8))[..., None], 3, -1)
 
@@ -126,7 +127,7 @@ def catch_expert(
 )->torch.Tensor: # int64 (b,): 0 left, 1 stay, 2 right
     "Under the ball, or a step towards it: what the frame shows is enough, whatever happened before"
     ok = isinstance(frames, torch.Tensor) and frames.ndim == 4 and min(frames.shape[-2:]) >= _bar + _wait
-    _need(ok, "frames", frames, "frames of shape (b, f, hgt, wid), as `CatchEnv` draws them")
+    need(ok, "frames", frames, "frames of shape (b, f, hgt, wid), as `CatchEnv` draws them")
     ball = frames[:, -1, _bar:-1].amax(1).argmax(1)  # (b,): the first brightest column
     paddle = frames[:, -1, -1].argmax(1) + _half
     aim = ball.clamp(_half, frames.shape[-1] - 1 - _half)  # the paddle's middle stays this far from the walls
@@ -188,11 +189,11 @@ def _answers(
         device = next((o.device for o in policy.parameters()), None)
         scores = policy(frames.to(device).float()/255)
         ok = isinstance(scores, torch.Tensor) and tuple(scores.shape) == (len(frames), 3)
-        _need(ok, "policy", scores, f"a model that gives scores of shape ({len(frames)}, 3)")
+        need(ok, "policy", scores, f"a model that gives scores of shape ({len(frames)}, 3)")
         return scores.argmax(1).cpu().numpy()
     actions = np.asarray(policy(frames))
     ok = actions.shape == (len(frames),) and actions.dtype.kind in "iu" and ((actions >= 0) & (actions <= 2)).all()
-    _need(ok, "policy", actions, f"{len(frames)} whole numbers from 0 to 2")
+    need(ok, "policy", actions, f"{len(frames)} whole numbers from 0 to 2")
     return actions.astype(np.int64)
 
 # %% ../nbs/31_catch.ipynb #result
@@ -215,7 +216,7 @@ def _play(
 )->Rollout: # The games
     "Let a policy play"
     caught,actions,objects,frames = np.zeros(len(seeds), np.int64),[],[],[]
-    with _mode(policy, False), torch.no_grad():
+    with model_mode(policy, False), torch.no_grad():
         for _ in range(steps):
             x = torch.from_numpy(games.frames())
             objects.append(games.objects())
@@ -236,10 +237,10 @@ def rollout(
     size:int=24 # Of the frames
 )->Rollout: # caught (games,), balls, actions (games, steps), objects, frames, seeds
     "Let a policy play: of a module the action with the highest score, in evaluation mode"
-    _need(_is_int(games, 1), "games", games, "a whole number, 1 or more")
-    _need(_is_int(seed), "seed", seed, "a whole number, 0 or more")
-    _need(callable(policy), "policy", policy, "a module, or a function of frames")
-    seeds = [_mix("catch", seed, i) for i in range(games)]
+    need(is_int(games, 1), "games", games, "a whole number, 1 or more")
+    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
+    need(callable(policy), "policy", policy, "a module, or a function of frames")
+    seeds = [mix_seed("catch", seed, i) for i in range(games)]
     return _play(policy, _Games(seeds, lamps, steps, size), steps, keep, seeds)
 
 # %% ../nbs/31_catch.ipynb #rate
@@ -250,9 +251,9 @@ def catch_rate(
     seed:int=0 # Of the bootstrap
 )->tuple[float, float, float]: # Rate, lower and upper end, from 0 to 1
     "Share of the balls that were caught, with a bootstrap interval over games"
-    _need(0 < level < 1, "level", level, "a number between 0 and 1")
-    _need(_is_int(n, 1), "n", n, "a whole number, 1 or more")
-    _need(result.balls > 0, "result", f"{result.actions.shape[1]} steps", "games long enough for a ball to come down")
+    need(0 < level < 1, "level", level, "a number between 0 and 1")
+    need(is_int(n, 1), "n", n, "a whole number, 1 or more")
+    need(result.balls > 0, "result", f"{result.actions.shape[1]} steps", "games long enough for a ball to come down")
     rates = result.caught.numpy()/result.balls
     means = np.random.default_rng(seed).choice(rates, (n, len(rates))).mean(1)
     return (float(rates.mean()), *np.quantile(means, [(1 - level)/2, (1 + level)/2]).tolist())
@@ -265,9 +266,9 @@ def switch_accuracy(
 )->float: # From 0 to 1
     "Share of right answers on the frames where the expert switches to another action"
     if preds.ndim == 2: preds = preds.argmax(1)
-    for name,o in (("actions", actions), ("previous", previous)): _need(o.shape == preds.shape, name, o, f"shape {tuple(preds.shape)}, one for each prediction")
+    for name,o in (("actions", actions), ("previous", previous)): need(o.shape == preds.shape, name, o, f"shape {tuple(preds.shape)}, one for each prediction")
     switch = actions != previous
-    _need(switch.any(), "previous", "the actions themselves", "at least one frame on which the action switches")
+    need(switch.any(), "previous", "the actions themselves", "at least one frame on which the action switches")
     return (preds == actions)[switch].float().mean().item()
 
 # %% ../nbs/31_catch.ipynb #look-game
@@ -304,14 +305,14 @@ def simulated_gaze(
 )->torch.Tensor: # float32 (games, steps, 2): x, y as fractions of the frame, nan while the eye is closed; may lie off the screen
     "SIMULATED gaze: no person has looked. An eye follows one thing late and inexactly, jumps to another, and blinks"
     ok = isinstance(objects, torch.Tensor) and objects.ndim == 4 and objects.shape[-1] == 2 and objects.shape[2] > 0
-    _need(ok, "objects", objects, "a tensor of shape (games, steps, k, 2), such as `objects` of a rollout")
-    _need(_is_int(lag), "lag", lag, "a whole number, 0 or more")
-    _need(0 <= noise < math.inf, "noise", noise, "a finite number, 0 or more")
-    for name,o in (("saccade", saccade), ("blink", blink)): _need(0 <= o <= 1, name, o, "a chance, from 0 to 1")
+    need(ok, "objects", objects, "a tensor of shape (games, steps, k, 2), such as `objects` of a rollout")
+    need(is_int(lag), "lag", lag, "a whole number, 0 or more")
+    need(0 <= noise < math.inf, "noise", noise, "a finite number, 0 or more")
+    for name,o in (("saccade", saccade), ("blink", blink)): need(0 <= o <= 1, name, o, "a chance, from 0 to 1")
     k = objects.shape[2]
     w = np.array([3.] + [1.]*(k - 1) if weights is None else weights, dtype=float)
-    _need(w.shape == (k,) and (w >= 0).all() and 0 < w.sum() < math.inf, "weights", weights, f"{k} numbers, 0 or more and not all 0")
-    rngs = (np.random.default_rng(_mix("gaze", seed, i)) for i in range(len(objects)))
+    need(w.shape == (k,) and (w >= 0).all() and 0 < w.sum() < math.inf, "weights", weights, f"{k} numbers, 0 or more and not all 0")
+    rngs = (np.random.default_rng(mix_seed("gaze", seed, i)) for i in range(len(objects)))
     points = [_look(o, lag, noise, saccade, blink, w/w.sum(), rng) for o,rng in zip(objects.double().cpu().numpy(), rngs)]
     return torch.from_numpy(np.stack(points).astype(np.float32))
 
@@ -334,9 +335,9 @@ def catch_demos(
     **gaze # For `simulated_gaze`: lag, noise, saccade, blink, weights
 )->CatchDemos: # frames, actions, previous, gaze, episodes; games*steps of each
     "Demonstrations of the expert with SIMULATED gaze. Split them by game: take another seed for validation"
-    _need(_is_int(games, 1), "games", games, "a whole number, 1 or more")
-    _need(_is_int(seed), "seed", seed, "a whole number, 0 or more")
-    seeds = [_mix("catch demos", seed, i) for i in range(games)]
+    need(is_int(games, 1), "games", games, "a whole number, 1 or more")
+    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
+    seeds = [mix_seed("catch demos", seed, i) for i in range(games)]
     o = _play(catch_expert, _Games(seeds, lamps, steps, size), steps, True, seeds)
     previous = torch.cat([torch.full((games, 1), _stay), o.actions[:, :-1]], 1)
     episodes = torch.arange(games).repeat_interleave(steps)
@@ -352,10 +353,10 @@ def check_previous_actions(
         d = catch_demos(games, steps, seed=games)
         actions = 2 - d.actions if games == 3 else d.actions  # for three games left and right change places
         got,want = fn(actions.clone(), d.episodes + 5),2 - d.previous if games == 3 else d.previous
-        _insist(getattr(got, "shape", None) == want.shape, f"{games} games of {steps}: expected a tensor of shape {tuple(want.shape)}, got {got}")
+        insist(getattr(got, "shape", None) == want.shape, f"{games} games of {steps}: expected a tensor of shape {tuple(want.shape)}, got {got}")
         first = torch.arange(len(want)) % steps == 0
-        _insist((got[first] == 1).all(), f"{games} games of {steps}: the first frame of a game has {got[first].tolist()}. Hint: before it nothing was done, which is 1")
-        _insist(torch.equal(got, want), f"{games} games of {steps}: {(got != want).sum()} frames are wrong. Hint: shift by one")
+        insist((got[first] == 1).all(), f"{games} games of {steps}: the first frame of a game has {got[first].tolist()}. Hint: before it nothing was done, which is 1")
+        insist(torch.equal(got, want), f"{games} games of {steps}: {(got != want).sum()} frames are wrong. Hint: shift by one")
     return "passed"
 
 # %% ../nbs/31_catch.ipynb #check-paired
@@ -366,15 +367,15 @@ def check_paired_interval(
     g = torch.Generator().manual_seed(0)
     a = torch.randint(0, 22, (64,), generator=g)
     mean,low,high = map(float, fn(a, a + 1, 1000, 0))
-    _insist(abs(mean - 1) < 1e-6, f"b is one better in every game: expected the mean 1, got {mean:.3f}. Hint: b - a")
-    _insist(low == high == mean, f"b is one better in every game: got the interval {low:.3f} to {high:.3f}. Hint: the same draw for both")
+    insist(abs(mean - 1) < 1e-6, f"b is one better in every game: expected the mean 1, got {mean:.3f}. Hint: b - a")
+    insist(low == high == mean, f"b is one better in every game: got the interval {low:.3f} to {high:.3f}. Hint: the same draw for both")
     b = a + torch.randint(-3, 4, (64,), generator=g)
     mean,low,high = map(float, fn(a, b, 4000, 1))
     diff = (b - a).double()
     half = 1.96*(diff.std(correction=0)/8).item()
-    _insist(abs(mean - diff.mean()) < 1e-6, f"expected the mean {diff.mean():.3f}, got {mean:.3f}")
+    insist(abs(mean - diff.mean()) < 1e-6, f"expected the mean {diff.mean():.3f}, got {mean:.3f}")
     ok = abs(mean - half - low) < 0.15*half and abs(mean + half - high) < 0.15*half
-    _insist(ok, f"expected about {mean - half:.2f} to {mean + half:.2f}, got {low:.2f} to {high:.2f}. Hint: means of {len(a)} games, drawn with replacement")
+    insist(ok, f"expected about {mean - half:.2f} to {mean + half:.2f}, got {low:.2f} to {high:.2f}. Hint: means of {len(a)} games, drawn with replacement")
     return "passed"
 
 # %% ../nbs/31_catch.ipynb #check-needs
@@ -385,12 +386,12 @@ def check_needs_lamp(
     for lamps in (False, True):
         d = catch_demos(20, lamps=lamps)
         got = float(fn(d.frames, d.actions))
-        _insist(got == 0, f"our expert, {'with' if lamps else 'without'} lamps: expected 0, got {got:.3f}. Hint: leave out rows 0 to 3")
+        insist(got == 0, f"our expert, {'with' if lamps else 'without'} lamps: expected 0, got {got:.3f}. Hint: leave out rows 0 to 3")
     stuck = torch.arange(len(d.actions)) % 3 == 0
     sticky = torch.where(stuck, d.previous, d.actions)
     seen = {}
     for x,a in zip(d.frames[:, :, _bar:].flatten(1).numpy(), sticky.tolist()): seen.setdefault(x.tobytes(), set()).add(a)
     want = float(np.mean([len(seen[x.tobytes()]) > 1 for x in d.frames[:, :, _bar:].flatten(1).numpy()]))
     got = float(fn(d.frames, sticky))
-    _insist(abs(got - want) < 1e-6, f"a sticky expert, which every third time goes on as before: expected {want:.3f}, got {got:.3f}. Hint: count every frame of such a picture")
+    insist(abs(got - want) < 1e-6, f"a sticky expert, which every third time goes on as before: expected {want:.3f}, got {got:.3f}. Hint: count every frame of such a picture")
     return "passed"

@@ -20,11 +20,12 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import ArgumentError, RunDir, atomic_write
-from .data import DataLoader, _is_int, _need
+from .core import ArgumentError, is_int, need, python_state, rng_state, set_rng_state
+from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
-from .metrics import MetricsCB, _higher_is_better
-from .callbacks import EarlyStopCB, _length, _metrics_of
+from .metrics import MetricsCB, higher_is_better
+from .callbacks import EarlyStopCB, loader_length, metrics_of
+from .runs import RunDir, atomic_write
 
 # %% ../nbs/21_checkpoint.ipynb #tensors
 class _Tensors(dict):
@@ -181,7 +182,6 @@ def _begin(
     if path.is_dir():
         for o in path.glob(".*.tmp"):
             if not _alive(o): o.unlink(missing_ok=True)
-        if not (path/"config.yaml").exists() and {o.name for o in path.iterdir()} == {"versions.json"}: (path/"versions.json").unlink()  # killed while it was made
     if not (path/"config.yaml").exists(): RunDir(path, {})
 
 def _alive(
@@ -210,38 +210,11 @@ def _write(
     return file
 
 # %% ../nbs/21_checkpoint.ipynb #rng
-def _rng_state(
-)->dict: # By library; CUDA's by device
-    "The state of every global random number generator"
-    version,numbers,gauss = random.getstate()
-    state = dict(python=(version, np.array(numbers, dtype=np.uint32), gauss), numpy=np.random.get_state(legacy=False), torch=torch.get_rng_state(), cuda=[])
-    if torch.cuda.is_available() and torch.cuda.is_initialized(): state["cuda"] = torch.cuda.get_rng_state_all()
-    if torch.backends.mps.is_available(): state["mps"] = torch.mps.get_rng_state()
-    return state
-
-def _python_state(
-    state:dict # From `_rng_state`
-)->tuple: # As `random.setstate` wants it
-    "The state of Python's generator"
-    version,numbers,gauss = state["python"]
-    return version, tuple(numbers.tolist()), gauss
-
-def _set_rng(
-    state:dict # From `_rng_state`; states of devices that are not here are passed over
-):
-    "Put the global generators where they were"
-    random.setstate(_python_state(state))
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available():
-        for i,o in enumerate(state["cuda"][:torch.cuda.device_count()]): torch.cuda.set_rng_state(o, i)
-    if "mps" in state and torch.backends.mps.is_available(): torch.mps.set_rng_state(state["mps"])
-
 def _check_rng(
     state:dict # From a file
 ):
     "Fail unless generators can take this state; the global ones are left alone"
-    random.Random().setstate(_python_state(state))
+    random.Random().setstate(python_state(state))
     np.random.RandomState().set_state(state["numpy"])
     torch.Generator().set_state(state["torch"])
 
@@ -272,7 +245,7 @@ def _loader_state(
     "What a loader must remember"
     if dl is None: return None
     position = None if isinstance(dl, (list, tuple)) else _position(dl, whole)
-    return dict(batches=_length(dl), position=position, generators=[] if position else [o.get_state() for o in _generators(dl)])
+    return dict(batches=loader_length(dl), position=position, generators=[] if position else [o.get_state() for o in _generators(dl)])
 def _tells(
     dl # A loader
 )->bool: # Whether a run can go on in the middle of its epoch
@@ -298,7 +271,7 @@ def _check_loader(
     "Refuse a loader that is not the one of the run"
     if (dl is None) != (state is None): raise ArgumentError(name, f"{'none' if state is None else 'one'} in the file", f"{'no' if dl is None else 'a'} loader for {part}, as here")
     if dl is None: return
-    if state["batches"] != _length(dl): raise ArgumentError(name, f"{state['batches']} batches", f"an epoch of {_length(dl)} batches, as the {part} loader has here")
+    if state["batches"] != loader_length(dl): raise ArgumentError(name, f"{state['batches']} batches", f"an epoch of {loader_length(dl)} batches, as the {part} loader has here")
     tells = _tells(dl) and not isinstance(dl, (list, tuple))
     if (state["position"] is not None) != tells or len(state["generators"]) != (0 if tells else len(_generators(dl))):
         raise ArgumentError(name, "another kind of loader", f"the {part} loader that is here, a {type(dl).__name__}")
@@ -439,9 +412,9 @@ def _check_model(
     model = _unwrapped(learn.model)
     here,params = model.state_dict(),dict(model.named_parameters())
     _check_tensors(state["weights"], here, name, "a weight")
-    for k in here: _need(k in state["weights"], name, "a file that has no such weight", f"a model like this one, which has {k!r}")
+    for k in here: need(k in state["weights"], name, "a file that has no such weight", f"a model like this one, which has {k!r}")
     _check_tensors(state["grads"], params, name, "a gradient of")
-    for k in state["hidden"]: _need(k.rpartition(".")[2] in model.get_submodule(k.rpartition(".")[0])._buffers, name, k, "the buffers that are here")
+    for k in state["hidden"]: need(k.rpartition(".")[2] in model.get_submodule(k.rpartition(".")[0])._buffers, name, k, "the buffers that are here")
 
 # %% ../nbs/21_checkpoint.ipynb #capture
 def _stateful(
@@ -463,7 +436,7 @@ def _capture(
     return dict(form=1, learner=type(learn).__name__, fit=fit, epoch=epoch, batch=batch, best=best,
         loss=learn.loss if isinstance(learn.loss, torch.Tensor) else None, model=_model_state(learn), opt=_opt_state(learn),
         callbacks=[[type(cb).__name__, cb.state_dict()] for cb in _stateful(learn)],
-        loaders=[_loader_state(dl, batch == 0) for dl in (getattr(learn.dls, "train", None), getattr(learn.dls, "valid", None))], rng=_rng_state())
+        loaders=[_loader_state(dl, batch == 0) for dl in (getattr(learn.dls, "train", None), getattr(learn.dls, "valid", None))], rng=rng_state())
 
 # %% ../nbs/21_checkpoint.ipynb #restore-class
 class _Saved:
@@ -476,7 +449,7 @@ class _Saved:
         state = self.read()
         try: self.fit,self.epoch,self.batch,self.best,self.learner,form = (state[k] for k in ("fit", "epoch", "batch", "best", "learner", "form"))
         except (KeyError, TypeError): form = None
-        if form != 1 or not all(_is_int(o) for o in (self.fit, self.epoch, self.batch)): raise ArgumentError(self.name, "a state in another form", "one that this version of minitrain wrote")
+        if form != 1 or not all(is_int(o) for o in (self.fit, self.epoch, self.batch)): raise ArgumentError(self.name, "a state in another form", "one that this version of minitrain wrote")
 
     def check(self,
         learn:Learner # Nothing of it is changed
@@ -513,7 +486,7 @@ def _apply_again(
     "What the beginning of an epoch may have changed: callbacks, gradients, random numbers"
     for cb,(_,o) in zip(_stateful(learn), state["callbacks"]): cb.load_state_dict(o)
     _set_grads(learn, state["model"]["grads"])
-    _set_rng(state["rng"])
+    set_rng_state(state["rng"])
 
 # %% ../nbs/21_checkpoint.ipynb #restore-safe
 @patch
@@ -569,9 +542,9 @@ class CheckpointCB(Callback):
         resume:bool=False, # Go on with the last checkpoint of the run, where there is one
         mode:str|None=None # "min" or "max", which is best; None asks the metric, or its name
     ):
-        for name,o in (("every", every), ("keep", keep)): _need(o is None or _is_int(o, 1), name, o, "a whole number, 1 or more, or None")
-        _need(best is None or isinstance(best, str), "best", best, "a column as HistoryCB names it, such as 'valid_loss', or None")
-        _need(mode in (None, "min", "max"), "mode", mode, "'min', 'max' or None")
+        for name,o in (("every", every), ("keep", keep)): need(o is None or is_int(o, 1), name, o, "a whole number, 1 or more, or None")
+        need(best is None or isinstance(best, str), "best", best, "a column as HistoryCB names it, such as 'valid_loss', or None")
+        need(mode in (None, "min", "max"), "mode", mode, "'min', 'max' or None")
         self.path,self.every,self.best,self.keep,self.resume,self.mode = _run_path(run),every,best,keep,resume,mode
         self._fits,self._best,self._on,self._keeper = 0,None,False,None
 
@@ -585,7 +558,7 @@ def before_fit(self:CheckpointCB,
     self._interrupted,self._handler = False,None
     if not learn.trains: return
     train = learn.dls.train
-    self._length,self._tells = _length(train),_tells(train)
+    self._length,self._tells = loader_length(train),_tells(train)
     if self.every and not self._tells: raise ArgumentError("every", self.every, f"None: the training loader, a {type(train).__name__}, cannot tell its position in an epoch (it has no state_dict and load_state_dict)")
     if getattr(train, "persistent_workers", False): raise ArgumentError("dls", "a loader with persistent_workers=True", "False there: the random numbers of its workers cannot be saved")
     keeper = _BestCB(self, learn) if self.best else None
@@ -610,6 +583,7 @@ def _go_on(self:CheckpointCB,
         learn.epochs = range(0)
         return _say(learn, f"fit {self._fits + 1} of this run is over")
     saved.apply(learn)
+    need(not spoilt(learn.model), "run", str(files[-1]), "a checkpoint of finite weights")
     self._saved,self._best = saved,saved.best
     _say(learn, saved.where(learn))
 
@@ -704,6 +678,12 @@ def cleanup_fit(self:CheckpointCB,
     learn.cbs[:] = [cb for cb in learn.cbs if cb is not self._keeper]
     self._on,self._saved,self._outer,self._handler = False,None,None,None
 
+def spoilt(
+    model:nn.Module # Any
+)->bool: # Whether a parameter holds nan or infinity
+    "Are these weights lost? Such a model is neither saved nor gone on with"
+    return not all(bool(p.isfinite().all()) for p in model.parameters())
+
 @patch
 def _save(self:CheckpointCB,
     learn:Learner, # Saved by its main process
@@ -714,6 +694,8 @@ def _save(self:CheckpointCB,
     with ExitStack() as stack:
         for cb in [] if self._interrupted else learn.cbs:
             if isinstance(cb, MetricsCB): stack.enter_context(cb.together(learn))
+        if spoilt(learn.model): raise FloatingPointError(
+            "the weights hold nan or infinity; they are not saved, the last checkpoint stands")
         if learn.is_main: _write(self.path, _capture(learn, epoch, batch, self._fits, self._best), self.keep)
 
 # %% ../nbs/21_checkpoint.ipynb #best
@@ -725,11 +707,11 @@ class _BestCB(Callback):
         owner:CheckpointCB, # Knows the column, the folder, and the best value so far
         learn:Learner # Must have a MetricsCB that measures it
     ):
-        self.owner,self.metrics = owner,_metrics_of(learn, owner)
+        self.owner,self.metrics = owner,metrics_of(learn, owner)
         self.part,_,self.name = owner.best.partition("_")
         known = [f"{part}_{o}" for part in ("train", *["valid"]*learn.validates) for o in self.metrics.all_metrics]
         if owner.best not in known: raise ArgumentError("best", owner.best, f"one of {known}, which this fit measures")
-        higher = owner.mode == "max" if owner.mode else _higher_is_better(self.name, self.metrics.metrics.get(self.name))
+        higher = owner.mode == "max" if owner.mode else higher_is_better(self.name, self.metrics.metrics.get(self.name))
         if higher is None: raise ArgumentError("mode", None, f"'min' or 'max': neither {self.name!r} nor its metric says which is better")
         self.sign = 1 if higher else -1
 
@@ -756,7 +738,7 @@ def save_run(
 )->Path: # The file
     "Save a Learner as it is after a fit: `resume` goes on from there"
     if learn._fitting: raise RuntimeError("in the middle of a fit a CheckpointCB saves: it knows the boundaries")
-    if keep is not None and not _is_int(keep, 1): raise ArgumentError("keep", keep, "a whole number, 1 or more, or None")
+    if keep is not None and not is_int(keep, 1): raise ArgumentError("keep", keep, "a whole number, 1 or more, or None")
     _begin(_run_path(run))
     return _write(_run_path(run), _capture(learn, learn.epoch + 1 if learn.n_epochs else 0, 0), keep)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['gabril_window', 'show_gaze', 'gaze_heatmap', 'degrees_to_pixels', 'patch_gaze_masks', 'stack_frames', 'Episode',
-           'load_gabril', 'load_atari_head', 'split_episodes']
+           'load_gabril', 'save_gabril', 'load_atari_head', 'split_episodes']
 
 # %% ../nbs/29_gaze.ipynb #exported-imports
 #| code-fold: true
@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from einops import reduce
 
-from .core import ArgumentError
-from .data import _insist, _is_int, _mix, _need
-from .vit import _cut, _pair, show_heat
+from .core import ArgumentError, is_int, mix_seed, need
+from .data import insist
+from .vit import patch_grid, as_pair, show_heat
 
 # %% ../nbs/29_gaze.ipynb #show-gaze
 def show_gaze(
@@ -45,7 +45,7 @@ def _check_points(
 )->torch.Tensor: # float32 (f, m, 2)
     "Gaze points with an axis for the points of a frame"
     ok = isinstance(points, torch.Tensor) and points.is_floating_point() and points.ndim in (2, 3) and points.shape[-1] == 2
-    _need(ok, "points", points, "floating-point (x, y) as shares of the screen, of shape (f, 2) or (f, m, 2)")
+    need(ok, "points", points, "floating-point (x, y) as shares of the screen, of shape (f, 2) or (f, m, 2)")
     return (points[:, None] if points.ndim == 2 else points).float()
 
 def _seen(
@@ -53,7 +53,7 @@ def _seen(
     off_screen:str # 'drop' or 'clip'
 )->tuple[torch.Tensor, torch.Tensor]: # Points (f, m, 2) without nan, and a bool (f, m): which of them count
     "Which points are gaze on the screen"
-    _need(off_screen in ("drop", "clip"), "off_screen", off_screen, "'drop' or 'clip'")
+    need(off_screen in ("drop", "clip"), "off_screen", off_screen, "'drop' or 'clip'")
     seen,inside = points.isfinite().all(-1),points.clamp(0, 1)
     if off_screen == "drop": seen = seen & (inside == points).all(-1)
     return inside.nan_to_num(), seen
@@ -70,11 +70,11 @@ def _window(
     "The samples that a map is made of"
     both = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
     ok = len(both) == 2 and all(isinstance(o, Real) and not isinstance(o, bool) and 0.1 <= o < math.inf for o in both)
-    _need(ok, "sigma", sigma, "a number of pixels, 0.1 or more, or a pair (hgt, wid) of them")
+    need(ok, "sigma", sigma, "a number of pixels, 0.1 or more, or a pair (hgt, wid) of them")
     for name,o,low,high in (("decay", decay, 0, 1), ("widen", widen, 1, math.inf)):
         ok = isinstance(o, Real) and not isinstance(o, bool) and (low < o <= high if name == "decay" else low <= o < high)
-        _need(ok, name, o, "a number above 0, at most 1" if name == "decay" else "a number, 1 or more")
-    for name,o,low in (("past", past, 0), ("future", future, 0), ("stride", stride, 1)): _need(_is_int(o, low), name, o, f"a whole number, {low} or more")
+        need(ok, name, o, "a number above 0, at most 1" if name == "decay" else "a number, 1 or more")
+    for name,o,low in (("past", past, 0), ("future", future, 0), ("stride", stride, 1)): need(is_int(o, low), name, o, f"a whole number, {low} or more")
     k = torch.arange(-past, future + 1)
     far = k.abs().double()
     return k*stride, far, decay, (torch.tensor(both, dtype=torch.float64)*(widen**far)[:, None]).float()
@@ -119,7 +119,7 @@ def gaze_heatmap(
     off_screen:str="drop" # Points beyond the screen: 'drop' leaves them out, 'clip' moves them to its edge
 )->torch.Tensor: # float32 (f, hgt, wid): from 0 to 1, the highest value 1; all 0 where no gaze is in the window
     "Where somebody looked around the time of each frame; what is outside of the episode is left out"
-    points,(hgt,wid) = _check_points(points),_pair("size", size)
+    points,(hgt,wid) = _check_points(points),as_pair("size", size)
     (at,seen),window = _seen(points.cpu(), off_screen),_window(sigma, decay, past, future, stride, widen)
     f,m = seen.shape
     step = max(1, 2**20//(len(window[0])*max(m, 1)*max(hgt, wid)))  # frames at a time, for the sake of memory
@@ -135,11 +135,11 @@ def degrees_to_pixels(
 )->tuple[float, float]: # How many pixels that is, (hgt, wid), in the middle of the image
     "An angle at the eye in pixels, which need not be square"
     ok = isinstance(screen_cm, (tuple, list)) and len(screen_cm) == 2 and all(o > 0 for o in screen_cm)
-    _need(ok, "screen_cm", screen_cm, "(hgt, wid) in centimetres, above 0")
-    _need(distance_cm > 0, "distance_cm", distance_cm, "centimetres, above 0")
-    _need(0 < degrees < 180, "degrees", degrees, "an angle above 0 and below 180")
+    need(ok, "screen_cm", screen_cm, "(hgt, wid) in centimetres, above 0")
+    need(distance_cm > 0, "distance_cm", distance_cm, "centimetres, above 0")
+    need(0 < degrees < 180, "degrees", degrees, "an angle above 0 and below 180")
     cm = 2*distance_cm*math.tan(math.radians(degrees)/2)
-    return tuple(n*cm/o for n,o in zip(_pair("size", size), screen_cm))
+    return tuple(n*cm/o for n,o in zip(as_pair("size", size), screen_cm))
 
 # %% ../nbs/29_gaze.ipynb #gabril-window
 gabril_window = dict(sigma=15, decay=0.7, past=20, future=20, stride=2, widen=1/0.99, off_screen="clip")
@@ -152,13 +152,13 @@ def patch_gaze_masks(
 )->torch.Tensor: # float32 (float64 for float64) (b, f, n): shares in the order of `patchify`; those of a frame sum to 1, or to 0 where it has no gaze
     "How much of the gaze falls on each patch"
     ok = isinstance(masks, torch.Tensor) and masks.ndim == 4 and not masks.is_complex()
-    _need(ok, "masks", masks, "heat maps of shape (b, f, hgt, wid)")
-    _need(empty in ("raise", "zeros"), "empty", empty, "'raise' or 'zeros'")
-    p1,p2 = _pair("patch_size", patch_size)
-    _cut(masks.shape[2:], (p1, p2))
+    need(ok, "masks", masks, "heat maps of shape (b, f, hgt, wid)")
+    need(empty in ("raise", "zeros"), "empty", empty, "'raise' or 'zeros'")
+    p1,p2 = as_pair("patch_size", patch_size)
+    patch_grid(masks.shape[2:], (p1, p2))
     masks = masks if masks.dtype == torch.float64 else masks.float()
     peak = masks.amax((2, 3), keepdim=True)
-    _need(bool((masks >= 0).all() and peak.isfinite().all()), "masks", masks, "finite numbers, 0 or more, and no nan")
+    need(bool((masks >= 0).all() and peak.isfinite().all()), "masks", masks, "finite numbers, 0 or more, and no nan")
     lost = (peak == 0).flatten(2)  # (b, f, 1)
     if empty == "raise" and lost.any():
         first = tuple(lost[..., 0].nonzero()[0].tolist())
@@ -174,8 +174,8 @@ def stack_frames(
 )->torch.Tensor: # (f, n, ...): frame t and the n-1 before it, oldest first; before the first frame stands the first frame
     "Each frame with its past, as channels"
     ok = isinstance(frames, torch.Tensor) and frames.ndim and len(frames)
-    _need(ok, "frames", frames, "at least one frame: a tensor of shape (f, ...)")
-    _need(_is_int(n, 1), "n", n, "a whole number, 1 or more")
+    need(ok, "frames", frames, "at least one frame: a tensor of shape (f, ...)")
+    need(is_int(n, 1), "n", n, "a whole number, 1 or more")
     return frames[(torch.arange(len(frames))[:, None] + torch.arange(1 - n, 1)).clamp(min=0)]
 
 # %% ../nbs/29_gaze.ipynb #safe-array
@@ -222,7 +222,7 @@ def _read_pt(
         found = re.search(r"GLOBAL ([\w.]+)", str(e))
         why = f"it asks for {found[1]}" if found else f"it cannot be read ({type(e).__name__})"
         raise ArgumentError("path", f"{path.name}: {why}", "a file of plain arrays, as torch.save writes it; nothing in it was run") from None
-    _need(isinstance(data, dict), "path", f"{path.name}: {type(data).__name__}", "a file that holds a dict")
+    need(isinstance(data, dict), "path", f"{path.name}: {type(data).__name__}", "a file that holds a dict")
     return {k: v.value if isinstance(v, _Array) else v for k,v in data.items()}
 
 # %% ../nbs/29_gaze.ipynb #columns
@@ -237,13 +237,13 @@ def _column(
     file:str # Name of the file
 )->torch.Tensor: # As it is in the file
     "One array of a GABRIL file, checked"
-    _need(name in data, "path", f"{file}: keys {[*map(str, data)]}", f"a GABRIL file, with `{name}`")
+    need(name in data, "path", f"{file}: keys {[*map(str, data)]}", f"a GABRIL file, with `{name}`")
     o = data[name]
     if isinstance(o, np.ndarray): o = torch.from_numpy(o.astype(o.dtype.newbyteorder("=")))
     ok = isinstance(o, torch.Tensor) and o.ndim == ndim and not o.is_complex() and (kind == "numbers" or not o.is_floating_point())
     ok = ok and (kind != "bytes" or o.dtype == torch.uint8) and (name != "gaze_information" or o.shape[1] >= 2)
     what = f"{str(o.dtype)[6:]} {tuple(o.shape)}" if isinstance(o, torch.Tensor) else type(o).__name__
-    _need(ok, "path", f"{file}: `{name}` {what}", f"{kind} with {ndim} axes" + (", x and y first" if ndim == 2 else ""))
+    need(ok, "path", f"{file}: `{name}` {what}", f"{kind} with {ndim} axes" + (", x and y first" if ndim == 2 else ""))
     return o
 
 # %% ../nbs/29_gaze.ipynb #episode
@@ -264,17 +264,17 @@ def load_gabril(
     frames,steps,actions,gaze,*ends = (_column(data, name, ndim, kind, path.name) for name,(ndim,kind) in _gabril.items())
     steps,actions,gaze,ends,n = steps.long(),actions.long(),gaze[:, :2].float(),ends[0].bool() | ends[1].bool(),int(steps.sum())
     for name,o,want in (("observations", frames, n + len(steps)), ("actions", actions, n), ("gaze_information", gaze, n), ("terminateds", ends, n)):
-        _need(len(o) == want, "path", f"{path.name}: {len(o)} rows in `{name}`", f"{want}, for {len(steps)} games of {n} steps")
+        need(len(o) == want, "path", f"{path.name}: {len(o)} rows in `{name}`", f"{want}, for {len(steps)} games of {n} steps")
     last = steps.cumsum(0) - 1
     ok = bool((steps > 0).all() and ends[last].all())
-    _need(ok, "path", f"{path.name}: `steps` {steps.tolist()[:5]}", "games that are terminated or truncated at their last step")
+    need(ok, "path", f"{path.name}: `steps` {steps.tolist()[:5]}", "games that are terminated or truncated at their last step")
     cuts = steps.tolist()
     frames = [o[:-1] for o in frames.split([s + 1 for s in cuts])]
     parts = zip(frames, actions.split(cuts), gaze[:, None].split(cuts))
     return [Episode(*o, f"{path.stem} {i}") for i,o in enumerate(parts)]
 
 # %% ../nbs/29_gaze.ipynb #savers
-def _save_gabril(
+def save_gabril(
     path:str|Path, # File to write
     episodes:Sequence # Of gaze (f, 1, 2), all of one frame size
 ):
@@ -314,7 +314,7 @@ def _number(
     if text == "null": return None
     try: out = kind(text)
     except ValueError: out = math.nan
-    _need(math.isfinite(out), "labels", f"{where}: {text!r} as {what}", f"{'a whole number' if kind is int else 'a number'} or null")
+    need(math.isfinite(out), "labels", f"{where}: {text!r} as {what}", f"{'a whole number' if kind is int else 'a number'} or null")
     return out
 
 def _label(
@@ -323,12 +323,12 @@ def _label(
 )->tuple: # frame_id, episode_id or None, action, array of points (m, 2) in pixels
     "A line of a label file, checked"
     ok = len(parts) >= 7 and parts[0] and (parts[6:] == ["null"] or len(parts) % 2 == 0)
-    _need(ok, "labels", f"{where}: {len(parts)} fields, from {parts[0]!r} to {parts[-1]!r}", "frame_id, episode_id, score, duration, reward, action, then pairs x,y or null")
+    need(ok, "labels", f"{where}: {len(parts)} fields, from {parts[0]!r} to {parts[-1]!r}", "frame_id, episode_id, score, duration, reward, action, then pairs x,y or null")
     for what,text in zip(("score", "duration", "reward"), parts[2:5]): _number(text, what, where)
     episode,action = _number(parts[1], "episode_id", where, int),_number(parts[5], "action", where, int)
-    _need(action is None or 0 <= action <= 17, "labels", f"{where}: action {action}", "an action from 0 to 17 or null")
+    need(action is None or 0 <= action <= 17, "labels", f"{where}: action {action}", "an action from 0 to 17 or null")
     points = [] if parts[6:] == ["null"] else [_number(o, "gaze", where) for o in parts[6:]]
-    _need(None not in points, "labels", f"{where}: null among points", "pairs x,y or one null in place of all")
+    need(None not in points, "labels", f"{where}: null among points", "pairs x,y or one null in place of all")
     return parts[0], episode, -100 if action is None else action, np.array(points, np.float32).reshape(-1, 2)
 
 # %% ../nbs/29_gaze.ipynb #read-labels
@@ -344,12 +344,12 @@ def _read_labels(
                 parts,where = [o.strip() for o in line.split(",")],f"{path.name}, line {i}"
                 if parts == [""] or parts[0] == "frame_id": continue
                 frame,*row,points = _label(parts, where)
-                _need(frame not in rows, "labels", f"{where}: {frame} again", "each frame once")
+                need(frame not in rows, "labels", f"{where}: {frame} again", "each frame once")
                 if max_points and len(points) > max_points: points = points[np.linspace(0, len(points) - 1, max_points).round().astype(int)]
                 rows[frame] = *row,points
     except FileNotFoundError: raise ArgumentError("labels", str(path), "a file that exists") from None
     except UnicodeDecodeError: raise ArgumentError("labels", f"{path.name}: bytes that are not text", "a label file of Atari-HEAD") from None
-    _need(rows, "labels", f"{path.name}: no frames", "a label file of Atari-HEAD")
+    need(rows, "labels", f"{path.name}: no frames", "a label file of Atari-HEAD")
     return rows
 
 # %% ../nbs/29_gaze.ipynb #stream
@@ -361,7 +361,7 @@ def _stream_png(
         with tarfile.open(archive, "r|bz2") as tar:
             for o in tar:
                 if o.isfile() and o.name.endswith(".png"):
-                    _need(o.size <= 2**22, "archive", f"{archive.name}: {o.name} of {o.size} bytes", "frames of at most 4 MB")
+                    need(o.size <= 2**22, "archive", f"{archive.name}: {o.name} of {o.size} bytes", "frames of at most 4 MB")
                     yield Path(o.name).stem, tar.extractfile(o).read()
                 tar.members = []  # the list of what has passed would grow
     except FileNotFoundError: raise ArgumentError("archive", str(archive), "a file that exists") from None
@@ -375,9 +375,9 @@ def _gray(
 )->torch.Tensor: # uint8 (hgt, wid)
     "A frame of 210 x 160 in gray, its pixels averaged by area"
     from matplotlib.image import imread
-    _need(png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) > 24, "archive", where, "a PNG file")
+    need(png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) > 24, "archive", where, "a PNG file")
     wid,hgt = struct.unpack(">II", png[16:24])  # before anything is decoded
-    _need((hgt, wid) == _screen, "archive", f"{where}: {(hgt, wid)}", f"frames of {_screen} pixels")
+    need((hgt, wid) == _screen, "archive", f"{where}: {(hgt, wid)}", f"frames of {_screen} pixels")
     try: x = torch.from_numpy(imread(io.BytesIO(png), format="png")).float()
     except Exception as e: raise ArgumentError("archive", f"{where}: {type(e).__name__}", "a PNG file that can be decoded") from None
     x = x if x.ndim == 2 else x[..., :3] @ torch.tensor([0.299, 0.587, 0.114])
@@ -411,16 +411,16 @@ def load_atari_head(
     missing:str="raise" # Frames that the archive lacks: 'raise', or 'drop' them
 )->list[Episode]: # One for each episode_id; frames without one go with the episode before them
     "Games from a trial of Atari-HEAD, its archive streamed: at no time is more than one frame decoded"
-    archive,size = Path(archive),_pair("size", size)
+    archive,size = Path(archive),as_pair("size", size)
     labels = Path(str(archive).removesuffix(".tar.bz2") + ".txt") if labels is None else Path(labels)
-    _need(max_points is None or _is_int(max_points, 1), "max_points", max_points, "a whole number, 1 or more, or None")
-    _need(missing in ("raise", "drop"), "missing", missing, "'raise' or 'drop'")
+    need(max_points is None or is_int(max_points, 1), "max_points", max_points, "a whole number, 1 or more, or None")
+    need(missing in ("raise", "drop"), "missing", missing, "'raise' or 'drop'")
     rows = _read_labels(labels, max_points)
     places,frames,have = {o: i for i,o in enumerate(rows)},torch.zeros(len(rows), *size, dtype=torch.uint8),torch.zeros(len(rows), dtype=torch.bool)
     for name,png in _stream_png(archive):
         if name in places: frames[places[name]],have[places[name]] = _gray(png, size, f"{archive.name}: {name}.png"),True
     lost = [o for o,ok in zip(rows, have.tolist()) if not ok]
-    _need(not lost or missing == "drop", "archive", f"{archive.name}: {len(lost)} of {len(rows)} frames are not there, first {lost[:1]}", f"all frames of {labels.name}, or missing='drop'")
+    need(not lost or missing == "drop", "archive", f"{archive.name}: {len(lost)} of {len(rows)} frames are not there, first {lost[:1]}", f"all frames of {labels.name}, or missing='drop'")
     return _by_episode(rows, frames, have, labels.stem)
 
 # %% ../nbs/29_gaze.ipynb #png
@@ -440,10 +440,10 @@ def split_episodes(
     seed:int=0 # Of the choice
 )->tuple[list, list]: # For training and for validation, each in the order given; together all of them, none on both sides
     "Split by whole episodes: neighbouring frames never stand on both sides"
-    _need(len(episodes) > 1, "episodes", f"{len(episodes)} of them", "two or more: a split inside an episode would leave nearly the same frame on both sides")
-    _need(isinstance(valid, Real) and 0 < valid < 1, "valid", valid, "a share above 0 and below 1")
+    need(len(episodes) > 1, "episodes", f"{len(episodes)} of them", "two or more: a split inside an episode would leave nearly the same frame on both sides")
+    need(isinstance(valid, Real) and 0 < valid < 1, "valid", valid, "a share above 0 and below 1")
     k = min(max(round(valid*len(episodes)), 1), len(episodes) - 1)
-    g = torch.Generator().manual_seed(_mix(seed, len(episodes)) % 2**63)
+    g = torch.Generator().manual_seed(mix_seed(seed, len(episodes)) % 2**63)
     chosen = set(torch.randperm(len(episodes), generator=g)[:k].tolist())
     return [o for i,o in enumerate(episodes) if i not in chosen], [o for i,o in enumerate(episodes) if i in chosen]
 
@@ -456,11 +456,11 @@ def check_lag(
     target = 0.5 + 0.3*torch.sin(torch.arange(300)[:, None]*torch.tensor([0.11, 0.07]))
     for k in (0, 1, 4, 9):
         late = target[(torch.arange(300) - k).clamp(min=0)]
-        _insist(int(fn(late, target, 12)) == k, f"gaze {k} frames behind gave {fn(late, target, 12)}. Hint: compare gaze[k:] with target[:-k], and k = 0 too")
+        insist(int(fn(late, target, 12)) == k, f"gaze {k} frames behind gave {fn(late, target, 12)}. Hint: compare gaze[k:] with target[:-k], and k = 0 too")
         noisy = late + 0.02*torch.randn(300, 2, generator=g)
         noisy[50:70] = torch.nan
-        _insist(int(fn(noisy, target, 12)) == k, f"with noise and a blink, {k} frames behind gave {fn(noisy, target, 12)}. Hint: leave out frames with nan")
-        _insist(int(fn(noisy + 0.1, target, 12)) == k, f"a tracker that is off by 0.1 everywhere: {k} behind gave {fn(noisy + 0.1, target, 12)}. Hint: take the mean difference off first")
+        insist(int(fn(noisy, target, 12)) == k, f"with noise and a blink, {k} frames behind gave {fn(noisy, target, 12)}. Hint: leave out frames with nan")
+        insist(int(fn(noisy + 0.1, target, 12)) == k, f"a tracker that is off by 0.1 everywhere: {k} behind gave {fn(noisy + 0.1, target, 12)}. Hint: take the mean difference off first")
     return "passed"
 
 # %% ../nbs/29_gaze.ipynb #check-shuffle
@@ -472,13 +472,13 @@ def check_shuffle_gaze(
         x = torch.rand(f, 6, generator=torch.Generator().manual_seed(f))
         if f > 3: x[10:15] = 0
         kept,got = x.clone(),fn(x, seed)
-        _insist(torch.equal(x, kept), "the shares that were given have changed")
-        _insist(got.shape == x.shape and torch.equal(got.sort(0).values, x.sort(0).values), f"{f} frames: the rows are not those that were given, each as often")
+        insist(torch.equal(x, kept), "the shares that were given have changed")
+        insist(got.shape == x.shape and torch.equal(got.sort(0).values, x.sort(0).values), f"{f} frames: the rows are not those that were given, each as often")
         empty = ~x.any(-1)
-        _insist(torch.equal(empty, ~got.any(-1)), f"{f} frames: other frames are without gaze. Hint: shuffle among those that have some")
+        insist(torch.equal(empty, ~got.any(-1)), f"{f} frames: other frames are without gaze. Hint: shuffle among those that have some")
         same = ((got == x).all(-1) & ~empty).nonzero().flatten().tolist()
-        _insist(not same, f"{f} frames, seed {seed}: frames {same} keep their own. Hint: a random order, then each gets its successor's")
-        _insist(torch.equal(got, fn(x, seed)), "the same seed gave another order. Hint: a torch.Generator of your own")
+        insist(not same, f"{f} frames, seed {seed}: frames {same} keep their own. Hint: a random order, then each gets its successor's")
+        insist(torch.equal(got, fn(x, seed)), "the same seed gave another order. Hint: a torch.Generator of your own")
     return "passed"
 
 # %% ../nbs/29_gaze.ipynb #check-nss
@@ -491,11 +491,11 @@ def check_nss(
     hit,miss = torch.tensor([5/6, 1/4]),torch.tensor([1/6, 3/4])
     def score(*rows, heat=heat): return float(fn(heat, torch.stack([torch.stack(o) for o in rows])))
     want = 5/6/(5/36)**0.5
-    _insist(math.isclose(score([hit, hit], [hit, hit]), want, rel_tol=1e-4), f"all points on the one bright pixel of 6 score {want:.3f}, not {score([hit, hit], [hit, hit]):.3f}. "
+    insist(math.isclose(score([hit, hit], [hit, hit]), want, rel_tol=1e-4), f"all points on the one bright pixel of 6 score {want:.3f}, not {score([hit, hit], [hit, hit]):.3f}. "
         "Hint: x is the column and y the row; divide by the standard deviation of all pixels, unbiased or not is a detail: take correction=0")
     got,want = score([hit, miss], [miss, miss]),(want - 3/6/(5/36)**0.5)/4
-    _insist(math.isclose(got, want, rel_tol=1e-4, abs_tol=1e-5), f"one hit in four points scores {want:.3f}, not {got:.3f}")
-    _insist(math.isclose(score([hit, miss], [miss, miss], heat=7*heat + 3), got, abs_tol=1e-4), "the scale of the map must not matter: normalise each map")
+    insist(math.isclose(got, want, rel_tol=1e-4, abs_tol=1e-5), f"one hit in four points scores {want:.3f}, not {got:.3f}")
+    insist(math.isclose(score([hit, miss], [miss, miss], heat=7*heat + 3), got, abs_tol=1e-4), "the scale of the map must not matter: normalise each map")
     nan = torch.full((2,), math.nan)
-    _insist(math.isclose(score([hit, nan], [nan, miss + 1]), score([hit, hit], [hit, hit]), rel_tol=1e-4), "nan and points beyond the screen must not count")
+    insist(math.isclose(score([hit, nan], [nan, miss + 1]), score([hit, hit], [hit, hit]), rel_tol=1e-4), "nan and points beyond the screen must not count")
     return "passed"

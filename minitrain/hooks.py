@@ -19,11 +19,11 @@ from fastcore.basics import noop, patch
 from fastcore.imports import in_notebook
 from torch import nn
 
-from .core import ArgumentError, _map_nested
-from .data import DataLoaders, _is_int, get_grid
+from .core import ArgumentError, is_int, map_nested
+from .data import DataLoaders, get_grid
 from .learner import Callback, CancelFitException, Learner
-from .loop import _mode, _rows
-from .schedule import _model_state, _rng_states, _unchanged
+from .loop import model_mode, count_samples
+from .schedule import model_state, rng_states, left_unchanged
 
 # %% ../nbs/15_hooks.ipynb #hook
 class Hook:
@@ -279,7 +279,7 @@ class ActivationStats(HooksCallback):
         every:int=1, # Look at every so many-th batch
         **kwargs # `on_train`, `on_valid` and `mods`, as for `HooksCallback`
     ):
-        if not _is_int(every, 1): raise ArgumentError("every", every, "a whole number, 1 or more")
+        if not is_int(every, 1): raise ArgumentError("every", every, "a whole number, 1 or more")
         super().__init__(self._watch, mod_filter, **kwargs)
         self.every,self._loaded,self._waiting = every,None,0
 
@@ -508,7 +508,7 @@ def _watch(
     def before(m, args): begun.append(count())
     def after(m, args, kwargs, output):
         row["MFLOPS"] += (count() - begun.pop())/2e6
-        if not row["Output"]: row["Input"],row["Output"],row["b"] = _shape((args, kwargs)),_shape(output) or "none",_rows((args, kwargs)) or _rows(output) or 1
+        if not row["Output"]: row["Input"],row["Output"],row["b"] = _shape((args, kwargs)),_shape(output) or "none",count_samples((args, kwargs)) or count_samples(output) or 1
     for handle in (m.register_forward_pre_hook(before), m.register_forward_hook(after, with_kwargs=True)): stack.callback(handle.remove)
 
 def _blank(
@@ -525,7 +525,7 @@ def _summarize(
     depth:int # 1 for the children of `model`, 2 for their children too, and so on
 )->_Summary: # Shapes of the first call of each module, multiply-adds of all its calls
     "Run a model and make the table"
-    if not _is_int(depth, 1): raise ArgumentError("depth", depth, "a whole number, 1 or more")
+    if not is_int(depth, 1): raise ArgumentError("depth", depth, "a whole number, 1 or more")
     from torch.utils.flop_counter import FlopCounterMode
     model = getattr(model, "_orig_mod", model)  # of a compiled one
     mods = {n: m for n,m in model.named_modules() if n and n.count(".") < depth} or {"": model}
@@ -548,9 +548,9 @@ def summary(
 )->_Summary: # A table that prints well, with `.rows`, `.params`, `.trainable` and `.mflops`
     "Shapes, parameters and multiply-adds of the parts of a model, from one forward pass in evaluation mode"
     if not isinstance(model, nn.Module): raise ArgumentError("model", model, "a module")
-    back = _rng_states(),_model_state(model, None)
+    back = rng_states(),model_state(model, None)
     try:
-        with _mode(model, False), torch.no_grad(): return _summarize(model, lambda: model(*inputs), depth)
+        with model_mode(model, False), torch.no_grad(): return _summarize(model, lambda: model(*inputs), depth)
     finally:
         for put_back in back: put_back()
 
@@ -573,7 +573,7 @@ def summary(self:Learner,
     dls = self.dls
     dl = next((o for o in (getattr(dls, "train", None), getattr(dls, "valid", None)) if o is not None), None)
     if dl is None: raise ArgumentError("dls", dls, "a loader to take a batch from")
-    with _unchanged(self), self._bare():
+    with left_unchanged(self), self._bare():
         try:
             self.dls = DataLoaders([next(iter(dl))]*2)
             self.dls.valid = self.dls.train
@@ -644,7 +644,7 @@ def _backward_traced(
         for o in _tensors(x):
             if o.requires_grad: o.register_hook(lambda grad: trace.see(m, opens, grad, what))
     def before(m, args, kwargs):
-        args,kwargs = _map_nested(lambda o: o.clone() if isinstance(o, torch.Tensor) and o.requires_grad else o, (args, kwargs))
+        args,kwargs = map_nested(lambda o: o.clone() if isinstance(o, torch.Tensor) and o.requires_grad else o, (args, kwargs))
         on_grad(m, False, "the gradient at the input of", (args, kwargs))
         return args, kwargs
     with ExitStack() as stack:
@@ -699,7 +699,7 @@ def _again(self:NaNStopCB,
     backward:bool # Backward too
 )->_Trace: # What was seen on the way
     "Run the batch again, from the same weights and random numbers, and watch every module"
-    trace,kept,modes = _Trace(learn.model),(learn.preds, learn.loss),_model_state(learn.model, None)
+    trace,kept,modes = _Trace(learn.model),(learn.preds, learn.loss),model_state(learn.model, None)
     for cb in learn.cbs:
         if isinstance(cb, HooksCallback): cb.hooks.remove()  # they have seen this batch
     torch.set_rng_state(self._rng[0])

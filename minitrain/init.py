@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .core import ArgumentError, def_device
-from .data import _is_int, _need
+from .core import ArgumentError, def_device, is_int, need
 
 # %% ../nbs/18_init.ipynb #init-weights
 def init_weights(
@@ -70,8 +69,8 @@ def conv(
     bias:bool|None=None # With a bias; None has one unless the normalisation would subtract it again
 )->nn.Sequential: # Convolution, normalisation, activation: (b, ni, hgt, wid) to (b, nf, hgt/stride, wid/stride), rounded up for odd ks
     "A convolution with what usually follows it"
-    for name,o in dict(ni=ni, nf=nf, ks=ks, stride=stride).items(): _need(_is_int(o, 1), name, o, "a whole number, 1 or more")
-    for name,o in dict(act=act, norm=norm).items(): _need(o is None or (callable(o) and not isinstance(o, nn.Module)), name, o, "a class or function that makes a module, or None")
+    for name,o in dict(ni=ni, nf=nf, ks=ks, stride=stride).items(): need(is_int(o, 1), name, o, "a whole number, 1 or more")
+    for name,o in dict(act=act, norm=norm).items(): need(o is None or (callable(o) and not isinstance(o, nn.Module)), name, o, "a class or function that makes a module, or None")
     after = [norm(nf)] if norm else []
     if bias is None: bias = not any(isinstance(o, _centring) for o in after)
     return nn.Sequential(nn.Conv2d(ni, nf, ks, stride, padding=ks//2, bias=bias), *after, *([act()] if act else []))
@@ -86,7 +85,7 @@ def get_model(
 )->nn.Sequential: # From (b, nfs[0], 28, 28) to ten scores (b, 10), on `def_device`
     "Convolutions of stride 2 down to a single pixel: the digit classifier of the next lessons"
     nfs = [1, 8, 16, 32, 64] if nfs is None else list(nfs)
-    _need(len(nfs) > 1, "nfs", nfs, "two or more numbers of channels")
+    need(len(nfs) > 1, "nfs", nfs, "two or more numbers of channels")
     layers = [conv(i, o, act=act, norm=norm) for i,o in zip(nfs, nfs[1:])]
     return nn.Sequential(*layers, conv(nfs[-1], 10, act=None, bias=False), nn.Flatten()).to(def_device)
 
@@ -183,7 +182,7 @@ class ResBlock(nn.Module):
         norm:Callable|None=None # Makes the normalisation from the number of channels; None has none
     ):
         super().__init__()
-        _need(_is_int(ks, 1) and ks % 2, "ks", ks, "an odd whole number: an even kernel changes the size of the image")
+        need(is_int(ks, 1) and ks % 2, "ks", ks, "an odd whole number: an even kernel changes the size of the image")
         self.convs = nn.Sequential(conv(ni, nf, ks, 1, act, norm), conv(nf, nf, ks, stride, None, norm))
         self.idconv = nn.Identity() if ni == nf else conv(ni, nf, 1, 1, None)
         self.pool = nn.Identity() if stride == 1 else nn.AvgPool2d(stride, ceil_mode=True)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB', 'Schedule', 'one_cycle', 'warmup_cosine',
-           'RecorderCB', 'LRFinderCB']
+           'RecorderCB', 'rng_states', 'model_state', 'left_unchanged', 'LRFinderCB']
 
 # %% ../nbs/14_schedule.ipynb #exported-imports
 #| code-fold: true
@@ -20,10 +20,9 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from .core import ArgumentError, subplots
-from .data import _is_int
+from .core import ArgumentError, is_int, subplots
 from .learner import Callback, CancelEpochException, CancelFitException, Learner
-from .metrics import _loss_weight
+from .metrics import loss_weight
 
 # %% ../nbs/14_schedule.ipynb #anneal
 def linear(
@@ -110,7 +109,7 @@ class EpochSchedCB(BaseSchedCB):
     ):
         "Add to the mean, where a scheduler looks at it"
         if learn.training == learn.validates or not isinstance(self.schedo, ReduceLROnPlateau): return
-        loss,n = learn.loss.detach(),_loss_weight(learn)
+        loss,n = learn.loss.detach(),loss_weight(learn)
         self._total,self._n = self._total + torch.where(torch.as_tensor(n, device=loss.device) > 0, loss*n, 0),self._n + n
 
     def after_epoch(self,
@@ -221,7 +220,7 @@ def _check_cycle(
     *factors # That must be above 0
 ):
     "Refuse a cycle that cannot be gone through"
-    if not _is_int(total_steps, 2): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 2 or more")
+    if not is_int(total_steps, 2): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 2 or more")
     if anneal_strategy not in _anneals: raise ArgumentError("anneal_strategy", anneal_strategy, f"one of {list(_anneals)}")
     if not 0 <= pct_start <= 1: raise ArgumentError("pct_start", pct_start, "a share, from 0 to 1")
     for o in factors:
@@ -265,8 +264,8 @@ def warmup_cosine(
     end_factor:float=0. # Share of it that is left at the end
 )->Schedule: # `step()` it after each update
     "A straight line up to the optimizer's learning rate, then half a cosine down, where it stays"
-    if not _is_int(total_steps, 1): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 1 or more")
-    if not _is_int(warmup_steps) or warmup_steps >= total_steps: raise ArgumentError("warmup_steps", warmup_steps, f"a whole number below total_steps, {total_steps}")
+    if not is_int(total_steps, 1): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 1 or more")
+    if not is_int(warmup_steps) or warmup_steps >= total_steps: raise ArgumentError("warmup_steps", warmup_steps, f"a whole number below total_steps, {total_steps}")
     def factor(step):
         if step < warmup_steps: return linear(start_factor, 1, step/warmup_steps)
         return cosine(1, end_factor, min(1, (step - warmup_steps)/(total_steps - warmup_steps)))
@@ -332,7 +331,7 @@ def load_state_dict(self:RecorderCB,
     self.recs = {k: list(v) for k,v in state["recs"].items()}
 
 # %% ../nbs/14_schedule.ipynb #unchanged-rng
-def _rng_states(
+def rng_states(
 )->Callable: # Called without arguments, puts them back
     "Note the global generators of Python, NumPy and torch, on every device"
     cpu,py,np_state = torch.get_rng_state(),random.getstate(),np.random.get_state(legacy=False)
@@ -364,7 +363,7 @@ def _loader_state(
     return put_back
 
 # %% ../nbs/14_schedule.ipynb #unchanged-model
-def _model_state(
+def model_state(
     model:nn.Module, # Its parameters, gradients and buffers are noted, whether or not they are in its state_dict
     opt # Its state and options too; or None
 )->Callable: # Called without arguments, puts them back
@@ -392,11 +391,11 @@ def _model_state(
 _learner_fields = ("opt", "dl", "batch", "preds", "loss", "n_epochs", "epochs", "epoch", "iter", "trains", "validates", "first_iter")
 
 @contextmanager
-def _unchanged(
+def left_unchanged(
     learn:Learner # Anything may be done with it inside the block
 ):
     "Model, optimizer, loaders, random numbers and the Learner's own fields are as before after the block, however it ends"
-    back = [_rng_states(), *(_loader_state(getattr(learn.dls, o, None)) for o in ("train", "valid")), _model_state(learn.model, learn.opt)]
+    back = [rng_states(), *(_loader_state(getattr(learn.dls, o, None)) for o in ("train", "valid")), model_state(learn.model, learn.opt)]
     fields = {o: getattr(learn, o) for o in _learner_fields}
     try: yield
     finally:
@@ -423,7 +422,7 @@ class LRFinderCB(Callback):
         "Begin anew"
         self.lrs,self.losses,self.min,self._seen,self._updated,self._kept = [],[],math.inf,[],False,None
         if learn.trains and self._alone:
-            kept = _unchanged(learn)
+            kept = left_unchanged(learn)
             kept.__enter__()
             self._kept = kept
 
@@ -512,10 +511,10 @@ def lr_find(self:Learner,
 )->float|None: # The suggestion; None, with a warning, where the loss fell by no more than its noise
     "Try learning rates from low to high; model, optimizer, random numbers and loaders are as before, however it ends"
     if not (isinstance(start_lr, Real) and 0 < start_lr < math.inf): raise ArgumentError("start_lr", start_lr, "a finite number above 0")
-    if not _is_int(max_epochs, 1): raise ArgumentError("max_epochs", max_epochs, "a whole number, 1 or more")
+    if not is_int(max_epochs, 1): raise ArgumentError("max_epochs", max_epochs, "a whole number, 1 or more")
     finder = LRFinderCB(gamma, max_mult)
     finder._alone = False
-    with _unchanged(self), self._bare():
+    with left_unchanged(self), self._bare():
         if self.opt_func is None and self.opt is not None:
             for group in self.opt.param_groups: group["lr"] = start_lr
         self.fit(max_epochs, valid=False, cbs=finder, lr=None if self.opt_func is None else start_lr)

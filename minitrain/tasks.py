@@ -17,25 +17,25 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from .binary import binary_cross_entropy_with_logits
-from .core import ArgumentError, explain
-from .data import DataLoader, _choose_seed, _digest, _is_int, _mix, _need
+from .core import ArgumentError, explain, is_int, mix_seed, need
+from .data import DataLoader, choose_seed, order_digest
 
 # %% ../nbs/25_tasks.ipynb #stream
 def _check_seed(
     seed # As given to a sampler
 )->int|tuple: # The same; one draw from torch's global generator instead of None
     "A seed that names a problem: an int, or several such as (seed, step)"
-    if seed is None: return _choose_seed(None, None)
-    ok = _is_int(seed) or isinstance(seed, (tuple, list)) and seed and all(map(_is_int, seed))
-    _need(ok, "seed", seed, "an int of 0 or more, a tuple of such ints as (seed, step), or None")
-    return seed if _is_int(seed) else tuple(seed)
+    if seed is None: return choose_seed(None, None)
+    ok = is_int(seed) or isinstance(seed, (tuple, list)) and seed and all(map(is_int, seed))
+    need(ok, "seed", seed, "an int of 0 or more, a tuple of such ints as (seed, step), or None")
+    return seed if is_int(seed) else tuple(seed)
 
 def _stream(
     seed:int|tuple, # From `_check_seed`
     name:str # Of what is drawn: each name has numbers of its own
 )->torch.Generator: # On the CPU, at its beginning
     "A generator of its own for each thing that is drawn"
-    return torch.Generator().manual_seed(_mix(name, *(seed if isinstance(seed, tuple) else (seed,))))
+    return torch.Generator().manual_seed(mix_seed(name, *(seed if isinstance(seed, tuple) else (seed,))))
 
 # %% ../nbs/25_tasks.ipynb #gaussian
 class GaussianSampler:
@@ -43,7 +43,7 @@ class GaussianSampler:
     def __init__(self,
         n_dims:int # Width `d` of an input
     ):
-        _need(_is_int(n_dims, 1), "n_dims", n_dims, "an int of 1 or more")
+        need(is_int(n_dims, 1), "n_dims", n_dims, "an int of 1 or more")
         self.n_dims = n_dims
 
     def __repr__(self): return f"GaussianSampler(n_dims={self.n_dims})"
@@ -55,9 +55,9 @@ class GaussianSampler:
         seed:int|tuple|None=None # The same seed gives the same points: an int, or (seed, step); None draws one from torch's global generator
     )->tuple[torch.Tensor, torch.Tensor]: # float32 (b, n, d) on the CPU, and bool (d,): which coordinates are alive
         "Draw the points of a batch"
-        for name,o in (("n_points", n_points), ("batch_size", batch_size)): _need(_is_int(o, 1), name, o, "an int of 1 or more")
+        for name,o in (("n_points", n_points), ("batch_size", batch_size)): need(is_int(o, 1), name, o, "an int of 1 or more")
         live = self.n_dims if n_dims_truncated is None else n_dims_truncated
-        _need(_is_int(live, 1) and live <= self.n_dims, "n_dims_truncated", live, f"an int from 1 to {self.n_dims}, the width, or None")
+        need(is_int(live, 1) and live <= self.n_dims, "n_dims_truncated", live, f"an int from 1 to {self.n_dims}, the width, or None")
         xs = torch.randn(batch_size, n_points, self.n_dims, generator=_stream(_check_seed(seed), "xs"))
         xs[..., live:] = 0
         return xs, torch.arange(self.n_dims) < live
@@ -71,13 +71,13 @@ def _check_task(
     n_points # As given
 ):
     "Refuse what is no task"
-    for name,o in (("n_dims", n_dims), ("batch_size", batch_size)): _need(_is_int(o, 1), name, o, "an int of 1 or more")
-    _need(n_points is None or _is_int(n_points, 1), "n_points", n_points, "an int of 1 or more, or None")
-    _need(isinstance(variable_noise, bool), "variable_noise", variable_noise, "True or False")
+    for name,o in (("n_dims", n_dims), ("batch_size", batch_size)): need(is_int(o, 1), name, o, "an int of 1 or more")
+    need(n_points is None or is_int(n_points, 1), "n_points", n_points, "an int of 1 or more, or None")
+    need(isinstance(variable_noise, bool), "variable_noise", variable_noise, "True or False")
     ok = isinstance(weight_multiplier, (int, float)) and not isinstance(weight_multiplier, bool) and 0 < weight_multiplier < math.inf
-    _need(ok, "weight_multiplier", weight_multiplier, "a number above 0")
+    need(ok, "weight_multiplier", weight_multiplier, "a number above 0")
     whole = not variable_noise or weight_multiplier == int(weight_multiplier)
-    _need(whole, "weight_multiplier", weight_multiplier, "a whole number with `variable_noise`, which draws from 1 up to it")
+    need(whole, "weight_multiplier", weight_multiplier, "a whole number with `variable_noise`, which draws from 1 up to it")
 
 # %% ../nbs/25_tasks.ipynb #task-class
 class LogisticRegressionTask:
@@ -99,7 +99,7 @@ class LogisticRegressionTask:
             if variable_noise: self.alpha = torch.randint(1, int(weight_multiplier) + 1, (batch_size,), generator=_stream(self.seed, "alpha")).float()
             self.w = torch.randn(batch_size, n_dims, 1, generator=_stream(self.seed, "w"))*self.alpha[:, None, None]  # (b, d, 1)
         else:
-            _need(pool.n_dims == n_dims, "pool", pool.n_dims, f"a task of width {n_dims}")
+            need(pool.n_dims == n_dims, "pool", pool.n_dims, f"a task of width {n_dims}")
             rows = torch.randint(pool.batch_size, (batch_size,), generator=_stream(self.seed, "rows"))
             self.alpha,self.w = pool.alpha[rows],pool.w[rows]
 
@@ -111,8 +111,8 @@ def logits(self:LogisticRegressionTask,
     "The true log odds of a 1 at each point"
     if not isinstance(xs, torch.Tensor) or not xs.is_floating_point(): raise TypeError(explain("xs", xs, "a tensor of floating point numbers"))
     ok = xs.ndim == 3 and xs.shape[0] == self.batch_size and xs.shape[2] == self.n_dims
-    _need(ok, "xs", xs, f"shape (b, n, d) with {self.batch_size} rows, as the task has, and width {self.n_dims}")
-    _need(self.n_points is None or xs.shape[1] <= self.n_points, "xs", xs, f"at most n_points={self.n_points} points in a row")
+    need(ok, "xs", xs, f"shape (b, n, d) with {self.batch_size} rows, as the task has, and width {self.n_dims}")
+    need(self.n_points is None or xs.shape[1] <= self.n_points, "xs", xs, f"at most n_points={self.n_points} points in a row")
     return (xs @ self.w.to(xs)).squeeze(-1)
 
 @patch
@@ -138,7 +138,7 @@ def get_data_sampler(
     **kwargs # Passed on to the sampler
 )->GaussianSampler: # With `sample_xs(n_points, batch_size, n_dims_truncated)`
     "A sampler of inputs by its name"
-    _need(data_type in _data_samplers, "data_type", data_type, f"one of {sorted(_data_samplers)}")
+    need(data_type in _data_samplers, "data_type", data_type, f"one of {sorted(_data_samplers)}")
     return _data_samplers[data_type](n_dims, **kwargs)
 
 # %% ../nbs/25_tasks.ipynb #get-task-sampler
@@ -155,9 +155,9 @@ def get_task_sampler(
     pool_seed:int|tuple=0 # Of these problems
 )->Callable: # Called with nothing, or with `seed=`; gives a task
     "A sampler of tasks by their name"
-    _need(task_name in _tasks, "task_name", task_name, f"one of {sorted(_tasks)}")
+    need(task_name in _tasks, "task_name", task_name, f"one of {sorted(_tasks)}")
     _check_task(n_dims, batch_size, weight_multiplier, variable_noise, n_points)
-    _need(num_tasks is None or _is_int(num_tasks, 1), "num_tasks", num_tasks, "an int of 1 or more, or None")
+    need(num_tasks is None or is_int(num_tasks, 1), "num_tasks", num_tasks, "an int of 1 or more, or None")
     make = partial(_tasks[task_name], n_dims, weight_multiplier=weight_multiplier, variable_noise=variable_noise)
     pool = None if num_tasks is None else make(batch_size=num_tasks, seed=pool_seed)
     return partial(make, batch_size=batch_size, n_points=n_points, pool=pool)
@@ -202,14 +202,14 @@ class Curriculum:
     interval:int=1 # After how many steps, 1 or more
 
     def __post_init__(self):
-        for name in ("start", "inc", "interval"): _need(_is_int(getattr(self, name), 1), name, getattr(self, name), "an int of 1 or more")
-        _need(_is_int(self.end, self.start), "end", self.end, f"an int of {self.start} or more, the start")
+        for name in ("start", "inc", "interval"): need(is_int(getattr(self, name), 1), name, getattr(self, name), "an int of 1 or more")
+        need(is_int(self.end, self.start), "end", self.end, f"an int of {self.start} or more, the start")
 
     def __call__(self,
         step:int # From 0
     )->int: # From `start` to `end`
         "The value at a step"
-        _need(_is_int(step), "step", step, "an int of 0 or more")
+        need(is_int(step), "step", step, "an int of 0 or more")
         return min(self.end, self.start + self.inc*(step//self.interval))
 
     @property
@@ -224,15 +224,15 @@ def _check_fit(
     points:int # Most points in a row
 ):
     "Refuse samplers that do not belong together"
-    _need(task.n_dims == data_sampler.n_dims, "task_sampler", f"tasks of width {task.n_dims}", f"width {data_sampler.n_dims}, that of the data sampler")
-    _need(task.n_points is None or points <= task.n_points, "points", points, f"at most {task.n_points}, the `n_points` of the task sampler")
+    need(task.n_dims == data_sampler.n_dims, "task_sampler", f"tasks of width {task.n_dims}", f"width {data_sampler.n_dims}, that of the data sampler")
+    need(task.n_points is None or points <= task.n_points, "points", points, f"at most {task.n_points}, the `n_points` of the task sampler")
 
 def _curriculum(
     name:str, # Of the argument
     o # As given to the loader
 )->Curriculum: # A constant one for a number
     "A number as a curriculum that never grows"
-    _need(isinstance(o, Curriculum) or _is_int(o, 1), name, o, "an int of 1 or more, or a Curriculum")
+    need(isinstance(o, Curriculum) or is_int(o, 1), name, o, "an int of 1 or more, or a Curriculum")
     return o if isinstance(o, Curriculum) else Curriculum(o, o)
 
 # %% ../nbs/25_tasks.ipynb #task-loader
@@ -247,13 +247,13 @@ class TaskLoader(DataLoader):
         seed:int|None=None, # Of everything that is drawn; None draws one from torch's global generator, once
         repeat:bool=False # The same batches in every epoch, as validation wants them
     ):
-        _need(callable(getattr(data_sampler, "sample_xs", None)), "data_sampler", data_sampler, "a sampler from `get_data_sampler`")
-        _need(callable(task_sampler), "task_sampler", task_sampler, "a sampler from `get_task_sampler`")
-        _need(_is_int(steps, 1), "steps", steps, "an int of 1 or more")
-        _need(isinstance(repeat, bool), "repeat", repeat, "True or False")
+        need(callable(getattr(data_sampler, "sample_xs", None)), "data_sampler", data_sampler, "a sampler from `get_data_sampler`")
+        need(callable(task_sampler), "task_sampler", task_sampler, "a sampler from `get_task_sampler`")
+        need(is_int(steps, 1), "steps", steps, "an int of 1 or more")
+        need(isinstance(repeat, bool), "repeat", repeat, "True or False")
         self.data_sampler,self.task_sampler,self.repeat = data_sampler,task_sampler,repeat
         self.points,self.dims = _curriculum("points", points),_curriculum("dims", data_sampler.n_dims if dims is None else dims)
-        _need(self.dims.end <= data_sampler.n_dims, "dims", dims, f"at most {data_sampler.n_dims}, the width of the sampler")
+        need(self.dims.end <= data_sampler.n_dims, "dims", dims, f"at most {data_sampler.n_dims}, the width of the sampler")
         _check_fit(data_sampler, task_sampler(seed=0), self.points.end)
         super().__init__(range(steps), seed=seed)
 
@@ -300,7 +300,7 @@ def _slow_batch(self:TaskLoader,
 def state_dict(self:TaskLoader)->dict: # Plain ints, ready for JSON
     "The position, as a `DataLoader` has it, with the checksum also at the beginning of an epoch"
     state = DataLoader.state_dict(self)
-    return state if state["batch"] else dict(state, order=_digest(self._order(state["epoch"])))
+    return state if state["batch"] else dict(state, order=order_digest(self._order(state["epoch"])))
 
 # %% ../nbs/25_tasks.ipynb #check-anneal
 def check_anneal(

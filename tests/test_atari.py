@@ -9,9 +9,10 @@ from minitrain import atari
 from minitrain.atari import (AtariEnv, action_confusion, area_resize, atari_expert, draw_actions, judge_clone, load_clone, mean_score, play_atari, record_atari,
     watch_atari)
 from minitrain.cli import main
-from minitrain.core import ArgumentError, RunDir, load_config
-from minitrain.gaze import Episode, _save_gabril, load_gabril
+from minitrain.core import ArgumentError
+from minitrain.gaze import Episode, save_gabril, load_gabril
 from minitrain.gaze_training import GazeConfig, train_gaze
+from minitrain.runs import RunDir, load_config
 
 GAMES = "breakout", "pong"
 

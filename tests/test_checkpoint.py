@@ -13,10 +13,9 @@ from torch import nn
 
 from conftest import ROOT
 from minitrain import checkpoint as ckpt
-from minitrain.all import (AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, CSVLogCB,
-                           DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, HistoryCB, Learner, MetricsCB, MixedPrecision, Momentum,
-                           MomentumLearner, RunDir, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed)
+from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, CSVLogCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, HistoryCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed
 from minitrain.checkpoint import _checkpoints, _decode, _encode, _pack, _Tensors, _unpack
+from minitrain.runs import RunDir
 
 
 def through(x): return _unpack(_pack(x))()
@@ -68,7 +67,7 @@ def test_shared_memory_is_stored_once_and_stays_shared():
 
 
 def test_equal_content_gives_an_equal_file():
-    x = dict(w=torch.arange(3.), d={1: 2.5}, r=ckpt._rng_state())
+    x = dict(w=torch.arange(3.), d={1: 2.5}, r=ckpt.rng_state())
     assert _pack(x) == _pack(x)
 
 
@@ -427,7 +426,7 @@ def put(tmp_path, data):
 
 def refuse(learn, run, words):
     "The fit is refused in one line, and the learner, the generators and the loader are as they were"
-    def look(): return bits([dict(learn.model.state_dict()), ckpt._rng_state(), learn.dls.train.state_dict() if isinstance(learn.dls.train, DataLoader) else 0, [p.requires_grad for p in learn.model.parameters()]])
+    def look(): return bits([dict(learn.model.state_dict()), ckpt.rng_state(), learn.dls.train.state_dict() if isinstance(learn.dls.train, DataLoader) else 0, [p.requires_grad for p in learn.model.parameters()]])
     learn.cbs.append(CheckpointCB(run, resume=True))
     before = look()
     with pytest.raises(ArgumentError, match=words) as e, redirect_stdout(io.StringIO()): learn.fit(3)
@@ -513,7 +512,7 @@ def test_a_state_that_does_not_fit_changes_nothing(change, good, tmp_path):
     CHANGES[change](state)
     learn = KINDS["onecycle"](7)
     learn.cbs.append(CheckpointCB(put(tmp_path, _pack(state)), resume=True))
-    def look(): return bits([dict(learn.model.state_dict()), ckpt._rng_state(), learn.dls.train.state_dict()])
+    def look(): return bits([dict(learn.model.state_dict()), ckpt.rng_state(), learn.dls.train.state_dict()])
     before = look()
     with pytest.raises(ArgumentError) as e, redirect_stdout(io.StringIO()): learn.fit(3)
     assert "\n" not in str(e.value) and str(e.value).startswith("`checkpoint-000001.safetensors`") and look() == before

@@ -17,9 +17,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from minitrain import compose
 from minitrain.compose import (ReasoningClassifier, _equal_views, _minus_log_posterior, _Projection, _query_views, _said_before, _temperature,
     calibration_error, embed_leave_one_out, embed_stream, evaluate_reasoning, map_logistic, predict_reasoning)
-from minitrain.core import ArgumentError, RunDir
+from minitrain.core import ArgumentError
 from minitrain.reasoning import LongConv, ReasoningModel, _calibration_error, load_head, train_reasoning, ReasoningConfig
 from minitrain.tasks import Curriculum
+from minitrain.runs import RunDir
 
 HEAD = ReasoningClassifier().head
 

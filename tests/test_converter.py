@@ -255,5 +255,5 @@ def test_entries():
 
 
 def test_patched_methods_are_found():
-    from minitrain.core import RunDir
+    from minitrain.runs import RunDir
     assert {"config", "write", "log", "metrics"} <= set(apipages.public_methods(RunDir))

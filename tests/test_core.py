@@ -13,8 +13,8 @@ from hypothesis import given, settings, strategies as st
 from torch.nn.utils.rnn import pack_sequence
 
 from conftest import ROOT
-from minitrain.core import (ArgumentError, RunDir, atomic_write, explain, load_config, load_results, save_results, set_seed,
-                            to_cpu, to_device, versions)
+from minitrain.core import ArgumentError, explain, load_results, set_seed, to_cpu, to_device
+from minitrain.runs import RunDir, atomic_write, load_config, save_results, versions
 
 Pair = namedtuple("Pair", "x y")
 

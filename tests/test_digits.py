@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 import minitrain.scale as m
-from minitrain.core import ArgumentError, RunDir, load_config, load_results
+from minitrain.core import ArgumentError, load_results
 from minitrain.data import load_digits
 from minitrain.scale import DigitsConfig, final_digits, resume_digits, train_digits
+from minitrain.runs import RunDir, load_config
 
 SHORT = dict(epochs=2, batch_size=100, width=4, device="cpu")
 FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}

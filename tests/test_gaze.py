@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from torch.testing import assert_close
 
 from minitrain.core import ArgumentError
-from minitrain.gaze import (Episode, _png_bytes, _save_atari_head, _save_gabril, _stream_png, check_lag, check_nss, check_shuffle_gaze, degrees_to_pixels, gabril_window,
+from minitrain.gaze import (Episode, _png_bytes, _save_atari_head, save_gabril, _stream_png, check_lag, check_nss, check_shuffle_gaze, degrees_to_pixels, gabril_window,
     gaze_heatmap, load_atari_head, load_gabril, patch_gaze_masks, show_gaze, split_episodes, stack_frames)
 from minitrain.vit import patch_map, patchify
 
@@ -244,7 +244,7 @@ def test_gabril_files_come_back(tmp_path):
     path, written = tmp_path/"num_episodes_2_fs4_human.pt", games()
     written[1].gaze[3] = NAN
     written[1].gaze[4] = -0.1  # what a file says stays; `gaze_heatmap` decides
-    _save_gabril(path, written)
+    save_gabril(path, written)
     same(load_gabril(path), written)
     assert [o.name for o in load_gabril(str(path))] == ["num_episodes_2_fs4_human 0", "num_episodes_2_fs4_human 1"]
 
@@ -312,7 +312,7 @@ def test_plain_pickles_and_rubbish_are_refused(tmp_path):
     (tmp_path/"c.pt").write_bytes(b"")
     torch.save([1, 2], tmp_path/"d.pt")
     whole = tmp_path/"e.pt"
-    _save_gabril(whole, games())
+    save_gabril(whole, games())
     whole.write_bytes(whole.read_bytes()[:-100])
     for o in "abcdex":
         with pytest.raises(ArgumentError, match="`path`") as e: load_gabril(tmp_path/f"{o}.pt")
@@ -322,7 +322,7 @@ def test_plain_pickles_and_rubbish_are_refused(tmp_path):
 
 def test_reading_leaves_torchs_own_rules_alone(tmp_path):
     before = set(torch.serialization.get_safe_globals())
-    _save_gabril(tmp_path/"a.pt", games())
+    save_gabril(tmp_path/"a.pt", games())
     load_gabril(tmp_path/"a.pt")
     assert set(torch.serialization.get_safe_globals()) == before
     with pytest.raises(pickle.UnpicklingError): torch.load(tmp_path/"a.pt", weights_only=True)

@@ -13,9 +13,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain import gaze_training as G
-from minitrain.all import (Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, RunDir,
-    TrainCB, ViT, get_preds, load_config, set_seed)
-from minitrain.gaze import Episode, _save_atari_head, _save_gabril
+from minitrain.all import Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, get_preds, set_seed
+from minitrain.gaze import Episode, _save_atari_head, save_gabril
 from minitrain.gaze_training import (AttentionExtractor, GazeCB, GazeCompareConfig, GazeConfig, action_loss, ce_plus_gaze, compare_gaze, gaze_kl,
     gaze_loss, gaze_targets, play_gaze, report_gaze, resume_gaze, train_gaze)
 
@@ -492,6 +491,7 @@ def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
 import os, signal
 from minitrain.gaze_training import *
 from minitrain.learner import Callback
+from minitrain.runs import RunDir, load_config
 from minitrain import gaze_training as G
 class Kill(Callback):
     order = 2000
@@ -619,7 +619,7 @@ def test_files(tmp_path):
     g = torch.Generator().manual_seed(0)
     def games(size): return [Episode(torch.randint(255, (n, *size), generator=g, dtype=torch.uint8), torch.randint(5, (n,), generator=g), torch.rand(n, 1, 2, generator=g), "") for n in (30, 25, 28)]
     for name in ("gabril", "head", "empty"): (tmp_path/name).mkdir()
-    _save_gabril(tmp_path/"gabril"/"num_episodes_3_fs4_human.pt", games((84, 84)))
+    save_gabril(tmp_path/"gabril"/"num_episodes_3_fs4_human.pt", games((84, 84)))
     _save_atari_head(tmp_path/"head"/"trial.tar.bz2", [Episode(o.frames[:12], torch.where(o.actions[:12] == 0, -100, o.actions[:12]), o.gaze[:12], "") for o in games((210, 160))])
     small = dict(epochs=1, batch_size=8, dim=8, heads=2, mlp_dim=8, depth=1, device="cpu")
     for name in ("gabril", "head"):

@@ -16,8 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from minitrain.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from minitrain.core import ArgumentError
-from minitrain.likelihood import cross_entropy, fused_cross_entropy, nll_loss
+from minitrain.likelihood import cross_entropy, nll_loss
 from minitrain.softmax import log_softmax, logsumexp, softmax
+from minitrain.fast import fused_cross_entropy
 
 pytestmark = pytest.mark.xdist_group("losses_oracle")  # torch's tables take seconds to import: once is enough
 PINNED = torch.__version__.split("+")[0].startswith("2.13.")

@@ -12,8 +12,9 @@ from torch.testing import assert_close
 
 from minitrain.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from minitrain.core import ArgumentError
-from minitrain.likelihood import cross_entropy, fused_cross_entropy, nll_loss
+from minitrain.likelihood import cross_entropy, nll_loss
 from minitrain.softmax import log_softmax, logsumexp, softmax
+from minitrain.fast import fused_cross_entropy
 
 law = settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 REDUCTIONS = ("mean", "sum", "none")

@@ -19,10 +19,11 @@ from torchmetrics.classification import (BinaryAUROC, MulticlassAccuracy, Multic
 from minitrain.core import ArgumentError
 from minitrain.learner import (Callback, CancelBatchException, CancelEpochException, CancelFitException, CancelStepException, Learner, SingleBatchCB,
     TrainCB, TrainLearner)
-from minitrain.likelihood import cross_entropy, fused_cross_entropy, nll_loss
+from minitrain.likelihood import cross_entropy, nll_loss
 from minitrain.loop import accuracy
-from minitrain.metrics import (Accuracy, ConfusionMatrix, HistoryCB, MetricsCB, MultilabelAccuracy, _higher_is_better, _is_sum, _loss_options,
-    _loss_weight, _Mean, _Reads, _settled)
+from minitrain.metrics import (Accuracy, ConfusionMatrix, HistoryCB, MetricsCB, MultilabelAccuracy, higher_is_better, is_sum_loss, _loss_options,
+from minitrain.fast import fused_cross_entropy
+    loss_weight, RunningMean, _Reads, _settled)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*compute. method of metric.*")
 K = 4
@@ -125,12 +126,12 @@ def test_other_losses(f, whole):
 def test_sum_of_any_loss():
     x, y = data(30)[0], torch.rand(30, K)
     for f in (nn.MSELoss(reduction="sum"), partial(F.mse_loss, reduction="sum")):
-        assert _is_sum(f)
+        assert is_sum_loss(f)
         cb = MetricsCB()
         learn = run(cb, batches(x, y, [13, 17]), f)
         with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], F.mse_loss(learn.model(x), y).item()*K, rel_tol=1e-5)
     def mine(p, t, reduction="sum"): return ((p - t)**2).sum()
-    assert _is_sum(mine) and not _is_sum(F.mse_loss) and not _is_sum(len) and not _is_sum(lambda p, t: p)
+    assert is_sum_loss(mine) and not is_sum_loss(F.mse_loss) and not is_sum_loss(len) and not is_sum_loss(lambda p, t: p)
 
 
 def test_options_are_found():
@@ -171,7 +172,7 @@ def test_loss_weight_in_a_batch():
     x, y = data(10)
     seen = []
     class See(Callback):
-        def after_loss(self, learn): seen.append((_loss_weight(learn), _loss_weight(learn, size=lambda t: 3)))
+        def after_loss(self, learn): seen.append((loss_weight(learn), loss_weight(learn, size=lambda t: 3)))
     run(See(), [(x, y)], net=model())
     assert seen[0][0].shape == () and seen[0][0] == (y != -100).sum() and seen[0][1] == 3
     run(See(), [(x, torch.rand(10, K))], F.mse_loss)
@@ -180,7 +181,7 @@ def test_loss_weight_in_a_batch():
 
 def test_many_batches_are_added_in_double():
     "20,000 batches of 0.1 in single precision would be off in the fifth digit"
-    m, naive = _Mean(), torch.tensor(0.)
+    m, naive = RunningMean(), torch.tensor(0.)
     for _ in range(20000):
         m.update(torch.tensor(0.1), 1)
         naive += 0.1
@@ -189,7 +190,7 @@ def test_many_batches_are_added_in_double():
 
 def test_values_are_copied():
     "A loss that is changed in place afterwards (as compiled graphs do with their outputs) is not taken back"
-    m, v = _Mean(), torch.tensor(2.)
+    m, v = RunningMean(), torch.tensor(2.)
     m.update(v, 1)
     v.fill_(7)
     assert m.compute() == 2
@@ -589,7 +590,7 @@ def test_accuracy_counts_its_own_labels(name, size):
 
 def test_the_loss_is_kept_by_value():
     "What happens to a loss or to its memory after the batch does not reach the mean"
-    mean, value = _Mean(), torch.tensor(1.)
+    mean, value = RunningMean(), torch.tensor(1.)
     for i in range(70):
         value.fill_(i)
         mean.update(value)
@@ -601,7 +602,7 @@ def test_the_loss_is_kept_by_value():
 
 
 def test_weights_of_every_kind_in_one_window():
-    mean, t = _Mean(), torch.tensor
+    mean, t = RunningMean(), torch.tensor
     for value, n in ((1., 2), (2., t([True, False])), (4., t([[0.5, 0.5], [1., 0.]])), (math.nan, t([])), (8., t(1)), (3., 1.5)): mean.update(t(value), n)
     assert mean.compute() == pytest.approx((2 + 2 + 8 + 8 + 4.5)/(2 + 1 + 2 + 1 + 1.5))
 
@@ -651,7 +652,7 @@ def test_an_empty_batch():
 
 def test_many_labels_are_not_hoarded():
     "Masks of whole images are counted before they fill the memory"
-    m, mean = Accuracy(), _Mean()
+    m, mean = Accuracy(), RunningMean()
     for _ in range(3):
         m.update(torch.zeros(1, 2, 900, 900), torch.zeros(1, 900, 900, dtype=torch.long))
         mean.update(torch.tensor(1.), torch.ones(1, 900, 900, dtype=torch.bool))
@@ -772,12 +773,12 @@ def test_the_best_epoch():
 
 @pytest.mark.parametrize("name, want", [("loss", False), ("accuracy", True), ("MulticlassAccuracy", True), ("BinaryF1Score", True), ("top_k", True), ("error_rate", False), ("MeanSquaredError", False),
     ("MulticlassAUROC", True), ("R2Score", True), ("Perplexity", False), ("cross_entropy", False), ("thing", None), ("stop", None), ("grad_norm", None)])
-def test_which_way_is_better(name, want): assert _higher_is_better(name) is want
+def test_which_way_is_better(name, want): assert higher_is_better(name) is want
 
 
 def test_what_the_metric_says_counts_first():
-    assert _higher_is_better("error", Accuracy()) is True and _higher_is_better("accuracy", torchmetrics.MeanSquaredError()) is False
-    assert _higher_is_better("x", BinaryAUROC()) is True and _higher_is_better("accuracy", object()) is True
+    assert higher_is_better("error", Accuracy()) is True and higher_is_better("accuracy", torchmetrics.MeanSquaredError()) is False
+    assert higher_is_better("x", BinaryAUROC()) is True and higher_is_better("accuracy", object()) is True
 
 
 def test_history_plot():

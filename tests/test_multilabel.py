@@ -13,9 +13,10 @@ from torch.testing import assert_close
 
 from minitrain import multilabel as ml
 from minitrain.binary import binary_cross_entropy_with_logits as bce
-from minitrain.core import ArgumentError, RunDir, load_config, load_results, set_seed
+from minitrain.core import ArgumentError, load_results, set_seed
 from minitrain.data import DataLoader, Dataset, Digits, load_digits
 from minitrain.optim import AdamW
+from minitrain.runs import RunDir, load_config
 
 few = settings(max_examples=25, deadline=None)
 

@@ -11,9 +11,10 @@ from torch.testing import assert_close
 
 import minitrain.all
 import minitrain.reasoning as m
-from minitrain.core import ArgumentError, RunDir, load_config, set_seed
+from minitrain.core import ArgumentError, set_seed
 from minitrain.reasoning import (LongConv, ReasoningConfig, ReasoningModel, TransformerModel, learning_curve, load_head, resume_reasoning, train_reasoning)
 from minitrain.tasks import Curriculum, TaskLoader
+from minitrain.runs import RunDir, load_config
 
 SHORT = dict(n_embd=16, n_layer=2, n_head=2, n_positions=12, dims=Curriculum(1, 8, 2, 2), points=Curriculum(4, 12, 3, 2), steps=7, log_every=3,
              batch_size=6, warmup=2, valid_size=20, device="cpu")

@@ -15,13 +15,14 @@ from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
 from minitrain.callbacks import BatchTransformCB, GradAccumCB, GradClipCB
 from minitrain.checkpoint import CheckpointCB
-from minitrain.core import ArgumentError, RunDir, load_config
+from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, DataLoaders, Dataset, get_dls
 from minitrain.learner import Callback, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
 from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB
 from minitrain.scale import AccelerateCB, CompileCB, DigitsConfig, _NoiseCB, _Share, _compiler, _normed, _part, default_trainer, train_digits
+from minitrain.runs import RunDir, load_config
 
 RANK = int(os.environ.get("RANK", 0))
 

@@ -13,11 +13,12 @@ from torch.testing import assert_close
 from minitrain.binary import binary_cross_entropy_with_logits
 from minitrain.callbacks import GradAccumCB
 from minitrain.checkpoint import CheckpointCB
-from minitrain.core import ArgumentError, load_config, load_results, set_seed
+from minitrain.core import ArgumentError, load_results, set_seed
 from minitrain.data import DataLoaders
 from minitrain.learner import Callback, Learner, SingleBatchCB, TrainCB
 from minitrain.optim import AdamW
 from minitrain.tasks import (Curriculum, GaussianSampler, LogisticRegressionTask, TaskLoader, _stream, ceiling, check_anneal, check_error_rate,
+from minitrain.runs import load_config
     check_with_bias, get_data_sampler, get_task_sampler)
 from conftest import ROOT
 
