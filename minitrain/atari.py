@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['area_resize', 'draw_actions', 'AtariEnv', 'atari_expert', 'AtariGames', 'mean_score', 'play_atari', 'record_atari',
-           'load_clone', 'action_confusion', 'watch_scenes', 'watch_atari']
+           'load_clone', 'action_confusion', 'watch_atari']
 
 # %% ../nbs/33_atari.ipynb #exported-imports
 import math
@@ -427,6 +427,7 @@ def watch_scenes(
     need(start < played.steps[0], "start", start, f"a step before the game's end, which comes after {played.steps[0]}")
     return _watched(clone, played, start)
 
+# %% ../nbs/33_atari.ipynb #watch-atari
 def watch_atari(
     clone:nn.Module, # From `load_clone`
     game:str, # As for `play_atari`

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested', 'to_device', 'to_cpu', 'load_results',
            'asset_path', 'need', 'is_int', 'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'python_state', 'set_rng_state', 'subplots']
+           'set_rng_state', 'subplots']
 
 # %% ../nbs/00_start.ipynb #exported-imports
 #| code-fold: true
@@ -164,6 +164,15 @@ def need_unit(
     if not (lo >= 0 and hi <= 1):
         raise ArgumentError(name, x, f"numbers from 0 to 1 and not from {lo.item():.4g} to {hi.item():.4g}")
 
+# %% ../nbs/00_start.ipynb #words-seed-inner
+#| code-fold: true
+def python_state(
+    state:dict # From `rng_state`
+)->tuple: # As `random.setstate` wants it
+    "The state of Python's generator"
+    version,numbers,gauss = state["python"]
+    return version, tuple(numbers.tolist()), gauss
+
 # %% ../nbs/00_start.ipynb #words-seed
 #| code-fold: true
 def mix_seed(
@@ -188,13 +197,6 @@ def rng_state(
     if torch.cuda.is_available() and torch.cuda.is_initialized(): state["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available(): state["mps"] = torch.mps.get_rng_state()
     return state
-
-def python_state(
-    state:dict # From `rng_state`
-)->tuple: # As `random.setstate` wants it
-    "The state of Python's generator"
-    version,numbers,gauss = state["python"]
-    return version, tuple(numbers.tolist()), gauss
 
 def set_rng_state(
     state:dict # From `rng_state`; states of devices that are not here are passed over

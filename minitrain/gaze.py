@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['gabril_window', 'show_gaze', 'gaze_heatmap', 'degrees_to_pixels', 'patch_gaze_masks', 'stack_frames', 'Episode',
-           'load_gabril', 'save_gabril', 'load_atari_head', 'split_episodes']
+           'load_gabril', 'load_atari_head', 'split_episodes']
 
 # %% ../nbs/29_gaze.ipynb #exported-imports
 #| code-fold: true

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB', 'Schedule', 'one_cycle', 'warmup_cosine',
-           'RecorderCB', 'rng_states', 'model_state', 'left_unchanged', 'LRFinderCB']
+           'RecorderCB', 'LRFinderCB']
 
 # %% ../nbs/14_schedule.ipynb #exported-imports
 #| code-fold: true

@@ -1,6 +1,5 @@
 """`minitrain digits` from inside: a run repeats, resumes to the same bits, keeps what it has, and is judged once."""
-import json, math, os, random, signal, subprocess, sys, time
-from dataclasses import asdict
+import importlib.util, json, math, os, random, signal, subprocess, sys, time
 from pathlib import Path
 
 import pandas as pd
@@ -8,22 +7,26 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import minitrain.scale as m
+import minitrain.experiments.digits as m
+from conftest import ROOT
+from minitrain.augment import digits_model
 from minitrain.core import ArgumentError, load_results
 from minitrain.data import load_digits
-from minitrain.scale import DigitsConfig, final_digits, resume_digits, train_digits
+from minitrain.experiments.digits import DigitsConfig, digits, error_interval, final_digits
 from minitrain.runs import RunDir, load_config
 
 SHORT = dict(epochs=2, batch_size=100, width=4, device="cpu")
-FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}
+FILES = {".lock", "config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}
 
 
 def names(folder): return {o.name for o in Path(folder).iterdir() if not o.name.startswith("checkpoint-")}
+def train(config, out=None, progress=True): return digits.run(config, out, progress)[0]
+def resume(run, progress=True): return digits.resume(run, progress)[0]
 def weights(run): return (run/"model.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory): return train_digits(DigitsConfig(**SHORT), tmp_path_factory.mktemp("digits")/"run", progress=False)
+def run(tmp_path_factory): return train(DigitsConfig(**SHORT), tmp_path_factory.mktemp("digits")/"run", progress=False)
 
 
 def test_the_folder_is_complete_and_readable(run):
@@ -38,7 +41,7 @@ def test_the_folder_is_complete_and_readable(run):
 
 
 def test_the_weights_are_those_of_the_last_row(run):
-    model = m.digits_model(4).eval()
+    model = digits_model(4).eval()
     model.load_state_dict(load_file(run/"model.safetensors"))
     d, mistakes = load_digits(), pd.read_csv(run/"mistakes.csv")
     with torch.no_grad(): wrong = (model(d.x_valid).argmax(1) != d.y_valid).nonzero().flatten()
@@ -49,7 +52,7 @@ def test_the_weights_are_those_of_the_last_row(run):
 
 def test_same_seed_same_weights(run, tmp_path, capsys):
     torch.rand(7)
-    again, other = (train_digits(DigitsConfig(**SHORT, **o), tmp_path/str(i)) for i, o in enumerate(({}, dict(seed=1))))
+    again, other = (train(DigitsConfig(**SHORT, **o), tmp_path/str(i)) for i, o in enumerate(({}, dict(seed=1))))
     assert weights(again) == weights(run) != weights(other)
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -60,82 +63,95 @@ def test_same_seed_same_weights(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("save_every", [0, 4])
 def test_killed_and_resumed_is_never_stopped(save_every, run, tmp_path):
-    code = f"from minitrain.scale import *; train_digits(DigitsConfig(**{SHORT}, save_every={save_every}), {str(tmp_path/'run')!r})"
+    code = (f"from minitrain.experiments.digits import *; "
+        f"digits.run(DigitsConfig(**{SHORT}, save_every={save_every}), {str(tmp_path/'run')!r})")
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS="1"))
     while child.poll() is None and not list((tmp_path/"run").glob("checkpoint-*")): time.sleep(0.01)
     time.sleep(random.random()*0.3)
     child.kill()
     assert child.wait() == -signal.SIGKILL, "the run was over before it could be killed"
-    resumed = resume_digits(tmp_path/"run", progress=False)
+    resumed = resume(tmp_path/"run", progress=False)
     assert weights(resumed) == weights(run) and resumed.metrics.equals(run.metrics) and names(resumed.path) == FILES
     assert json.loads((resumed/"result.json").read_text())["samples"] == 7000
 
 
 def test_a_run_that_is_over_stays_as_it_is(run, capsys):
     before = {o: o.read_bytes() for o in run.path.iterdir() if o.suffix in (".safetensors", ".csv", ".yaml", ".json")}
-    resume_digits(run.path)
+    resume(run.path)
     assert "nothing left to do" in capsys.readouterr().out
     assert all(o.read_bytes() == old for o, old in before.items())
 
 
 def test_only_a_run_of_digits_is_resumed(tmp_path):
-    with pytest.raises(ArgumentError, match="a folder that holds a run"): resume_digits(tmp_path)
+    with pytest.raises(ArgumentError, match="a folder that holds a run"): resume(tmp_path)
     RunDir(tmp_path/"other", dict(epochs=1, canvases=5))
-    with pytest.raises(ArgumentError, match="canvases"): resume_digits(tmp_path/"other")
+    with pytest.raises(ArgumentError, match="canvases"): resume(tmp_path/"other")
 
 
 def test_all_digits_need_no_validation(tmp_path):
-    run = train_digits(DigitsConfig(**{**SHORT, "epochs": 1}, train_on="all"), tmp_path/"run", progress=False)
+    run = train(DigitsConfig(**{**SHORT, "epochs": 1}, train_on="all"), tmp_path/"run", progress=False)
     assert list(run.metrics.columns) == ["epoch", "train_loss", "train_accuracy"] and names(run.path) == FILES - {"mistakes.csv", "mistakes.png"}
     assert json.loads((run/"result.json").read_text())["samples"] == 4000
 
 
 def test_bf16(tmp_path):
-    run = train_digits(DigitsConfig(**{**SHORT, "epochs": 1}, precision="bf16"), tmp_path/"run", progress=False)
+    run = train(DigitsConfig(**{**SHORT, "epochs": 1}, precision="bf16"), tmp_path/"run", progress=False)
     assert run.metrics["train_loss"].between(1, 2.4).all()
 
 
 def test_the_default_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runs = [train_digits(DigitsConfig(**{**SHORT, "epochs": 1}), progress=False).path for _ in range(2)]
+    runs = [train(DigitsConfig(**{**SHORT, "epochs": 1}), progress=False).path for _ in range(2)]
     assert len(set(runs)) == 2 and all(o.parent.name == "runs" and o.name.startswith("digits-2") for o in runs)
 
 
 @pytest.mark.parametrize("kwargs, name", [
     (dict(epochs=0), "epochs"), (dict(epochs=2.5), "epochs"), (dict(epochs=True), "epochs"), (dict(batch_size=0), "batch_size"), (dict(width=0), "width"),
-    (dict(width=4.0), "width"), (dict(views=-1), "views"), (dict(lr=-1), "lr"), (dict(lr="1e-3"), "lr"), (dict(weight_decay=math.nan), "weight_decay"),
+    (dict(width=4.0), "width"), (dict(views=-1), "views"), (dict(lr=-1), "lr"), (dict(lr="fast"), "lr"), (dict(lr=math.inf), "lr"), (dict(weight_decay=math.nan), "weight_decay"),
     (dict(label_smoothing=1.5), "label_smoothing"), (dict(affine=True), "affine"), (dict(warp=-1), "warp"), (dict(train_on="test"), "train_on"), (dict(precision="half"), "precision"),
     (dict(save_every=-1), "save_every"), (dict(seed=-1), "seed"), (dict(seed=2**32), "seed"), (dict(device="nowhere"), "device"), (dict(device="meta"), "device")])
 def test_a_bad_config_is_refused_and_makes_no_folder(kwargs, name, tmp_path):
-    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): train_digits(DigitsConfig(**{**SHORT, **kwargs}), tmp_path/"run")
+    with pytest.raises(ArgumentError, match=f"`{name}`: expected"): train(DigitsConfig(**{**SHORT, **kwargs}), tmp_path/"run")
     assert not (tmp_path/"run").exists()
 
 
 def test_a_full_folder_is_refused(run):
     before = (run/"metrics.csv").read_bytes()
-    with pytest.raises(ArgumentError, match="new or empty folder"): train_digits(DigitsConfig(**SHORT), run.path)
+    with pytest.raises(ArgumentError, match="new or empty folder"): train(DigitsConfig(**SHORT), run.path)
     assert (run/"metrics.csv").read_bytes() == before
 
 
 def test_the_packaged_config_is_the_default(): assert load_config("digits", DigitsConfig) == DigitsConfig()
 
 
-def test_too_high_a_learning_rate_stops_with_a_readable_folder(tmp_path):
-    with pytest.raises(FloatingPointError, match="the loss is"): train_digits(DigitsConfig(**SHORT, lr=1e30), tmp_path/"run", progress=False)
-    assert {"config.yaml", "model.safetensors"} <= names(tmp_path/"run")
+def test_spoilt_weights_are_neither_kept_nor_gone_on_with(tmp_path):
+    with pytest.raises(FloatingPointError) as e: train(DigitsConfig(**SHORT, lr=1e30), tmp_path/"run", progress=False)
+    assert "smaller learning rate" in e.value.__notes__[-1] and "--resume" not in e.value.__notes__[-1]
+    assert "model.safetensors" not in names(tmp_path/"run") and "result.json" not in names(tmp_path/"run")
+    for o in (tmp_path/"run").glob("checkpoint-*"):
+        assert all(t.isfinite().all() for t in load_file(o).values() if t.is_floating_point())
+    with pytest.raises(FloatingPointError): resume(tmp_path/"run", progress=False)
 
 
-def test_a_failing_picture_hides_neither_the_weights_nor_the_error(tmp_path, monkeypatch):
+def test_a_failing_picture_takes_nothing_else_with_it(tmp_path, monkeypatch, capsys):
     def broken(*a, **k): raise OSError("disk full")
-    monkeypatch.setattr(m, "_curves", broken)
-    with pytest.raises(OSError, match="disk full"): train_digits(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"a", progress=False)
-    assert names(tmp_path/"a") == FILES - {"loss.png", "accuracy.png"}
+    monkeypatch.setattr(m, "curves_figure", broken)
+    run = train(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"a", progress=False)
+    assert names(run.path) == FILES - {"loss.png", "accuracy.png"}
+    assert "disk full" in digits.result(run)["failed"]["loss.png"] and "disk full" in capsys.readouterr().err
 
 
 # --- the last figure
 
 def git(folder, *args):
     subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *args], cwd=folder, check=True, capture_output=True)
+
+
+def ledger():
+    spec = importlib.util.spec_from_file_location("ledger", ROOT/"bench"/"ledger.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -160,27 +176,41 @@ def test_an_uncommitted_config_is_refused(recipe, tmp_path):
     assert not (tmp_path/"out").exists()
 
 
-def test_the_ledger_keeps_every_final_run(recipe, tmp_path, monkeypatch):
+def test_the_ledger_keeps_every_final_run(recipe, tmp_path):
+    book, file = ledger(), tmp_path/"digits_final.csv"
     git(recipe.parent, "add", ".")
     git(recipe.parent, "commit", "-qm", "a")
-    (tmp_path/"package"/"assets"/"results").mkdir(parents=True)
-    monkeypatch.setattr(m, "files", lambda name: tmp_path/"package")
-    x, y = load_digits().x_valid[:50], load_digits().y_valid[:50]
-    monkeypatch.setattr(m, "_load_final_digits", lambda: (x, y))  # no test reads the thousand
-    first = final_digits(recipe, tmp_path/"a", seeds=(0, 1), progress=False)
-    second = final_digits(recipe, tmp_path/"b", seeds=(0,), progress=False)
-    ledger = load_results(tmp_path/"package"/"assets"/"results"/"digits_final.csv")
-    assert ledger["final"].tolist() == [1, 1, 2] and ledger["earlier"].tolist() == [0, 0, 1] and ledger["seed"].tolist() == [0, 1, 0]
-    assert ledger["sha256"].nunique() == ledger["commit"].nunique() == 1 and (ledger["images"] == 50).all()
-    assert first["mean"].iloc[0] == pytest.approx(first["errors"].mean()/50) and (ledger["low"] <= ledger["mean"]).all() and (ledger["mean"] <= ledger["high"]).all()
-    assert second["errors"].iloc[0] == first["errors"].iloc[0], "the same seed reads the same digits wrongly"
+    commit = book.committed(recipe)
+    tables = [pd.DataFrame(dict(config="recipe", seed=range(n), errors=range(n))) for n in (2, 1)]
+    first, second = (book.enter(o, recipe, commit, "the command", file) for o in tables)
+    kept = load_results(file)
+    assert kept["final"].tolist() == [1, 1, 2] and kept["earlier"].tolist() == [0, 0, 1] and kept["seed"].tolist() == [0, 1, 0]
+    assert kept["sha256"].nunique() == 1 and set(kept["commit"]) == {commit}
+    assert "final run 2; 1 of this configuration before it" == second.attrs["ledger"]
+
+
+def test_the_last_figure_from_an_installed_package_is_not_entered(run_offline, tmp_path):
+    "Outside a clone it is computed all the same, and says so; no test reads the thousand"
+    (tmp_path/"mine.yaml").write_text("epochs: 1\nbatch_size: 100\nwidth: 4\ndevice: cpu\n")
+    code = """if True:
+        import sys
+        import minitrain.experiments.digits as m
+        from minitrain.cli import main
+        d = m.load_digits()
+        m.load_final_digits = lambda: (d.x_valid[:50], d.y_valid[:50])
+        m.final_digits.__defaults__ = (None, (0, 1), False)
+        sys.exit(main(["digits", "--final", "mine.yaml"]))"""
+    done = run_offline(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.strip().splitlines()
+    assert "of 50 test digits read wrongly" in lines[0] and lines[-1].startswith("not entered in the book's ledger")
 
 
 def test_the_interval_sees_seeds_and_images():
     one = torch.zeros(5, 1000, dtype=torch.bool)
     one[:, :10] = True  # the same ten images for every seed: as uncertain as one seed
-    mean, low, high = m._error_interval(one)
+    mean, low, high = error_interval(one)
     assert mean == pytest.approx(0.01) and high - low == pytest.approx(2*1.96*math.sqrt(0.01*0.99/1000), rel=0.15)
     seeds = torch.zeros(5, 1000, dtype=torch.bool)
     seeds[0, :50] = True  # one bad seed: no number of images makes that sure
-    assert m._error_interval(seeds)[1] == 0 and m._error_interval(seeds)[2] > 0.02
+    assert error_interval(seeds)[1] == 0 and error_interval(seeds)[2] > 0.02

@@ -10,8 +10,12 @@ import minitrain.all
 from conftest import ROOT
 
 LESSONS = sorted((ROOT/"nbs").glob("[0-9]*.ipynb"))
-BY_NAME = {"compose", "atari", "cli"}  # imported by name, not by minitrain.all
+BY_NAME = {"compose", "atari", "cli"}  # imported by name, not by minitrain.all, as are experiments and exercises
 BY_HAND = {"__init__", "__main__", "all", "_modidx"}
+ROOMS = "experiments.", "exercises."
+
+
+def by_all(module): return module not in BY_NAME and not module.startswith(ROOMS)
 
 
 def cells(path):
@@ -31,54 +35,70 @@ def test_one_module_per_notebook():
     assert all(len(default_exps(path)) == 1 for path in LESSONS)
     assert {path.stem[3:] for path in LESSONS} == {"start" if m == "core" else m.rpartition(".")[2] for m in MODULES.values()}
     assert len(set(MODULES.values())) == len(LESSONS)
-    assert {p.stem for p in (ROOT/"minitrain").glob("*.py")} == set(MODULES.values()) | BY_HAND
+    files = {".".join(p.relative_to(ROOT/"minitrain").with_suffix("").parts) for p in (ROOT/"minitrain").rglob("*.py")}
+    assert files == set(MODULES.values()) | BY_HAND | {"experiments.__init__", "exercises.__init__"}
     assert not [p for p in LESSONS if "auto" in p.stem], "nbdev drops the index of a notebook so named"
-    assert not set(MODULES.values()) & {p.name for p in (ROOT/"minitrain").iterdir() if p.is_dir()}
+
+
+def source(module): return ast.parse((ROOT/"minitrain"/f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
 
 
 def imported(module):
-    "Modules of minitrain that a module imports, wherever in its code"
-    for node in ast.walk(ast.parse((ROOT/"minitrain"/f"{module}.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            yield from [node.module] if node.module else [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minitrain"): yield node.module.partition(".")[2]
-        elif isinstance(node, ast.Import): yield from (a.name.partition(".")[2] for a in node.names if a.name.startswith("minitrain"))
+    "(module of minitrain, name) of each import, wherever in a module's code"
+    for node in ast.walk(source(module)):
+        if isinstance(node, ast.ImportFrom):
+            package = ["minitrain", *module.split(".")][:-node.level] if node.level else []
+            full = ".".join([*package, *filter(None, [node.module])])
+            for a in node.names:
+                if full == "minitrain": yield a.name, None
+                elif full.startswith("minitrain."): yield full.removeprefix("minitrain."), a.name
+        elif isinstance(node, ast.Import): yield from ((a.name.partition(".")[2], None) for a in node.names if a.name.startswith("minitrain"))
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_imports_only_upwards(path):
     order = list(MODULES.values())
     above = set(order[:order.index(MODULES[path])])
-    assert set(imported(MODULES[path])) <= above
+    assert {module for module, _ in imported(MODULES[path])} <= above
 
 
-@pytest.mark.parametrize("path", [p for p in LESSONS if MODULES[p] not in BY_NAME], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_no_private_name_crosses_a_border(path):
+    assert not [(module, name) for module, name in imported(MODULES[path]) if name and name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", [p for p in LESSONS if p.name < "4"], ids=lambda p: p.stem)
+def test_a_lesson_builds_on_no_job(path):
+    assert not [o for o, _ in imported(MODULES[path]) if o.startswith(("experiments", "exercises", "cli"))]
+
+
+@pytest.mark.parametrize("path", [p for p in LESSONS if by_all(MODULES[p])], ids=lambda p: p.stem)
 def test_heavy_imports_wait(path):
     "pyplot, pandas and the like are imported inside the functions that need them"
-    tree = ast.parse((ROOT/"minitrain"/f"{MODULES[path]}.py").read_text(encoding="utf-8"))
+    tree = source(MODULES[path])
     top = {a.name for n in tree.body if isinstance(n, ast.Import) for a in n.names} | {n.module for n in tree.body if isinstance(n, ast.ImportFrom)}
-    assert not {m for m in top if m and m.split(".")[0] in ("matplotlib", "pandas", "pooch", "jsonargparse", "sklearn", "tabulate")}
+    assert not {m for m in top if m and m.split(".")[0] in ("matplotlib", "pandas", "pooch", "scipy", "sklearn", "tabulate")}
     assert "__getattr__" not in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
 
 
 def test_no_name_twice():
-    names = [name for _, module, name in PUBLIC if module not in BY_NAME]
+    names = [name for _, module, name in PUBLIC if by_all(module)]
     assert sorted(names) == sorted(set(names))
 
 
 def test_all_has_every_public_name_in_order():
     source = (ROOT/"minitrain"/"all.py").read_text(encoding="utf-8")
     modules = re.findall(r"^from \.(\w+) import \*$", source, re.M)
-    assert modules == [m for m in MODULES.values() if m not in BY_NAME]
+    assert modules == [m for m in MODULES.values() if by_all(m)]
     for _, module, name in PUBLIC:
-        if module not in BY_NAME: assert getattr(minitrain.all, name) is getattr(importlib.import_module(f"minitrain.{module}"), name)
+        if by_all(module): assert getattr(minitrain.all, name) is getattr(importlib.import_module(f"minitrain.{module}"), name)
 
 
 def own_methods(cls):
     "Public methods and properties that a class defines itself"
     for name, o in vars(cls).items():
         o = o.fget if isinstance(o, property) else getattr(o, "__func__", o)
-        if not name.startswith("_") and inspect.isfunction(o): yield name, o
+        if not name.startswith("_") and inspect.isfunction(o) and o.__name__ != "<lambda>": yield name, o
 
 
 def returns_value(fn):
@@ -103,13 +123,7 @@ def undocumented(o, name):
             yield f"{name}: no word on what it returns"
 
 
-def exercise_checks():
-    for path, module in MODULES.items():
-        for name, o in vars(importlib.import_module(f"minitrain.{module}")).items():
-            if name.startswith("check_") and getattr(o, "__module__", "") == f"minitrain.{module}": yield path, module, name
-
-
-@pytest.mark.parametrize("path, module, name", [*PUBLIC, *exercise_checks()], ids=lambda v: v if isinstance(v, str) else v.stem)
+@pytest.mark.parametrize("path, module, name", PUBLIC, ids=lambda v: v if isinstance(v, str) else v.stem)
 def test_documented_and_exampled(path, module, name):
     o = getattr(importlib.import_module(f"minitrain.{module}"), name)
     assert not list(undocumented(o, name))
