@@ -1,4 +1,4 @@
-"Lesson 32: an extractor for any ViT that leaves nothing behind, losses that say what they compare, a job that survives a kill."
+"Lesson 32: an extractor for any ViT that leaves nothing behind, losses that say what they compare."
 import importlib.util, json, os, pickle, signal, subprocess, sys, time
 from copy import deepcopy
 from dataclasses import asdict, replace
@@ -12,11 +12,9 @@ from einops import rearrange
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain import gaze_training as G
 from minitrain.all import Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, get_preds, set_seed
-from minitrain.gaze import Episode, _save_atari_head, save_gabril
-from minitrain.gaze_training import (AttentionExtractor, GazeCB, GazeCompareConfig, GazeConfig, action_loss, ce_plus_gaze, compare_gaze, gaze_kl,
-    gaze_loss, gaze_targets, play_gaze, report_gaze, resume_gaze, train_gaze)
+from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, action_loss, ce_plus_gaze, gaze_kl,
+    gaze_loss, gaze_targets)
 
 TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")
 
@@ -414,45 +412,10 @@ def test_predictions_need_no_gaze():
     assert_close(preds, learn.model(x).detach())
 
 
-# the job
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory): return train_gaze(GazeConfig(**TINY), tmp_path_factory.mktemp("gaze")/"run", progress=False)
-
-
-def test_run_has_everything_and_repeats(run, tmp_path):
-    result = json.loads((run/"result.json").read_text())
-    assert 0 <= result["catch_rate"] <= 1 and len(result["caught"]) == 2 and result["gaze_kl"] > 0 and result["samples"] == 2*6*128
-    assert list(run.metrics) == ["epoch", "train_loss", "valid_loss", "train_accuracy", "valid_accuracy", "train_gaze", "valid_gaze"]
-    assert {"loss.png", "gaze.png", "accuracy.png", "model.safetensors", "versions.json"} <= {o.name for o in run.path.iterdir()}
-    assert result["valid_loss"] == pytest.approx(run.metrics.valid_loss.iloc[-1], rel=1e-4)
-    assert result["gaze_kl"] == pytest.approx(run.metrics.valid_gaze.iloc[-1], rel=1e-3)
-    again = train_gaze(load_config(run/"config.yaml", GazeConfig), tmp_path/"again", progress=False)
-    assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes()
-    assert not torch.cuda.is_initialized()
-
-
-def test_arms_of_a_seed_share_all_but_the_loss():
-    parts = {name: G._gaze_learner(GazeConfig(**TINY | changes))[0] for name, changes in
-        dict(bc=dict(gaze=False), probs={}, shuffled=dict(target="shuffled"), soft=dict(target="softmax"), dark=dict(lamps=False)).items()}
-    sets = {name: o.dls.train.dataset.tensors for name, o in parts.items()}
-    for name, o in parts.items():
-        for a, b in zip(parts["bc"].model.parameters(), o.model.parameters()): assert torch.equal(a, b)
-        assert torch.equal(sets[name][1], sets["bc"][1]) and o.dls.train.seed == parts["bc"].dls.train.seed
-        assert torch.equal(o.dls.valid.dataset.tensors[2], parts["bc"].dls.valid.dataset.tensors[2]), "validation gaze is never changed"
-    assert torch.equal(sets["shuffled"][0], sets["bc"][0]) and not torch.equal(sets["dark"][0], sets["bc"][0])
-    real, mixed, soft = (sets[o][2][:, 0] for o in ("probs", "shuffled", "soft"))
-    assert torch.equal(real.sum(0), real.sum(0)) and not torch.equal(real, mixed)
-    assert torch.equal(real[real.sum(1).argsort()].sum(), mixed.sum()) or torch.allclose(real.sum(0), mixed.sum(0), atol=1e-3)
-    keep = real.any(-1)
-    entropy = lambda o: torch.special.entr(o[keep]).sum(-1).mean().item()
-    assert entropy(soft) > 0.98*np.log(36) > 2*entropy(real)
-
-
 @pytest.mark.parametrize("qk_norm", [False, True])
 def test_last_row_is_the_whole_vit(qk_norm):
     torch.manual_seed(0)
-    whole, short = (cls(12, 4, 2, 3, 8, 3, 2, 12, qk_norm=qk_norm) for cls in (ViT, G._ClsViT))
+    whole, short = (cls(12, 4, 2, 3, 8, 3, 2, 12, qk_norm=qk_norm) for cls in (ViT, ClsViT))
     short.load_state_dict(whole.state_dict())
     x, results = images(5, 12, 2), []
     for layer in (-1, 0):
@@ -462,174 +425,3 @@ def test_last_row_is_the_whole_vit(qk_norm):
             results.append((preds, e.cls_logits, *torch.autograd.grad(loss, list(model.parameters()))))
         for a, b in zip(*results[-2:]): assert_close(a, b, atol=1e-5, rtol=1e-4)
         assert min(o.abs().max() for o in results[-1]) > 0
-
-
-def test_training_and_validation_games_differ():
-    train, valid = G._gaze_frames(GazeConfig(**TINY))
-    other, _ = G._gaze_frames(GazeConfig(**TINY, seed=1))
-    n = len(valid.x)
-    assert not torch.equal(train.x[:n], valid.x) and not torch.equal(train.x, other.x) and not torch.equal(valid.x, other.x[:n])
-
-
-@pytest.mark.parametrize("wrong, words", [(dict(pool="mean"), "`pool`"), (dict(target="x"), "`target`"), (dict(layer=2), "`layer`"), (dict(patch_size=5), "`patch_size`"), (dict(frames=0), "`frames`"),
-    (dict(heads=5), "`heads`"), (dict(sigma=0), "`sigma`"), (dict(epochs=0), "`epochs`"), (dict(reg_lambda=-1), "`reg_lambda`"), (dict(seed=-1), "`seed`")])
-def test_config_is_checked(wrong, words):
-    with pytest.raises(ArgumentError, match=words): GazeConfig(**wrong)
-
-
-def test_packaged_configs():
-    assert load_config("gaze", GazeConfig) == GazeConfig(device=GazeConfig().device)
-    load_config("gaze_files", GazeConfig)
-    config = load_config("gaze_experiment", GazeCompareConfig)
-    jobs = G._jobs_of(config)
-    assert len(jobs) == 10*8 + 5*4 and [j[2].seed for j in jobs[:5]] == [0]*4 + [1] and [j[0] for j in jobs] == ["first"]*40 + ["other"]*40 + ["sweep"]*20
-    assert {j[1]: j[2] for j in jobs[:4]}["probs"] == load_config("gaze", GazeConfig, device="cpu")
-
-
-def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
-    code = f"""
-import os, signal
-from minitrain.gaze_training import *
-from minitrain.learner import Callback
-from minitrain.runs import RunDir, load_config
-from minitrain import gaze_training as G
-class Kill(Callback):
-    order = 2000
-    def cleanup_batch(self, learn):
-        if learn.training and (learn.epoch, learn.iter) == (1, 3): os.kill(os.getpid(), signal.SIGKILL)
-old = G._gaze_learner
-def new(config):
-    learn, *rest = old(config)
-    learn.cbs.append(Kill())
-    return learn, *rest
-G._gaze_learner = new
-train_gaze(GazeConfig(**{TINY!r}, save_every=2), {str(tmp_path/'killed')!r}, progress=False)
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | dict(OMP_NUM_THREADS="1"), capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not (tmp_path/"killed"/"result.json").exists()
-    again = resume_gaze(tmp_path/"killed", progress=False)
-    assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes()
-    a, b = (json.loads((o/"result.json").read_text()) for o in (again, run))
-    assert {k: v for k, v in a.items() if k != "cpu_seconds"} == {k: v for k, v in b.items() if k != "cpu_seconds"}
-    with pytest.raises(ArgumentError, match="config.yaml"): resume_gaze(tmp_path)
-    RunDir(tmp_path/"other", dict(width=3))
-    with pytest.raises(ArgumentError, match="minitrain gaze train"): resume_gaze(tmp_path/"other")
-
-
-def test_play(run, tmp_path):
-    from PIL import Image
-    strip, clip = play_gaze(run, steps=9, pictures=3)
-    with Image.open(clip) as im: assert im.n_frames == 9 and im.size == (192, 192)
-    with Image.open(strip) as im: assert im.width > 2*im.height
-    assert play_gaze(run, tmp_path/"a.gif", steps=2) == [tmp_path/"a.gif"]
-    with pytest.raises(ArgumentError, match="`out`"): play_gaze(run, tmp_path/"a.mp4")
-    with pytest.raises(ArgumentError, match="`steps`"): play_gaze(run, steps=0)
-
-
-# comparison and report
-
-def comparison(**kwargs):
-    return GazeCompareConfig(**dict(config="gaze", common=TINY | dict(epochs=1), arms=dict(bc=dict(gaze=False), probs={}), seeds=2,
-        sweeps=dict(first=dict(layer=0)), sweep_seeds=1, primary="probs", against=["bc"]) | kwargs)
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    path = tmp_path_factory.mktemp("compare")/"out"
-    seen = []
-    df = compare_gaze(comparison(), path, progress=False, on_row=lambda o: seen.append(len(o)))
-    return path, df, seen
-
-
-def test_compare(compared, run):
-    import pandas as pd
-    path, df, seen = compared
-    assert seen == [1, 2, 3, 4, 5]
-    assert list(zip(df.arm, df.seed)) == [("bc", 0), ("probs", 0), ("bc", 1), ("probs", 1), ("first", 0)] and set(df.group) == {"first", "sweep"}
-    assert "5 of 5 runs" in (path/"table.txt").read_text()
-    assert df.round(9).equals(pd.read_csv(path/"runs.csv").round(9))
-    single = train_gaze(GazeConfig(**TINY | dict(epochs=1)), path.parent/"single", progress=False)
-    assert (single/"model.safetensors").read_bytes() == (path/"probs"/"seed-0"/"model.safetensors").read_bytes()
-    assert not list(path.glob("*/*/checkpoint-*"))
-
-
-def test_compare_goes_on_where_it_was(compared, tmp_path):
-    import shutil
-    path, df, _ = compared
-    shutil.copytree(path, tmp_path/"out")
-    kept = tmp_path/"out"/"bc"/"seed-0"/"result.json"
-    kept.write_text(json.dumps(json.loads(kept.read_text()) | dict(catch_rate=0.5)))  # a mark: what is done is not done again
-    (tmp_path/"out"/"probs"/"seed-1"/"result.json").unlink()  # killed before its end
-    shutil.rmtree(tmp_path/"out"/"first")  # not begun
-    (tmp_path/"out"/"first"/"seed-0").mkdir(parents=True)  # killed before it wrote its configuration
-    again = compare_gaze(comparison(), tmp_path/"out", jobs=1, progress=False)
-    assert again.catch_rate[0] == 0.5
-    columns = [o for o in df if o not in ("catch_rate", "cpu_seconds")]
-    assert again[columns].equals(df[columns])
-    with pytest.raises(ArgumentError, match="`out`"): compare_gaze(comparison(seeds=3), tmp_path/"out")
-
-
-def test_compare_says_what_failed(tmp_path):
-    bad = comparison(arms=dict(bc=dict(gaze=False), lost=dict(data=str(tmp_path/"nowhere"))), seeds=1, sweeps={}, primary="", against=[])
-    with pytest.raises(RuntimeError, match="1 of 2 runs failed; lost, seed 0: ArgumentError: `data`"): compare_gaze(bad, tmp_path/"out", jobs=1, progress=False)
-    assert len((tmp_path/"out"/"runs.csv").read_text().splitlines()) == 2
-    for wrong in (dict(arms={}), dict(primary="x"), dict(sweeps=dict(bc={})), dict(others=dict(bc={})), dict(arms={"a/b": {}}), dict(seeds=0)):
-        with pytest.raises(ArgumentError): comparison(**wrong)
-    with pytest.raises(ArgumentError, match="`config`"): compare_gaze(comparison(arms=dict(bc=dict(lambda_=1)), primary="", against=[]), tmp_path/"b")
-
-
-def test_killed_comparison_leaves_no_process(tmp_path):
-    code = f"from minitrain.gaze_training import *; compare_gaze(GazeCompareConfig(common={TINY | dict(epochs=300)!r}, arms=dict(bc=dict(gaze=False))), {str(tmp_path/'out')!r}, jobs=1, progress=False)"
-    proc = subprocess.Popen([sys.executable, "-c", code], env=os.environ | dict(OMP_NUM_THREADS="1"), stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (tmp_path/"out"/"bc"/"seed-0"/"metrics.csv").exists() and time.monotonic() < until: time.sleep(0.1)
-    def children(): return subprocess.run(["pgrep", "-P", str(proc.pid)], capture_output=True, text=True).stdout.split()
-    workers = children()
-    proc.send_signal(signal.SIGINT)
-    proc.communicate(timeout=30)
-    assert workers and not [o for o in workers if Path(f"/proc/{o}").exists()]
-
-
-def test_report(compared, tmp_path):
-    path, df, _ = compared
-    report = report_gaze(path, out=tmp_path)
-    assert report.arms.loc["probs", "runs"] == 2 and report.arms.loc["first", "group"] == "sweep"
-    assert report.arms.loc["bc", "catch_rate"] == pytest.approx(df[df.arm == "bc"].catch_rate.mean())
-    row = report.differences.query("measure == 'valid_accuracy'").iloc[0]
-    a, b = (df[df.arm == o].valid_accuracy.to_numpy() for o in ("probs", "bc"))
-    assert row.difference == pytest.approx((a - b).mean()) and row.low <= row.difference <= row.high and row.seeds == 2
-    assert {o.name for o in tmp_path.iterdir()} == {"arms.csv", "differences.csv", "arms.png"}
-    assert len(report_gaze(df).differences) == 0
-    with pytest.raises(ArgumentError, match="`against`"): report_gaze(df, "probs", ["nobody"])
-    with pytest.raises(ArgumentError): report_gaze("no_such_table")
-
-
-def test_interval_covers():
-    "The bootstrap interval of a mean of 10 holds the truth about as often as it says"
-    rng = np.random.default_rng(0)
-    hits = [low <= 0 <= high for _, low, high in (G._interval(rng.standard_normal(10), 500) for _ in range(300))]
-    assert 0.85 < np.mean(hits) < 0.97
-    assert G._interval([1., 1., 1.]) == (1., 1., 1.) and np.isnan(G._interval([2.])[1])
-
-
-# files in place of Catch
-
-def test_files(tmp_path):
-    g = torch.Generator().manual_seed(0)
-    def games(size): return [Episode(torch.randint(255, (n, *size), generator=g, dtype=torch.uint8), torch.randint(5, (n,), generator=g), torch.rand(n, 1, 2, generator=g), "") for n in (30, 25, 28)]
-    for name in ("gabril", "head", "empty"): (tmp_path/name).mkdir()
-    save_gabril(tmp_path/"gabril"/"num_episodes_3_fs4_human.pt", games((84, 84)))
-    _save_atari_head(tmp_path/"head"/"trial.tar.bz2", [Episode(o.frames[:12], torch.where(o.actions[:12] == 0, -100, o.actions[:12]), o.gaze[:12], "") for o in games((210, 160))])
-    small = dict(epochs=1, batch_size=8, dim=8, heads=2, mlp_dim=8, depth=1, device="cpu")
-    for name in ("gabril", "head"):
-        run = train_gaze(load_config("gaze_files", GazeConfig, data=str(tmp_path/name), **small), tmp_path/f"{name}-run", progress=False)
-        result = json.loads((run/"result.json").read_text())
-        assert "catch_rate" not in result and 0 <= result["valid_accuracy"] <= 1 and result["gaze_kl"] > 0
-        assert len(play_gaze(run, steps=5)) == 2
-    train, valid = G._gaze_frames(GazeConfig(data=str(tmp_path/"gabril"), size=42, patch_size=14, frames=2))
-    assert train.x.shape[1:] == (2, 42, 42) and train.shares.shape[1:] == (2, 9) and len(train.x) + len(valid.x) == 83
-    assert torch.equal(train.x[0, 0], train.x[0, 1]) and torch.equal(train.x[2, 0], train.x[1, 1]), "frames of one game, the first one repeated"
-    for folder, words in (("nowhere", "a folder that exists"), (str(tmp_path/"empty"), "GABRIL")):
-        with pytest.raises(ArgumentError, match=f"`data`: expected .*{words}"): train_gaze(GazeConfig(data=folder), tmp_path/"lost")
-    with pytest.raises(ArgumentError, match="`frames`"): G._gaze_frames(GazeConfig(frames=2))

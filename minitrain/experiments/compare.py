@@ -88,13 +88,17 @@ def _run_all(job, runs, jobs, take):
                 del left[i]
 
 # %% ../../nbs/46_compare.ipynb #comparison
+def _changed(config):
+    "What some arm sets, other than the seed"
+    arms = (config[k].values() for k in ("arms", "others", "sweeps"))
+    return list(dict.fromkeys(k for part in arms for o in part for k in o if k != "seed"))
+
 class _Table:
     "The rows of a comparison, written after each"
     def __init__(self, plan, config, run, progress, on_row):
         self.plan, self.config, self.run, self.progress, self.on_row = plan, config, run, progress, on_row
         self.rows, self.failed = {}, {}
-        self.changed = list(dict.fromkeys(k for arms in (config.arms, config.others, config.sweeps)
-            for o in arms.values() for k in o if k != "seed"))
+        self.changed = _changed(asdict(config))
 
     def take(self, i, result, wrong):
         "Note a result, or what went wrong"
@@ -171,11 +175,11 @@ class CompareReport(NamedTuple):
     arms:"pd.DataFrame" # By arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
     differences:"pd.DataFrame" # Of the primary arm to others, paired by seed; empty where no primary arm is named
 
-def _measures(df):
-    "The columns of a table of runs that are measures"
-    known = {"group", "arm", "seed", "cpu_seconds"}
-    spread = [k for k in df if k not in known and df[k].dtype.kind == "f" and df.groupby("arm", sort=False)[k].nunique().gt(1).any()]
-    return spread or [k for k in df if k not in known and df[k].dtype.kind == "f"]
+def _measures(df, config):
+    "The columns of a table of runs that are measures: what no arm sets"
+    known = {"group", "arm", "seed", "cpu_seconds", *_changed(config)} if config else {"cpu_seconds"}
+    def measured(k): return config or df.groupby("arm", sort=False)[k].nunique().gt(1).any()
+    return [k for k in df if k not in known and df[k].dtype.kind == "f" and measured(k)]
 
 def arm_table(
     df, # Runs
@@ -239,14 +243,14 @@ def report(
 )->CompareReport: # Tables `arms` and `differences`
     "Means by arm and paired differences, with intervals over seeds"
     import pandas as pd
-    df, said = results, ("", [], [])
+    df, config = results, {}
     if not isinstance(results, pd.DataFrame) and (Path(results)/"config.yaml").is_file():
         run = RunDir(results)
         need((run/"runs.csv").is_file(), "results", str(results), "a comparison with at least one run that is done (it has no runs.csv)")
-        df, said = pd.read_csv(run/"runs.csv"), tuple(run.config.get(k) for k in ("primary", "against", "measures"))
+        df, config = pd.read_csv(run/"runs.csv"), run.config
     elif not isinstance(results, pd.DataFrame): df = load_results(results)
-    primary, against = (primary, against) if primary else said[:2]
-    measures = said[2] or _measures(df)
+    if not primary: primary, against = config.get("primary", ""), config.get("against", ())
+    measures = config.get("measures") or _measures(df, config)
     pairs = [(primary, o) for o in against or ()]
     found = CompareReport(arm_table(df, measures), difference_table(df, pairs, measures) if pairs else pd.DataFrame())
     if out is None: return found

@@ -140,7 +140,7 @@ def _file_frames(
     return _Frames(torch.cat(xs), torch.cat([o.actions for o in episodes]), torch.cat(previous), *map(torch.cat, zip(*targets)), 18)
 
 # %% ../../nbs/44_gaze.ipynb #job-data
-def _gaze_frames(
+def gaze_frames(
     config:GazeConfig # Of the run
 )->tuple: # For training and for validation: other games
     "The data of a run"
@@ -149,11 +149,11 @@ def _gaze_frames(
     look = config.size, config.patch_size, config.sigma, config.past
     return tuple(_catch_frames(n, config.lamps, 2*config.seed + i, *look) for i,n in enumerate((config.games, config.valid_games)))
 
-def _gaze_loaders(
+def gaze_loaders(
     config:GazeConfig # Of the run
 )->tuple: # Loaders of (frames, actions, shares) for training and validation, and the validation data
     "Batches of a run; only training targets are ever changed"
-    train,valid = _gaze_frames(config)
+    train,valid = gaze_frames(config)
     shares = train.soft if config.target == "softmax" else train.shares
     if config.target == "shuffled": shares = shares[torch.randperm(len(shares), generator=torch.Generator().manual_seed(mix_seed("shuffled", config.seed) % 2**63))]
     data = TensorDataset(train.x, train.actions, shares)
@@ -171,7 +171,7 @@ def make_gaze(
 )->Learner: # Ready to fit; its `data` are the validation frames
     "Model, data, losses and schedule of a run"
     need_device(c.device)
-    train, valid, data = _gaze_loaders(c)
+    train, valid, data = gaze_loaders(c)
     set_seed(c.seed % 2**32)
     model = clone_model(c, data.classes)
     gaze = GazeCB(c.pool, c.reg_lambda*c.gaze, c.layer, missing="skip")

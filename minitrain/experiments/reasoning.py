@@ -75,10 +75,10 @@ class ReasoningConfig(Config):
         most("warmup", self.warmup, self.steps - 1, "steps - 1")
         most("dims.end", self.dims.end, self.n_dims, "n_dims")
         most("points.end", self.points.end, self.n_positions, "n_positions")
-        _samplers(self, self.batch_size)
+        samplers(self, self.batch_size)
 
 # %% ../../nbs/43_reasoning.ipynb #loader
-class _Problems(TaskLoader):
+class Problems(TaskLoader):
     "A TaskLoader that cuts each batch into parts, and ends after so many batches in all"
     def __init__(self,
         config:ReasoningConfig # Its data, sizes and seed count
@@ -86,7 +86,7 @@ class _Problems(TaskLoader):
         c = config
         self.total,self.size,self._step = c.steps,c.micro_batch or c.batch_size,None
         self.parts = -(-c.batch_size//self.size)
-        super().__init__(*_samplers(c, c.batch_size), min(c.steps, c.log_every)*self.parts, c.points, c.dims, c.seed)
+        super().__init__(*samplers(c, c.batch_size), min(c.steps, c.log_every)*self.parts, c.points, c.dims, c.seed)
         self.batch_size = c.batch_size  # problems in an update
 
     def __len__(self): return len(self.dataset)
@@ -100,7 +100,7 @@ class _Problems(TaskLoader):
         if self._step is None or self._step[0] != indices[0]: self._step = indices[0],self.batch(indices[0])
         return tuple(o.split(self.size)[indices[-1]] for o in self._step[1])
 
-def _samplers(
+def samplers(
     config:ReasoningConfig, # Its task counts
     batch_size:int # Problems in a batch
 )->tuple: # Data sampler, task sampler
@@ -112,13 +112,13 @@ def _samplers(
 # %% ../../nbs/43_reasoning.ipynb #valid
 _VALID_SEED = 2**32 + 19  # no run can have it
 
-def _validation(
+def validation_problems(
     config:ReasoningConfig # Its data and sizes count, its seed does not
 )->TaskLoader|None: # Whole problems at full size, the same in each epoch
     "The problems to validate on"
     if not config.valid_size: return None
     parts = -(-config.valid_size//32)
-    return TaskLoader(*_samplers(config, -(-config.valid_size//parts)), parts, config.points.end, config.dims.end, _VALID_SEED, repeat=True)
+    return TaskLoader(*samplers(config, -(-config.valid_size//parts)), parts, config.points.end, config.dims.end, _VALID_SEED, repeat=True)
 
 # %% ../../nbs/43_reasoning.ipynb #make
 def _with_targets(batch): return *batch, batch[1]  # the labels are input and target
@@ -135,7 +135,7 @@ def make_reasoning(
     need(launched() == 1, "WORLD_SIZE", launched(),
         "one process: the loader of problems is not shared among several")
     set_seed(c.seed)
-    model, train = reasoning_model(c), _Problems(c)
+    model, train = reasoning_model(c), Problems(c)
     sched = partial(warmup_cosine, total_steps=c.steps, warmup_steps=c.warmup, end_factor=c.lr_end)
     cbs = [default_trainer(2, _precision(c)), DeviceCB(c.device), BatchTransformCB(_with_targets),
         BatchSchedCB(sched), MetricsCB(accuracy=MultilabelAccuracy())]
@@ -143,7 +143,7 @@ def make_reasoning(
     if c.clip: cbs.append(GradClipCB(c.clip))
     if c.ema: cbs.append(EMACB(c.ema))
     opt = partial(AdamW, betas=(0.9, c.beta2), weight_decay=c.weight_decay)
-    return Learner(model, (train, _validation(c)), binary_cross_entropy_with_logits, c.lr, cbs, opt)
+    return Learner(model, (train, validation_problems(c)), binary_cross_entropy_with_logits, c.lr, cbs, opt)
 
 # %% ../../nbs/43_reasoning.ipynb #job-figures
 def _curve_figure(
@@ -182,7 +182,7 @@ def _loss_figure(
 def _pictures(learn, c, rows):
     def curve():
         if not c.valid_size: return {}
-        xs, ys = map(torch.cat, zip(*_validation(c)))
+        xs, ys = map(torch.cat, zip(*validation_problems(c)))
         return learning_curve(learn.model, xs, ys, 32)
     points = curve()
     out = {"loss.png": lambda: _loss_figure(rows, c) if len(rows) else None}

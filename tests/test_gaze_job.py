@@ -1,0 +1,135 @@
+"The gaze job: a run repeats, resumes after a kill, plays; files of strangers in place of Catch."
+import json, os, signal, subprocess, sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from minitrain.core import ArgumentError
+from minitrain.experiments.compare import CompareConfig, planned_runs
+from minitrain.experiments.gaze import GazeConfig, gaze, gaze_frames, make_gaze, play_gaze
+from minitrain.gaze import Episode, _save_atari_head, save_gabril
+from minitrain.runs import RunDir, load_config
+
+TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")
+
+
+def train(config, out=None, progress=True): return gaze.run(config, out, progress)[0]
+def resume(run, progress=True): return gaze.resume(run, progress)[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory): return train(GazeConfig(**TINY), tmp_path_factory.mktemp("gaze")/"run", progress=False)
+
+
+def test_run_has_everything_and_repeats(run, tmp_path):
+    result = json.loads((run/"result.json").read_text())
+    assert 0 <= result["catch_rate"] <= 1 and len(result["caught"]) == 2 and result["gaze_kl"] > 0 and result["samples"] == 2*6*128
+    assert list(run.metrics) == ["epoch", "train_loss", "valid_loss", "train_accuracy", "valid_accuracy", "train_gaze", "valid_gaze"]
+    assert {"loss.png", "gaze.png", "accuracy.png", "model.safetensors", "versions.json"} <= {o.name for o in run.path.iterdir()}
+    assert result["valid_loss"] == pytest.approx(run.metrics.valid_loss.iloc[-1], rel=1e-4)
+    assert result["gaze_kl"] == pytest.approx(run.metrics.valid_gaze.iloc[-1], rel=1e-3)
+    again = train(load_config(run/"config.yaml", GazeConfig), tmp_path/"again", progress=False)
+    assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes()
+    assert not torch.cuda.is_initialized()
+
+
+def test_arms_of_a_seed_share_all_but_the_loss():
+    parts = {name: make_gaze(GazeConfig(**TINY | changes)) for name, changes in
+        dict(bc=dict(gaze=False), probs={}, shuffled=dict(target="shuffled"), soft=dict(target="softmax"), dark=dict(lamps=False)).items()}
+    sets = {name: o.dls.train.dataset.tensors for name, o in parts.items()}
+    for name, o in parts.items():
+        for a, b in zip(parts["bc"].model.parameters(), o.model.parameters()): assert torch.equal(a, b)
+        assert torch.equal(sets[name][1], sets["bc"][1]) and o.dls.train.seed == parts["bc"].dls.train.seed
+        assert torch.equal(o.dls.valid.dataset.tensors[2], parts["bc"].dls.valid.dataset.tensors[2]), "validation gaze is never changed"
+    assert torch.equal(sets["shuffled"][0], sets["bc"][0]) and not torch.equal(sets["dark"][0], sets["bc"][0])
+    real, mixed, soft = (sets[o][2][:, 0] for o in ("probs", "shuffled", "soft"))
+    assert torch.equal(real.sum(0), real.sum(0)) and not torch.equal(real, mixed)
+    assert torch.equal(real[real.sum(1).argsort()].sum(), mixed.sum()) or torch.allclose(real.sum(0), mixed.sum(0), atol=1e-3)
+    keep = real.any(-1)
+    entropy = lambda o: torch.special.entr(o[keep]).sum(-1).mean().item()
+    assert entropy(soft) > 0.98*np.log(36) > 2*entropy(real)
+
+
+def test_training_and_validation_games_differ():
+    train, valid = gaze_frames(GazeConfig(**TINY))
+    other, _ = gaze_frames(GazeConfig(**TINY, seed=1))
+    n = len(valid.x)
+    assert not torch.equal(train.x[:n], valid.x) and not torch.equal(train.x, other.x) and not torch.equal(valid.x, other.x[:n])
+
+
+@pytest.mark.parametrize("wrong, words", [(dict(pool="mean"), "`pool`"), (dict(target="x"), "`target`"), (dict(layer=2), "`layer`"), (dict(patch_size=5), "`patch_size`"), (dict(frames=0), "`frames`"),
+    (dict(heads=5), "`heads`"), (dict(sigma=0), "`sigma`"), (dict(epochs=0), "`epochs`"), (dict(reg_lambda=-1), "`reg_lambda`"), (dict(seed=-1), "`seed`")])
+def test_config_is_checked(wrong, words):
+    with pytest.raises(ArgumentError, match=words): GazeConfig(**wrong)
+
+
+def test_packaged_configs():
+    assert load_config("gaze", GazeConfig) == GazeConfig(device=GazeConfig().device)
+    load_config("gaze_files", GazeConfig)
+    config = load_config("gaze_experiment", CompareConfig)
+    jobs = planned_runs(gaze, config)
+    assert len(jobs) == 10*8 + 5*4 and [j[2].seed for j in jobs[:5]] == [0]*4 + [1] and [j[0] for j in jobs] == ["first"]*40 + ["other"]*40 + ["sweep"]*20
+    assert {j[1]: j[2] for j in jobs[:4]}["probs"] == load_config("gaze", GazeConfig, device="cpu")
+
+
+def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
+    code = f"""
+import os, signal
+from minitrain.experiments.gaze import GazeConfig, gaze
+from minitrain.learner import Callback
+class Kill(Callback):
+    order = 2000
+    def cleanup_batch(self, learn):
+        if learn.training and (learn.epoch, learn.iter) == (1, 3): os.kill(os.getpid(), signal.SIGKILL)
+make = gaze.make
+def new(config):
+    learn = make(config)
+    learn.cbs.append(Kill())
+    return learn
+gaze.make = new
+gaze.run(GazeConfig(**{TINY!r}, save_every=2), {str(tmp_path/'killed')!r}, progress=False)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | dict(OMP_NUM_THREADS="1"), capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path/"killed"/"result.json").exists()
+    again = resume(tmp_path/"killed", progress=False)
+    assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes()
+    a, b = (json.loads((o/"result.json").read_text()) for o in (again, run))
+    assert {k: v for k, v in a.items() if k != "cpu_seconds"} == {k: v for k, v in b.items() if k != "cpu_seconds"}
+    with pytest.raises(ArgumentError, match="config.yaml"): resume(tmp_path)
+    RunDir(tmp_path/"other", dict(width=3))
+    with pytest.raises(ArgumentError, match="minitrain gaze train"): resume(tmp_path/"other")
+
+
+def test_play(run, tmp_path):
+    from PIL import Image
+    strip, clip = play_gaze(run, steps=9, pictures=3)
+    with Image.open(clip) as im: assert im.n_frames == 9 and im.size == (192, 192)
+    with Image.open(strip) as im: assert im.width > 2*im.height
+    assert play_gaze(run, tmp_path/"a.gif", steps=2) == [tmp_path/"a.gif"]
+    with pytest.raises(ArgumentError, match="`out`"): play_gaze(run, tmp_path/"a.mp4")
+    with pytest.raises(ArgumentError, match="`steps`"): play_gaze(run, steps=0)
+
+
+# files in place of Catch
+
+def test_files(tmp_path):
+    g = torch.Generator().manual_seed(0)
+    def games(size): return [Episode(torch.randint(255, (n, *size), generator=g, dtype=torch.uint8), torch.randint(5, (n,), generator=g), torch.rand(n, 1, 2, generator=g), "") for n in (30, 25, 28)]
+    for name in ("gabril", "head", "empty"): (tmp_path/name).mkdir()
+    save_gabril(tmp_path/"gabril"/"num_episodes_3_fs4_human.pt", games((84, 84)))
+    _save_atari_head(tmp_path/"head"/"trial.tar.bz2", [Episode(o.frames[:12], torch.where(o.actions[:12] == 0, -100, o.actions[:12]), o.gaze[:12], "") for o in games((210, 160))])
+    small = dict(epochs=1, batch_size=8, dim=8, heads=2, mlp_dim=8, depth=1, device="cpu")
+    for name in ("gabril", "head"):
+        run = train(load_config("gaze_files", GazeConfig, data=str(tmp_path/name), **small), tmp_path/f"{name}-run", progress=False)
+        result = json.loads((run/"result.json").read_text())
+        assert "catch_rate" not in result and 0 <= result["valid_accuracy"] <= 1 and result["gaze_kl"] > 0
+        assert len(play_gaze(run, steps=5)) == 2
+    seen, kept = gaze_frames(GazeConfig(data=str(tmp_path/"gabril"), size=42, patch_size=14, frames=2))
+    assert seen.x.shape[1:] == (2, 42, 42) and seen.shares.shape[1:] == (2, 9) and len(seen.x) + len(kept.x) == 83
+    assert torch.equal(seen.x[0, 0], seen.x[0, 1]) and torch.equal(seen.x[2, 0], seen.x[1, 1]), "frames of one game, the first one repeated"
+    for folder, words in (("nowhere", "a folder that exists"), (str(tmp_path/"empty"), "GABRIL")):
+        with pytest.raises(ArgumentError, match=f"`data`: expected .*{words}"): train(GazeConfig(data=folder), tmp_path/"lost")
+    with pytest.raises(ArgumentError, match="`frames`"): gaze_frames(GazeConfig(frames=2))
