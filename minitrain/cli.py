@@ -82,7 +82,7 @@ def parse_job(
         for name, text in found.items():
             *path, last = name.split(".")
             into = values
-            for o in path: into = into.setdefault(o, {} if values else asdict(schema())[o])
+            for o in path: into = into.setdefault(o, {})
             into[last] = text
         return typed_config(schema, values), Path(out) if out is not None else None, rest
     except ArgumentError as e: parser.error(e)

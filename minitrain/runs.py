@@ -11,7 +11,7 @@ __all__ = ['atomic_write', 'setting', 'check_fields', 'Config', 'typed_config', 
 import difflib, io, json, math, os, platform, subprocess, types, typing
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import field, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass
 from datetime import datetime
 from importlib import metadata
 from itertools import count
@@ -109,6 +109,7 @@ def check_fields(
         got, hint = getattr(config, o.name), hints[o.name]
         try: value = convert(hint, got)
         except ArgumentError as e:  # of a dataclass inside this one
+            if e.name == "config": raise ArgumentError("config", f"{o.name}.{e.got}", e.expected) from None
             raise ArgumentError(f"{o.name}.{e.name}", e.got, e.expected) from None
         except TypeError: raise ArgumentError(o.name, got, _kind(hint)) from None
         if value is not got: object.__setattr__(config, o.name, value)
@@ -167,6 +168,12 @@ def typed_config(
     for k in values:
         near = difflib.get_close_matches(str(k), known, 1)
         need(k in known, "config", k, f"only the keys {known}" + (f"; {near[0]}?" if near else ""))
+    values = dict(values)
+    for o in fields(schema):
+        if is_dataclass(o.default) and isinstance(values.get(o.name), Mapping):
+            values[o.name] = vars(o.default) | values[o.name]  # the rest of it is as before
+        bare = o.default is MISSING and o.default_factory is MISSING
+        need(o.name in values or not bare, o.name, "nothing", "a value, for it has no default")
     config = schema(**values)
     check_fields(config)
     return config

@@ -6,12 +6,13 @@ from gymnasium.utils.env_checker import check_env
 from torch import nn
 
 from minitrain import atari
-from minitrain.atari import (AtariEnv, action_confusion, area_resize, atari_expert, draw_actions, judge_clone, load_clone, mean_score, play_atari, record_atari,
-    watch_atari)
+from minitrain.atari import (AtariEnv, action_confusion, area_resize, atari_expert, draw_actions, load_clone, mean_score, play_atari, record_atari,
+    watch_atari, watch_scenes)
 from minitrain.cli import main
 from minitrain.core import ArgumentError
 from minitrain.gaze import Episode, save_gabril, load_gabril
-from minitrain.gaze_training import GazeConfig, train_gaze
+from minitrain.experiments.atari import judge_clone
+from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
 
 GAMES = "breakout", "pong"
@@ -262,11 +263,11 @@ def run(tmp_path_factory):
     "A run on three short games"
     folder = tmp_path_factory.mktemp("atari")
     record_atari("pong", 3, 130, glyph=True, seed=9, path=folder/"demos"/"a.pt")
-    return train_gaze(load_config("gaze_files", GazeConfig, data=str(folder/"demos"), epochs=1, depth=1, dim=16, heads=2, mlp_dim=16, batch_size=64, device="cpu"), folder/"run", progress=False)
+    return gaze.run(load_config("gaze_files", GazeConfig, data=str(folder/"demos"), epochs=1, depth=1, dim=16, heads=2, mlp_dim=16, batch_size=64, device="cpu"), folder/"run", progress=False)[0]
 
 
 def test_clone_is_the_model_of_its_run(run):
-    model = load_clone(run)
+    model = load_clone(run.path)
     assert not model.training and model.config.patch_norm and model.config.data.endswith("demos")
     from safetensors.torch import load_file
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in load_file(run/"model.safetensors").items())
@@ -284,9 +285,9 @@ def test_clones_that_there_are_not(tmp_path):
     for wrong in ("nobody", tmp_path/"nowhere"):
         with pytest.raises(ArgumentError, match="pong-probs"): load_clone(wrong)
     catch = RunDir(tmp_path/"catch", dict(seed=1))
-    with pytest.raises(ArgumentError, match="recorded games"): load_clone(catch)
+    with pytest.raises(ArgumentError, match="recorded games"): load_clone(catch.path)
     other = RunDir(tmp_path/"other", dict(colour="red"))
-    with pytest.raises(ArgumentError, match="colour"): load_clone(other)
+    with pytest.raises(ArgumentError, match="recorded games"): load_clone(other.path)
 
 
 def test_confusion_counts_every_frame():
@@ -302,12 +303,13 @@ def test_confusion_counts_every_frame():
 
 
 def test_watching(run, tmp_path):
-    model = load_clone(run)
+    model = load_clone(run.path)
     assert len(watch_atari(model, "pong", True, start=3, steps=9, pictures=4).axes) == 4
     from PIL import Image
-    with Image.open(watch_atari(model, "pong", steps=5, out=tmp_path/"new"/"a.gif")) as o: assert o.n_frames == 5 and o.size == (168, 168)
-    assert watch_atari(model, "seaquest", steps=5, pictures=2, out=tmp_path/"a.png").stat().st_size > 1000  # no places, no cross
-    for wrong, words in ((dict(out="a.jpg"), "`out`"), (dict(steps=0), "`steps`"), (dict(start=-1), "`start`")):
+    clip = write_scenes(watch_scenes(model, "pong", steps=5), tmp_path/"new"/"a.gif")
+    with Image.open(clip) as o: assert o.n_frames == 5 and o.size == (168, 168)
+    assert len(watch_atari(model, "seaquest", steps=5, pictures=2).axes) == 2  # no places, no cross
+    for wrong, words in ((dict(pictures=0), "`pictures`"), (dict(steps=0), "`steps`"), (dict(start=-1), "`start`")):
         with pytest.raises(ArgumentError, match=words): watch_atari(model, "pong", **wrong)
     with pytest.raises(ArgumentError, match="game's end"): watch_atari(Idle(model), "breakout", start=500, steps=1)
 
@@ -324,7 +326,7 @@ def test_judging(run, tmp_path):
     import pandas as pd
     folder = judge_clone(run.path, "breakout", 2, True, out=tmp_path/"judged")
     assert {o.name for o in folder.iterdir()} == {"games.csv", "play.png", "play.gif"}
-    played = play_atari(load_clone(run), "breakout", 2, glyph=True)
+    played = play_atari(load_clone(run.path), "breakout", 2, glyph=True)
     rows = pd.read_csv(folder/"games.csv")
     assert rows.score.tolist() == played.scores.tolist() and rows.steps.tolist() == played.steps.tolist()
 

@@ -15,10 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from minitrain import compose
-from minitrain.compose import (ReasoningClassifier, _equal_views, _minus_log_posterior, _Projection, _query_views, _said_before, _temperature,
-    calibration_error, embed_leave_one_out, embed_stream, evaluate_reasoning, map_logistic, predict_reasoning)
+from minitrain.compose import (ReasoningClassifier, _Projection, _said_before, _temperature, calibration_error, embed_leave_one_out,
+    embed_stream, equal_views, map_logistic, minus_log_posterior, query_views)
 from minitrain.core import ArgumentError
-from minitrain.reasoning import LongConv, ReasoningModel, _calibration_error, load_head, train_reasoning, ReasoningConfig
+from minitrain.experiments.reasoning import ReasoningConfig, evaluate_reasoning, predict_reasoning, reasoning
+from minitrain.reasoning import LongConv, ReasoningModel, load_head
 from minitrain.tasks import Curriculum
 from minitrain.runs import RunDir
 
@@ -84,7 +85,7 @@ def test_a_forecast_has_not_seen_its_label():
     "Output i does not move, bit for bit, with labels i and later; the control: with an earlier one it does"
     head, g = load_head(HEAD), torch.Generator().manual_seed(0)
     xs, ys = torch.randn(1, 12, head.n_dims, generator=g), (torch.rand(1, 12, generator=g) < 0.5).float()
-    views = _equal_views(2, 12, head.n_dims, np.random.RandomState(1))
+    views = equal_views(2, 12, head.n_dims, np.random.RandomState(1))
     at = views[0].order.tolist()
     other = ys.clone()
     other[:, at[7:]] = 1 - other[:, at[7:]]
@@ -114,13 +115,13 @@ def test_mirror(table, model):
 
 
 def test_views_are_equivalent():
-    views = _equal_views(6, 9, 5, np.random.RandomState(0))
+    views = equal_views(6, 9, 5, np.random.RandomState(0))
     for v in views:
         assert_close(v.turn @ v.turn.T, torch.eye(5, dtype=torch.float64))
         assert sorted(v.order.tolist()) == list(range(9))
     assert [v.flip for v in views] == [0, 1]*3 and torch.equal(views[0].turn, torch.eye(5, dtype=torch.float64))
     assert all(torch.equal(a.turn, b.turn) and torch.equal(a.order, b.order) for a, b in zip(views[::2], views[1::2]))
-    assert len(_equal_views(3, 9, 5, np.random.RandomState(0))) == 3
+    assert len(equal_views(3, 9, 5, np.random.RandomState(0))) == 3
 
 
 def test_projection():
@@ -256,7 +257,7 @@ def test_map_is_the_minimum():
         w = map_logistic(xs, ys, alpha)
         a = torch.full((1,), alpha, dtype=torch.float64)
         for i in range(4):
-            def cost(o): return _minus_log_posterior(torch.tensor(o)[None], xs[i:i + 1].double(), ys[i:i + 1].double(), a).item()
+            def cost(o): return minus_log_posterior(torch.tensor(o)[None], xs[i:i + 1].double(), ys[i:i + 1].double(), a).item()
             best = minimize(cost, np.zeros(d), method="BFGS", options=dict(gtol=1e-9))
             assert cost(w[i].numpy()) <= best.fun + 1e-8*abs(best.fun)
 
@@ -288,7 +289,6 @@ def test_calibration_error():
     e = calibration_error(p, y)
     assert e == pytest.approx(calibration_error(p.numpy(), y.numpy())) == pytest.approx(calibration_error(p.tolist(), y.tolist()))
     assert e == pytest.approx(calibration_error(p.view(50, 100), y.view(50, 100)))
-    assert e == pytest.approx(_calibration_error(p, y), abs=1e-9)  # that of lesson 26
     order = torch.randperm(5000, generator=g)
     assert e == pytest.approx(calibration_error(p[order], y[order]))
     assert e == pytest.approx(calibration_error(1 - p.double(), ~y), abs=1e-3)  # the other class; a p on the border may change its bin
@@ -352,7 +352,7 @@ def test_evaluate_a_run_of_ones_own(tmp_path):
     "Positions, variable noise and few steps: the panel goes into the run, and the MAP weighs every alpha"
     config = ReasoningConfig(n_dims=3, n_positions=12, n_embd=16, n_layer=1, n_head=2, encoding="interleave", positions=True, weight_multiplier=4, variable_noise=True,
         dims=Curriculum(3, 3), points=Curriculum(12, 12), steps=4, warmup=1, batch_size=4, log_every=4, valid_size=0, device="cpu")
-    run = train_reasoning(config, tmp_path/"run", progress=False)
+    run = reasoning.run(config, tmp_path/"run", progress=False)[0]
     rows = evaluate_reasoning(run.path, problems=40, queries=32)
     assert (run/"panel.csv").is_file() and (run/"calibration.png").is_file() and rows.examples.max() == 11
     wide = rows.pivot(index="examples", columns="model", values="loss")

@@ -103,7 +103,7 @@ def test_atomic_write(tmp_path, mode, old, new):
 
 
 WRITER = """
-import sys; from minitrain.core import atomic_write
+import sys; from minitrain.runs import atomic_write
 print("ready", flush=True)
 for i in range(10**6):
     with atomic_write(sys.argv[1]) as f:
@@ -155,10 +155,8 @@ def test_rundir_refuses(tmp_path):
     assert (run/"note.bin").read_bytes() == b"\x00" and json.loads((run/"versions.json").read_text())["torch"]
 
 
-def test_versions_tell_the_commit_only_of_tracked_code(tmp_path, monkeypatch):
-    from minitrain import core
-    assert core._git_state(tmp_path) is None
-    state = core._git_state(ROOT/"minitrain")
+def test_versions_tell_the_commit_of_tracked_code(monkeypatch):
+    state = versions()["git"]
     if (ROOT/".git").exists() and state is not None: assert len(state["commit"]) == 40
     monkeypatch.setenv("PATH", "")
     assert versions()["git"] is None

@@ -1,5 +1,5 @@
 "Lesson 08: canvases, the network, scores against plain counting, the two loops, and the job"
-import hashlib, signal
+import hashlib
 from dataclasses import asdict
 
 import numpy as np
@@ -16,7 +16,7 @@ from minitrain.binary import binary_cross_entropy_with_logits as bce
 from minitrain.core import ArgumentError, load_results, set_seed
 from minitrain.data import DataLoader, Dataset, Digits, load_digits
 from minitrain.optim import AdamW
-from minitrain.runs import RunDir, load_config
+from minitrain.experiments.multilabel import MultilabelConfig
 
 few = settings(max_examples=25, deadline=None)
 
@@ -99,15 +99,6 @@ def test_weights_make_labels_rare(digits):
     _, y = ml.multilabel_canvases(digits.x_train, digits.y_train, 1000, weights=weights)
     share = y.mean(0)
     assert share[0] == 0 and 0.01 < share[3] < 0.07 and (share[[1, 2, 4, 5, 6, 7, 8, 9]] > 0.2).all()
-
-
-def test_no_validation_digit_on_a_training_canvas(monkeypatch):
-    train, valid = coded(50, 0, 0.5), coded(20, 0.5, 1)
-    monkeypatch.setattr(ml, "load_digits", lambda: Digits(*train, *valid))
-    a, b = ml._canvas_data(ml.MultilabelConfig(canvases=60, valid_canvases=60))
-    assert a.x.max() <= 0.5 and b.x[b.x > 0].min() > 0.5
-    again = ml._canvas_data(ml.MultilabelConfig(canvases=60, valid_canvases=60, seed=9))
-    assert torch.equal(b.x, again[1].x) and not torch.equal(a.x, again[0].x)
 
 
 @pytest.mark.parametrize("change,message", [
@@ -300,80 +291,9 @@ def test_bad_loops_are_refused(net, small):
 
 def test_pos_weights_balance(digits):
     _, y = ml.multilabel_canvases(digits.x_train, digits.y_train, 200, weights=[0, *[1]*8, 0.2])
-    w = ml._pos_weights(y, 1.)
+    w = ml.pos_weights(y, 1.)
     assert_close((w*y).sum(0)[1:], (1 - y).sum(0)[1:])
-    assert w[0] == 200 and torch.equal(ml._pos_weights(y, 0.), torch.ones(10)) and ml._pos_weights(torch.ones(5, 1), 1.).item() == pytest.approx(0.2)
-
-
-# the job
-
-TINY = dict(canvases=40, valid_canvases=30, batch_size=15, epochs=2, width=4, device="cpu")
-FILES = {"config.yaml", "versions.json", "metrics.csv", "labels.csv", "model.safetensors", "loss.png", "scores.png", "predictions.png"}
-
-
-def names(path): return {o.name for o in path.iterdir()}
-
-
-def test_job_leaves_a_whole_run_and_repeats(tmp_path, capsys):
-    config = ml.MultilabelConfig(**TINY)
-    runs = [ml.train_multilabel(config, tmp_path/name) for name in "ab"]
-    out, err = capsys.readouterr()
-    assert err == "" and len(out.splitlines()) == 6 and out.split()[:3] == ["epoch", "train", "loss"]
-    assert all(names(run.path) == FILES for run in runs)
-    assert ml.MultilabelConfig(**RunDir(tmp_path/"a").config) == config
-    pd.testing.assert_frame_equal(*(run.metrics for run in runs))
-    assert runs[0].metrics.columns.tolist() == ["epoch", "train_loss", "loss", "accuracy", "exact", "precision", "recall", "f1"] and len(runs[0].metrics) == 2
-    weights = [load_file(run/"model.safetensors") for run in runs]
-    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
-    model = ml._canvas_model(config)
-    model.load_state_dict(weights[0])
-    scores = ml.test_loop(model, DataLoader(ml._canvas_data(config)[1], 7), bce)
-    assert scores["loss"] == pytest.approx(runs[0].metrics.loss.iloc[-1], rel=1e-5)
-    pd.testing.assert_frame_equal(pd.read_csv(runs[0]/"labels.csv", index_col="label"), pd.DataFrame(scores["labels"]), check_names=False, rtol=1e-5)
-    assert all((runs[0]/name).read_bytes().startswith(b"\x89PNG") for name in FILES if name.endswith("png"))
-
-
-def test_job_seed_and_weight_matter(tmp_path):
-    losses = [ml.train_multilabel(ml.MultilabelConfig(**{**TINY, **o}), tmp_path/str(i)).metrics.train_loss[0]
-              for i, o in enumerate([{}, dict(seed=1), dict(pos_weight=0.), dict(dropout=0.9)])]
-    assert len(set(losses)) == 4 and losses[2] < 0.75 < losses[0]
-
-
-@pytest.mark.parametrize("batches,rows", [(0, 0), (3, 1)])
-def test_ctrl_c_leaves_a_readable_run(tmp_path, monkeypatch, batches, rows):
-    seen = iter(range(100))
-    def ticking(dl, bar):
-        for batch in dl:
-            if next(seen) == batches: signal.raise_signal(signal.SIGINT)
-            yield batch
-    monkeypatch.setattr(ml, "_Ticking", ticking)
-    with pytest.raises(KeyboardInterrupt): ml.train_multilabel(ml.MultilabelConfig(**TINY), tmp_path/"run")
-    run = RunDir(tmp_path/"run")
-    assert len(run.metrics) == rows and names(run.path) == (FILES if rows else FILES - {"metrics.csv", "loss.png", "scores.png"})
-    ml._canvas_model(ml.MultilabelConfig(**run.config)).load_state_dict(load_file(run/"model.safetensors"))
-
-
-def test_progress_bar_when_asked_for(tmp_path, capsys):
-    ml.train_multilabel(ml.MultilabelConfig(**{**TINY, "epochs": 1}), tmp_path/"run", progress=True)
-    assert "batch" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("change", [dict(epochs=0), dict(batch_size=0), dict(batch_size=6000), dict(canvases=0), dict(valid_canvases=0), dict(width=0), dict(dropout=1.0),
-    dict(dropout=-0.1), dict(rare=-1.), dict(pos_weight=-1.), dict(pos_weight=float("nan")), dict(lr=-1.), dict(lr=float("inf")), dict(weight_decay=-1.), dict(seed=-1), dict(seed=2**32)])
-def test_bad_settings_are_refused(change):
-    with pytest.raises(ArgumentError, match=f"`{next(iter(change))}`"): ml.MultilabelConfig(**change)
-
-
-def test_nothing_is_written_for_a_device_that_is_not_there(tmp_path):
-    with pytest.raises(ArgumentError, match="`device`"): ml.train_multilabel(ml.MultilabelConfig(**{**TINY, "device": "abacus"}), tmp_path/"run")
-    assert not list(tmp_path.iterdir())
-    (tmp_path/"full").mkdir(); (tmp_path/"full"/"mine.txt").write_text("mine")
-    with pytest.raises(ArgumentError, match="`path`"): ml.train_multilabel(ml.MultilabelConfig(**TINY), tmp_path/"full")
-    assert names(tmp_path/"full") == {"mine.txt"}
-
-
-def test_packaged_config_is_the_default():
-    assert load_config("multilabel", ml.MultilabelConfig) == ml.MultilabelConfig()
+    assert w[0] == 200 and torch.equal(ml.pos_weights(y, 0.), torch.ones(10)) and ml.pos_weights(torch.ones(5, 1), 1.).item() == pytest.approx(0.2)
 
 
 # what was measured
@@ -383,10 +303,10 @@ def test_stored_results_are_whole_and_of_these_settings():
     seeds = table.attrs["seeds"]
     assert len(set(seeds)) >= 3 and 100 not in seeds and len(table) == 20*len(seeds)
     assert set(map(tuple, table[["seed", "pos_weight", "label"]].to_numpy().tolist())) == {(s, w, d) for s in seeds for w in (0., 1.) for d in range(10)}
-    assert table.attrs["config"] == {k: v for k, v in asdict(ml.MultilabelConfig(device="cpu")).items() if k not in ("seed", "pos_weight")}
+    assert table.attrs["config"] == {k: v for k, v in asdict(MultilabelConfig(device="cpu")).items() if k not in ("seed", "pos_weight", "save_every")}
     weighted = table[table.pos_weight == 1].groupby("seed")
     assert (weighted.f1.mean() > 0.9).all()
     digits, answers = load_digits(), load_results("multilabel_answers")
-    y = ml.multilabel_canvases(digits.x_valid, digits.y_valid, 200, ml._VALID_SEED, weights=[0.1 if d in (3, 8) else 1 for d in range(10)])[1]
+    y = ml.multilabel_canvases(digits.x_valid, digits.y_valid, 200, 2026, weights=[0.1 if d in (3, 8) else 1 for d in range(10)])[1]
     said = torch.tensor(answers.to_numpy()).float()
-    assert answers.attrs["valid_seed"] == ml._VALID_SEED and ml.threshold_accuracy(said, y) > 0.95
+    assert answers.attrs["valid_seed"] == 2026 and ml.threshold_accuracy(said, y) > 0.95

@@ -18,8 +18,8 @@ from minitrain.data import DataLoaders
 from minitrain.learner import Callback, Learner, SingleBatchCB, TrainCB
 from minitrain.optim import AdamW
 from minitrain.tasks import (Curriculum, GaussianSampler, LogisticRegressionTask, TaskLoader, _stream, ceiling, check_anneal, check_error_rate,
-from minitrain.runs import load_config
     check_with_bias, get_data_sampler, get_task_sampler)
+from minitrain.runs import load_config
 from conftest import ROOT
 
 NAME = "probabilistic_logistic_regression"
