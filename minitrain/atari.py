@@ -244,7 +244,7 @@ def mean_score(
     games:AtariGames # From `play_atari`
 )->tuple[float, float, float]: # Mean, lower and upper end; nan ends for a single game
     "Mean score with a 95 % interval over games (Student's t)"
-    return mean_interval(games.scores)
+    return mean_interval(games.scores.tolist())
 
 # %% ../nbs/33_atari.ipynb #game
 class _Game:

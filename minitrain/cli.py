@@ -100,7 +100,7 @@ def _call(command, func, argv, names):
         key = name.removeprefix("--")
         default, kw = params[key].default, {}
         if name.startswith("--"): kw = dict(metavar="X") | (dict(required=True) if default is Parameter.empty else {})
-        elif default is not Parameter.empty: kw = dict(nargs="+" if isinstance(default, tuple) else "?")
+        elif default not in (None, Parameter.empty): kw = dict(nargs="?")
         if isinstance(default, tuple): kw["nargs"] = "+"
         p.add_argument(name, help=(words[key] or "").replace("%", "%%"), **kw)
     found = vars(p.parse_args(argv))
