@@ -146,10 +146,13 @@ def same(
     if value.shape != want.shape:
         hint = next((h for h, t in traps.items() if _close(value, t, rtol, atol)), hint)
         wrong(case, f"returned shape {tuple(value.shape)}, expected {tuple(want.shape)}", hint)
-    if torch.allclose(value, want, rtol, atol, equal_nan=True): return value
+    close = torch.isclose(value, want, rtol, atol, equal_nan=True)
+    if close.all(): return value
     hint = next((h for h, t in traps.items() if _close(value, t, rtol, atol)), hint)
-    if value.isnan().any() and not want.isnan().any(): wrong(case, f"returned {show(got)}, which holds nan; expected {show(want)}", hint)
-    wrong(case, f"returned {show(got)}, expected {show(want)}", hint)
+    at = tuple((~close).nonzero()[0].tolist())
+    nan = ", which holds nan" if value.isnan().any() and not want.isnan().any() else ""
+    if want.numel() <= 12: wrong(case, f"returned {show(got)}{nan}, expected {show(want)}", hint)
+    wrong(case, f"returned {show(value[at])} at {list(at)}{nan}, expected {show(want[at])}", hint)
 
 # %% ../../nbs/50_start.ipynb #same-helpers
 def as_double(o, case=None):

@@ -274,6 +274,271 @@ def running_small_chunks(chunks):
     return big + total.log()
 
 
+# ------------------------------------------------------------------ smooth_targets
+
+
+def smooth_numpy(target, k, eps):
+    table = np.full((len(target), k), eps/k)
+    table[np.arange(len(target)), target.numpy()] += 1 - eps
+    return table
+
+
+def smooth_loop(target, k, eps):
+    return [[eps/k + (1 - eps)*(j == t) for j in range(k)] for t in target.tolist()]
+
+
+def smooth_scatter(target, k, eps):
+    table = torch.full((len(target), k), eps/k, dtype=torch.float64)
+    return table.scatter(1, target[:, None], 1 - eps + eps/k)
+
+
+def smooth_to_the_others(target, k, eps):
+    others = torch.full((len(target), k), eps/(k - 1))
+    return others.scatter(1, target[:, None], 1 - eps)
+
+
+def smooth_swapped(target, k, eps): return eps*torch.eye(k)[target] + (1 - eps)/k
+
+
+def smooth_not_divided(target, k, eps): return (1 - eps)*torch.eye(k)[target] + eps
+
+
+def smooth_full_label(target, k, eps): return torch.eye(k)[target] + eps/k
+
+
+def smooth_only_label(target, k, eps): return (1 - eps)*torch.eye(k)[target]
+
+
+def smooth_rest_of_label(target, k, eps):
+    return torch.full((len(target), k), eps/k).scatter(1, target[:, None], 1 - eps)
+
+
+def smooth_by_rows(target, k, eps):
+    return (1 - eps)*torch.eye(k)[target] + eps/len(target)
+
+
+def smooth_no_eps(target, k, eps): return F.one_hot(target, k)
+
+
+def smooth_turned(target, k, eps): return ((1 - eps)*torch.eye(k)[target] + eps/k).T
+
+
+def smooth_default_k(target, k, eps):
+    return (1 - eps)*F.one_hot(target) + eps/k
+
+
+def smooth_integers(target, k, eps):
+    table = torch.zeros(len(target), k, dtype=torch.long)
+    table[range(len(target)), target] = 1
+    return (table*(1 - eps) + eps/k).long()
+
+
+# ---------------------------------------------------------------------------- grad
+
+
+def grad_numpy(input, target, weight, ignore_index):
+    x, t, w = input.numpy(), target.numpy(), weight.numpy()
+    e = np.exp(x - x.max(1, keepdims=True))
+    p, total = e/e.sum(1, keepdims=True), 0.
+    for i, label in enumerate(t):
+        if label == ignore_index:
+            p[i] = 0
+            continue
+        p[i, label] -= 1
+        p[i] *= w[label]
+        total += w[label]
+    return p/total
+
+
+def grad_kept_rows(input, target, weight, ignore_index):
+    kept = target != ignore_index
+    label, out = target[kept], torch.zeros_like(input)
+    one = F.one_hot(label, input.shape[1])
+    out[kept] = (input[kept].softmax(1) - one)*weight[label][:, None]
+    return (out/weight[label].sum()).double()
+
+
+def grad_parts(input, target, weight, ignore_index):
+    "What the wrong ones below are made of: softmax, one-hot, weight and mask of each row"
+    mask = target != ignore_index
+    safe = target.where(mask, 0)
+    one = F.one_hot(safe, input.shape[1])
+    return input.softmax(1), one, weight[safe], mask
+
+
+def grad_by_rows(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*(w*mask)[:, None]/len(p)
+
+
+def grad_by_count(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*(w*mask)[:, None]/mask.sum()
+
+
+def grad_by_classes(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*(w*mask)[:, None]/args[2].sum()
+
+
+def grad_of_sum(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*(w*mask)[:, None]
+
+
+def grad_ignores_nothing(input, target, weight, ignore_index):
+    w = weight[target.clamp(min=0)]
+    one = F.one_hot(target.clamp(min=0), input.shape[1])
+    return (input.softmax(1) - one)*(w/w.sum())[:, None]
+
+
+def grad_negative_index(input, target, weight, ignore_index):
+    w = weight[target]
+    p = input.softmax(1)
+    p[range(len(p)), target] -= 1
+    return p*(w/w.sum())[:, None]
+
+
+def grad_no_weights(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*mask[:, None]/mask.sum()
+
+
+def grad_weight_of_class(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one)*mask[:, None]*args[2]/(w*mask).sum()
+
+
+def grad_sign(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (one - p)*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_softmax_only(*args):
+    p, one, w, mask = grad_parts(*args)
+    return p*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_mask_on_one_hot(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one*mask[:, None])*w[:, None]/(w*mask).sum()
+
+
+def grad_columns(input, *args):
+    p, one, w, mask = grad_parts(input, *args)
+    return (input.softmax(0) - one)*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_log(input, *args):
+    p, one, w, mask = grad_parts(input, *args)
+    return (p.log() - one)*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_bare_exp(input, *args):
+    p, one, w, mask = grad_parts(input, *args)
+    p = input.exp()/input.exp().sum(1, keepdim=True)
+    return (p - one)*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_of_ignored_minus_100(input, target, weight, ignore_index):
+    return grad_by_count(input, target, weight, -100)*1
+
+
+def grad_autograd(input, target, weight, ignore_index):
+    x = input.clone().requires_grad_()
+    F.cross_entropy(x, target, weight, ignore_index=ignore_index).backward()
+    return x.grad
+
+
+def grad_in_place(input, target, weight, ignore_index):
+    target[target == ignore_index] = 0
+    return grad_ignores_nothing(input, target, weight, ignore_index)
+
+
+def grad_always_minus_100(input, target, weight, ignore_index):
+    return grad_kept_rows(input, target.clamp(min=-100), weight, -100)
+
+
+# ---------------------------------------------------------------------- split_loss
+
+
+def split_picked(inputs, targets):
+    total, count = 0, 0
+    for x, t in zip(inputs, targets):
+        kept = t != -100
+        total = total - x.log_softmax(1)[kept].gather(1, t[kept][:, None]).sum()
+        count += int(kept.sum())
+    return total/count
+
+
+def split_weighted_means(inputs, targets):
+    counts = [(t != -100).sum() for t in targets]
+    losses = [F.cross_entropy(x, t)*n for x, t, n in zip(inputs, targets, counts) if n]
+    return (torch.stack(losses).sum()/sum(counts)).double()
+
+
+def split_mean_of_means(inputs, targets):
+    return torch.stack(list(map(F.cross_entropy, inputs, targets))).mean()
+
+
+def split_nonzero_means(inputs, targets):
+    losses = list(map(F.cross_entropy, inputs, targets))
+    return torch.stack([o for o in losses if o > 0]).mean()
+
+
+def split_joined(inputs, targets): return F.cross_entropy(torch.cat(inputs), torch.cat(targets))
+
+
+def split_joined_by_hand(inputs, targets):
+    x = torch.empty(sum(map(len, inputs)), inputs[0].shape[1], dtype=inputs[0].dtype)
+    torch.cat(inputs, out=x) if not inputs[0].requires_grad else x
+    start = 0
+    for o in inputs:
+        x[start:start + len(o)] = o
+        start += len(o)
+    return F.cross_entropy(x, torch.cat(targets))
+
+
+def split_by_items(inputs, targets):
+    total = sum(F.cross_entropy(x, t, reduction="sum").item() for x, t in zip(inputs, targets))
+    return total/sum(int((t != -100).sum()) for t in targets)
+
+
+def split_by_lengths(inputs, targets):
+    losses = [F.cross_entropy(x, t)*len(t) for x, t in zip(inputs, targets)]
+    return sum(losses)/sum(map(len, targets))
+
+
+def split_sum_by_lengths(inputs, targets):
+    losses = [F.cross_entropy(x, t, reduction="sum") for x, t in zip(inputs, targets)]
+    return sum(losses)/sum(map(len, targets))
+
+
+def split_sum(inputs, targets):
+    return sum(F.cross_entropy(x, t, reduction="sum") for x, t in zip(inputs, targets))
+
+
+def split_nan(inputs, targets):
+    counts = [(t != -100).sum() for t in targets]
+    losses = [F.cross_entropy(x, t)*n for x, t, n in zip(inputs, targets, counts)]
+    return sum(losses)/sum(counts)
+
+
+def split_by_pieces(inputs, targets): return split_sum(inputs, targets)/len(inputs)
+
+
+def split_last(inputs, targets):
+    for x, t in zip(inputs, targets): loss = F.cross_entropy(x, t)
+    return loss
+
+
+def split_last_detached(inputs, targets):
+    pairs, total = list(zip(inputs, targets)), 0
+    for x, t in pairs[:-1]: total += F.cross_entropy(x, t, reduction="sum").detach()
+    total = total + F.cross_entropy(*pairs[-1], reduction="sum")
+    return total/sum((t != -100).sum() for t in targets)
+
+
 BANK = {
     "check_logmeanexp": Bank(
         right=[mean_shifted, mean_in_float32, mean_in_float64],
@@ -333,5 +598,57 @@ BANK = {
             (running_first_maximum, "still that of the first chunk"),
             (running_log_only, "Where is the maximum"),
             (running_small_chunks, "later chunk lower the maximum"),
+        ]),
+    "check_smooth_targets": Bank(
+        right=[smooth_numpy, smooth_loop, smooth_scatter],
+        wrong=[
+            (smooth_to_the_others, "all k classes, or to all but the label"),
+            (smooth_swapped, "Which share is eps"),
+            (smooth_not_divided, "even part divided among"),
+            (smooth_full_label, "adds up to 1"),
+            (smooth_only_label, "adds up to 1"),
+            (smooth_rest_of_label, "label have its part of the even share"),
+            (smooth_by_rows, "or by the rows"),
+            (smooth_no_eps, "Is eps used"),
+            (smooth_turned, "one label, or one class"),
+            (smooth_default_k, "must match|returned shape"),
+            (smooth_integers, "What share"),
+        ]),
+    "check_grad": Bank(
+        right=[grad_numpy, grad_kept_rows],
+        wrong=[
+            (grad_by_rows, "or the number of rows"),
+            (grad_by_count, "or the number of labels that count"),
+            (grad_by_classes, "or the sum over the classes"),
+            (grad_of_sum, "or nothing"),
+            (grad_ignores_nothing, "Does a row that is ignored move its scores"),
+            (grad_negative_index, "ignored label used as an index"),
+            (grad_no_weights, "weight of each row's label used"),
+            (grad_weight_of_class, "or that of each class"),
+            (grad_sign, "along the gradient"),
+            (grad_softmax_only, "Where is the label"),
+            (grad_mask_on_one_hot, "softmax vanish too"),
+            (grad_columns, "each row, or of each column"),
+            (grad_log, "the softmax, or its log"),
+            (grad_bare_exp, "exponential of a bare score"),
+            (grad_autograd, "called `backward`.*on paper"),
+            (grad_in_place, "in place"),
+            (grad_always_minus_100, "ignored"),
+        ]),
+    "check_split_loss": Bank(
+        right=[split_picked, split_weighted_means],
+        wrong=[
+            (split_mean_of_means, "short piece weigh as much"),
+            (split_nonzero_means, "short piece weigh as much"),
+            (split_joined, "`cat` made a tensor as large"),
+            (split_joined_by_hand, "`empty` made a tensor as large"),
+            (split_by_items, "no gradient flows"),
+            (split_by_lengths, "ignored labels count in the length"),
+            (split_sum_by_lengths, "counted where the sum is divided"),
+            (split_sum, "Where is the division"),
+            (split_nan, "nothing counts"),
+            (split_by_pieces, "or by the pieces"),
+            (split_last, "last piece only"),
+            (split_last_detached, "something detached"),
         ]),
 }
