@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_logmeanexp', 'check_softmax_backward', 'check_running_logsumexp', 'check_smooth_targets', 'check_grad',
-           'check_split_loss']
+           'check_split_loss', 'check_yes_weight', 'check_log_sigmoid', 'check_focal_loss']
 
 # %% ../../nbs/51_losses.ipynb #exported-imports
 #| code-fold: true
@@ -15,6 +15,7 @@ from functools import wraps
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
+from .. import binary
 from ..likelihood import cross_entropy
 from minitrain.exercises.start import (Report, ask, check, gradient, holds, same,
     solution, solves)
@@ -443,3 +444,178 @@ def split_loss(inputs, targets):
     pairs = zip(inputs, targets)
     total = sum(cross_entropy(x, t, reduction="sum") for x, t in pairs)
     return total/sum((t != -100).sum() for t in targets)
+
+# %% ../../nbs/51_losses.ipynb #check-weight
+@check
+def check_yes_weight(
+    fn:Callable # Yours: called with float targets (b, k), returns (k,) weights
+)->Report: # Passed, or a sentence that says what is wrong
+    "The `pos_weight` with which yes and no weigh the same in each class"
+    for b, k, share in ((5, 3, 0.5), (8, 4, 0.3), (40, 2, 0.1), (3, 6, 0.4),
+            (2, 1, 0.5), (400, 2, 0.)):
+        g = torch.Generator().manual_seed(b)
+        t = (torch.rand(b, k, generator=g) < share).double()
+        t[0], t[1, 0] = 0, 1
+        for dtype in (torch.float32, torch.float64): weights_of(fn, t.to(dtype), b, k)
+    t[:] = 0
+    weights_of(fn, t, *t.shape)
+
+# %% ../../nbs/51_losses.ipynb #weight-helpers
+def weights_of(fn, t, b, k):
+    "The weights for one table, with what known mistakes would have returned"
+    yes, no = t.sum(0), (1 - t).sum(0)
+    case = f"{b} examples of {k} classes, with yeses {yes.int().tolist()}"
+    def but_one(w): return w.where(yes > 0, 1.)
+    ratio, total = "Is it the noes over the yeses, or ", t.sum().clamp(min=1)
+    each = "Is the count that of each class, or "
+    same(ask(fn, t, case=case), but_one(no/yes), case,
+        "How much do all yeses of a class weigh in all, and how much its noes?", {
+        "What is 0 yeses in a divisor?": no/yes,
+        "Which weight has a class without a yes?": no/yes.clamp(min=1),
+        "Which weight has a class without a yes? ": (no/yes).where(yes > 0, 0.),
+        "Which weight has a class without a yes?  ": (no/yes).where(yes > 0, b),
+        ratio + "all examples over the yeses?": but_one(b/yes),
+        ratio + "all examples over the yeses? And what is 0 in a divisor?": b/yes,
+        ratio + "the yeses over the noes?": but_one(yes/no),
+        ratio + "the yeses over the noes? ": yes/no,
+        ratio + "a share of all examples?": but_one(no/b),
+        ratio + "a share of all examples? ": no/b,
+        each + "of the whole table?": (b*k - t.sum())/total,
+        each + "of the whole table? ": ((b*k - t.sum())/total).expand(k),
+        each + "of each example?": (1 - t).sum(1)/t.sum(1),
+        "Is something added to the yeses of a class that has some?": no/(yes + 1),
+        "Is it a weight for each class?": but_one(no/yes)[None]})
+
+# %% ../../nbs/51_losses.ipynb #weight-solution
+@solves("yes_weight")
+def yes_weight(target):
+    yes = target.sum(0)
+    return torch.where(yes > 0, (len(target) - yes)/yes.clamp(min=1), 1.)
+
+# %% ../../nbs/51_losses.ipynb #check-logsigmoid
+@check
+def check_log_sigmoid(
+    fn:Callable # Yours: called with a tensor of logits of any shape
+)->Report: # Passed, or a sentence that says what is wrong
+    "The log of the sigmoid without a sigmoid: value and gradient, at 0 and far from it"
+    mixed = torch.tensor([[-20., -1., 0.], [0.5, 3., 20.]])
+    for case, z in (("logits from -20 to 20", mixed), ("a logit of 0", torch.zeros(1)),
+            ("logits of 90 and -90", torch.tensor([90., -90., 90.])),
+            ("logits of 1,000 and -1,000", torch.tensor([[1e3], [-1e3]])),
+            ("logits of 10,000 and -10,000", torch.tensor([1e4, -1e4])),
+            ("a single logit, 0-d", torch.tensor(-2.)),
+            ("random logits", randn(3, 2, 2)*5)):
+        for dtype in (torch.float64, torch.float32):
+            log_sigmoid_of(fn, z.to(dtype), case)
+
+# %% ../../nbs/51_losses.ipynb #logsigmoid-helpers
+SIGMOIDS = {"sigmoid", "sigmoid_", "log_sigmoid", "logsigmoid", "special_expit",
+    "softplus", "silu", "binary_cross_entropy", "binary_cross_entropy_with_logits"}
+
+def nodes(fn):
+    "The steps that autograd recorded behind a tensor"
+    found, todo = set(), [fn]
+    while todo:
+        o = todo.pop()
+        if o is None or o in found: continue
+        found.add(o)
+        todo += [f for f, _ in o.next_functions]
+    return found
+
+def log_sigmoid_of(fn, z, case):
+    "Logits of one shape: value and gradient"
+    hint = "Of which scores is this a LogSumExp? How can it do without a sigmoid?"
+    z, w = z.clone().requires_grad_(), torch.linspace(1, 2, z.numel()).reshape(z.shape)
+    got = ask(without(fn, SIGMOIDS, case, hint), z, case=case)
+    raw = z.detach()
+    d = raw.double()
+    want, s = F.logsigmoid(d), d.sigmoid()
+    same(got, want, case, "Is log(1/(1 + exp(-z))) a LogSumExp of two scores?", {
+        "Which sign has the LogSumExp?": -want,
+        "Is it the sigmoid of z, or of -z?": F.logsigmoid(-d),
+        "Is it the sigmoid of z, or of -z? And which sign?": -F.logsigmoid(-d),
+        "Where is the log?": s,
+        "Is the exponential of a large number taken?": -(1 + (-raw).exp()).log(),
+        "Is the exponential of a large number taken? ": -(-raw).exp().log1p(),
+        "Is the exponential of a large number taken?  ": raw - raw.exp().log1p(),
+        "Is there anything but z in the LogSumExp?": d,
+        "Is the sum over the two scores of one logit, or over all logits?":
+            lambda: -torch.cat([0*d, -d]).logsumexp(0),
+        "Is the shape kept?": want.reshape(-1)})
+    names = {o.name() for o in nodes(getattr(got, "grad_fn", None))}
+    ours = {f"{k}Backward" for k, o in vars(binary).items()
+        if isinstance(o, type) and issubclass(o, torch.autograd.Function)}
+    holds(not names & ours, case, "called a loss of this lesson", hint)
+    case += ", the gradient"
+    slope, want = pulled(got, z, case, weight=w), (1 - s)*w
+    same(slope, want, case,
+        "What is the gradient of each piece, taken alone?", {
+        "Which gradient have max, clamp and abs at exactly 0?":
+            torch.where(d == 0, w, want),
+        "Which gradient have max, clamp and abs at exactly 0? ":
+            torch.where(d == 0, 0, want),
+        "What does the branch that `where` does not take do to the gradient?":
+            torch.where(slope.isnan(), torch.nan, want),
+        "Is it 1 less the sigmoid, or the sigmoid?": s*w}, rtol=1e-4, atol=1e-5)
+
+# %% ../../nbs/51_losses.ipynb #logsigmoid-solution
+@solves("log_sigmoid")
+def log_sigmoid(z): return -logsumexp(torch.stack([torch.zeros_like(z), -z]), 0)
+
+# %% ../../nbs/51_losses.ipynb #check-focal
+@check
+def check_focal_loss(
+    fn:Callable # Yours: called with logits, targets of 0 and 1, and gamma
+)->Report: # Passed, or a sentence that says what is wrong
+    "The focal loss: value and gradient, at any logit and for any gamma from 0 up"
+    z, t = randn(7)*2, torch.tensor([0., 1., 1., 0., 1., 0., 0.]).double()
+    far = torch.tensor([1e4, -1e4, 1e4, -1e4, 30., -30., 0.]).double()
+    for gamma in (0., 2., 0.5, 1., 5.):
+        for what, logits in (("", z), (" and logits up to 10,000", far)):
+            for shape in ((7,), (7, 1), (1, 7)):
+                for dtype in (torch.float64, torch.float32):
+                    focal_of(fn, logits.to(dtype).view(shape), t.to(dtype).view(shape),
+                        gamma, f"gamma={gamma:g}{what}")
+
+# %% ../../nbs/51_losses.ipynb #focal-helpers
+def focal_of(fn, z, t, gamma, case):
+    "One table of logits: value and gradient"
+    z = z.clone().requires_grad_()
+    got = ask(fn, z, t, gamma, case=case)
+    a, t = z.detach().double().requires_grad_(), t.double()
+    s = a*(2*t - 1)
+    def of(factor, loss=-F.logsigmoid(s)): return factor*loss
+    hard, easy = (gamma*F.logsigmoid(-s)).exp(), (gamma*F.logsigmoid(s)).exp()
+    loss = of(hard).mean()
+    whose = "Which factor has an example that is easy? What is q for a no?"
+    p = s.sigmoid()
+    same(got, loss, case, whose, {
+        "Is it the sum, or the mean?": of(hard).sum(), "Is there a mean?": of(hard),
+        "Is gamma used?": of(1).mean(),
+        "Is the factor that of q, or that of 1 - q?": of(easy).mean(),
+        "Is q the probability of a yes, also where the truth is no?":
+            of((gamma*F.logsigmoid(-a)).exp()).mean(),
+        "Is q the probability of a yes, also where the truth is no? ":
+            of((gamma*F.logsigmoid(a)).exp()).mean(),
+        "Is the power that of 1 - q, or of the loss?":
+            ((-F.logsigmoid(s))**gamma).mean(),
+        "Is gamma an exponent, or a factor?": of(gamma*(1 - p)).mean(),
+        "Are the noes left out?": of(hard*t).mean(), "Which sign has a loss?": -loss,
+        "Is the mean over all elements?": of(hard).sum()/t.sum(),
+        "Does the mean divide by the sum of the factors?": of(hard).sum()/hard.sum(),
+        "Is the loss of a sure mistake cut off at 100?":
+            of(hard, -s.sigmoid().log().clamp(min=-100)).mean(),
+        "Is the log of a rounded sigmoid taken?": of((1 - p)**gamma, -p.log()).mean()})
+    want, = torch.autograd.grad(loss, a, retain_graph=True)
+    cut, = torch.autograd.grad(of(hard.detach()).mean(), a, retain_graph=True)
+    case += ", the gradient"
+    same(gradient(got, z, case), want, case,
+        "Which gradient has a power at 0? Can a log sigmoid stand in for it?", {
+        "Is the factor detached? It depends on the logits too.": cut,
+        "Is all of it detached?": want*0}, rtol=5e-3, atol=1e-5)
+
+# %% ../../nbs/51_losses.ipynb #focal-solution
+@solves("focal_loss")
+def focal_loss(z, t, gamma):
+    s = z*(2*t - 1)  # the logit of the truth
+    return ((gamma*F.logsigmoid(-s)).exp()*-F.logsigmoid(s)).mean()

@@ -149,10 +149,12 @@ def same(
     close = torch.isclose(value, want, rtol, atol, equal_nan=True)
     if close.all(): return value
     hint = next((h for h, t in traps.items() if _close(value, t, rtol, atol)), hint)
-    at = tuple((~close).nonzero()[0].tolist())
-    nan = ", which holds nan" if value.isnan().any() and not want.isnan().any() else ""
-    if want.numel() <= 12: wrong(case, f"returned {show(got)}{nan}, expected {show(want)}", hint)
-    wrong(case, f"returned {show(value[at])} at {list(at)}{nan}, expected {show(want[at])}", hint)
+    nan = value.isnan() & ~want.isnan()
+    if want.numel() > 12:
+        at = tuple((nan if nan.any() else ~close).nonzero()[0].tolist())
+        found, want = f"{show(value[at])} at {list(at)}", want[at]
+    else: found = f"{show(got)}, which holds nan" if nan.any() else show(got)
+    wrong(case, f"returned {found}, expected {show(want)}", hint)
 
 # %% ../../nbs/50_start.ipynb #same-helpers
 def as_double(o, case=None):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from banks import Bank
+from minitrain.binary import binary_cross_entropy_with_logits
 from minitrain.softmax import logsumexp
 
 # ---------------------------------------------------------------------- logmeanexp
@@ -21,7 +22,8 @@ def mean_in_float32(x, dim):
     return torch.logsumexp(x, dim) - torch.tensor(x.shape[dim]).log()
 
 
-def mean_in_float64(x, dim): return torch.logsumexp(x.double() - math.log(x.shape[dim]), dim)
+def mean_in_float64(x, dim):
+    return torch.logsumexp(x.double() - math.log(x.shape[dim]), dim)
 
 
 def mean_naive(x, dim): return x.exp().mean(dim).log()
@@ -359,7 +361,7 @@ def grad_kept_rows(input, target, weight, ignore_index):
 
 
 def grad_parts(input, target, weight, ignore_index):
-    "What the wrong ones below are made of: softmax, one-hot, weight and mask of each row"
+    "What others are made of: softmax, one-hot, weight and mask of each row"
     mask = target != ignore_index
     safe = target.where(mask, 0)
     one = F.one_hot(safe, input.shape[1])
@@ -486,12 +488,12 @@ def split_nonzero_means(inputs, targets):
     return torch.stack([o for o in losses if o > 0]).mean()
 
 
-def split_joined(inputs, targets): return F.cross_entropy(torch.cat(inputs), torch.cat(targets))
+def split_joined(inputs, targets):
+    return F.cross_entropy(torch.cat(inputs), torch.cat(targets))
 
 
 def split_joined_by_hand(inputs, targets):
     x = torch.empty(sum(map(len, inputs)), inputs[0].shape[1], dtype=inputs[0].dtype)
-    torch.cat(inputs, out=x) if not inputs[0].requires_grad else x
     start = 0
     for o in inputs:
         x[start:start + len(o)] = o
@@ -500,7 +502,9 @@ def split_joined_by_hand(inputs, targets):
 
 
 def split_by_items(inputs, targets):
-    total = sum(F.cross_entropy(x, t, reduction="sum").item() for x, t in zip(inputs, targets))
+    total = 0
+    for x, t in zip(inputs, targets):
+        total += F.cross_entropy(x, t, reduction="sum").item()
     return total/sum(int((t != -100).sum()) for t in targets)
 
 
@@ -537,6 +541,230 @@ def split_last_detached(inputs, targets):
     for x, t in pairs[:-1]: total += F.cross_entropy(x, t, reduction="sum").detach()
     total = total + F.cross_entropy(*pairs[-1], reduction="sum")
     return total/sum((t != -100).sum() for t in targets)
+
+
+# ---------------------------------------------------------------------- yes_weight
+
+
+def weight_numpy(target):
+    yes, no = target.numpy().sum(0), (1 - target.numpy()).sum(0)
+    return np.where(yes > 0, no/np.maximum(yes, 1), 1)
+
+
+def weight_loop(target):
+    weights = []
+    for column in target.T:
+        yes = column.sum().item()
+        weights.append((len(column) - yes)/yes if yes else 1)
+    return weights
+
+
+def weight_in_float32(target):
+    yes = target.float().sum(0)
+    weight = (len(target) - yes)/yes
+    weight[yes == 0] = 1
+    return weight
+
+
+def weight_all_over_yes(target): return len(target)/target.sum(0)
+
+
+def weight_all_over_yes_safe(target):
+    yes = target.sum(0)
+    return torch.where(yes > 0, len(target)/yes, 1.)
+
+
+def weight_inf(target): return (1 - target).sum(0)/target.sum(0)
+
+
+def weight_clamped(target): return (1 - target).sum(0)/target.sum(0).clamp(min=1)
+
+
+def weight_upside_down(target):
+    yes, no = target.sum(0), (1 - target).sum(0)
+    return torch.where(yes > 0, yes/no, 1.)
+
+
+def weight_share(target):
+    yes, no = target.sum(0), (1 - target).sum(0)
+    return torch.where(yes > 0, no/len(target), 1.)
+
+
+def weight_of_the_table(target): return (1 - target).sum()/target.sum().clamp(min=1)
+
+
+def weight_of_rows(target): return (1 - target).sum(1)/target.sum(1)
+
+
+def weight_plus_one(target): return (1 - target).sum(0)/(target.sum(0) + 1)
+
+
+def weight_keepdim(target):
+    yes = target.sum(0, keepdim=True)
+    return torch.where(yes > 0, (len(target) - yes)/yes, 1.)
+
+
+def weight_nan_to_num(target): return torch.nan_to_num(weight_inf(target), posinf=0.)
+
+
+def weight_at_most_hundred(target): return [min(o, 100.) for o in weight_loop(target)]
+
+
+# --------------------------------------------------------------------- log_sigmoid
+
+
+def log_sigmoid_logaddexp(z): return -torch.logaddexp(torch.zeros_like(z), -z)
+
+
+def log_sigmoid_log_softmax(z):
+    return torch.log_softmax(torch.stack([z, torch.zeros_like(z)], -1), -1)[..., 0]
+
+
+def log_sigmoid_in_float64(z):
+    z = z.double()
+    return -logsumexp(torch.stack([torch.zeros_like(z), -z], -1), -1)
+
+
+def log_sigmoid_where(z):
+    return torch.where(z > 0, -(-z).exp().log1p(), z - z.exp().log1p())
+
+
+def log_sigmoid_torch(z): return F.logsigmoid(z)
+
+
+def log_sigmoid_softplus(z): return -F.softplus(-z)
+
+
+def log_sigmoid_of_sigmoid(z): return z.sigmoid().log()
+
+
+def log_sigmoid_bce(z):
+    return -F.binary_cross_entropy_with_logits(z, z*0 + 1, reduction="none")
+
+
+def log_sigmoid_our_bce(z):
+    return -binary_cross_entropy_with_logits(z, torch.ones_like(z), reduction="none")
+
+
+def log_sigmoid_clamp_abs(z): return z.clamp_max(0) - torch.log1p((-z.abs()).exp())
+
+
+def log_sigmoid_clamp_min(z):
+    return -((-z).clamp_min(0) + torch.log1p((-z.abs()).exp()))
+
+
+def log_sigmoid_naive(z): return -(1 + (-z).exp()).log()
+
+
+def log_sigmoid_log1p(z): return -torch.log1p((-z).exp())
+
+
+def log_sigmoid_sign(z): return logsumexp(torch.stack([torch.zeros_like(z), -z]), 0)
+
+
+def log_sigmoid_other(z): return -logsumexp(torch.stack([torch.zeros_like(z), z]), 0)
+
+
+def log_sigmoid_all(z):
+    return -logsumexp(torch.stack([torch.zeros_like(z), -z]).flatten(1), 0)
+
+
+def log_sigmoid_one_sum(z): return -logsumexp(torch.cat([torch.zeros_like(z), -z]), 0)
+
+
+def log_sigmoid_detached(z): return log_sigmoid_logaddexp(z.detach())
+
+
+def log_sigmoid_clamped(z):
+    z = z.clamp(-50, 50)
+    return log_sigmoid_logaddexp(z)
+
+
+def log_sigmoid_by_hand(z): return (1/(1 + (-z).exp())).log()
+
+
+# ---------------------------------------------------------------------- focal_loss
+
+
+def focal_from_two_scores(z, t, gamma):
+    "The log probabilities of the truth and of the other answer from a softmax of two"
+    log_p = torch.log_softmax(torch.stack([torch.zeros_like(z), z]), 0)
+    truth, other = torch.where(t > 0, log_p.flip(0), log_p)
+    return -((gamma*other).exp()*truth).mean()
+
+
+def focal_in_float64(z, t, gamma):
+    z, t = z.double(), t.double()
+    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+    other = F.binary_cross_entropy_with_logits(z, 1 - t, reduction="none")
+    return (torch.exp(-gamma*other)*bce).mean()
+
+
+def focal_powers(z, t, gamma):
+    q = (z*(2*t - 1)).sigmoid()
+    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+    return ((1 - q)**gamma*bce).mean()
+
+
+def focal_detached(z, t, gamma):
+    s = z*(2*t - 1)
+    return -((gamma*F.logsigmoid(-s)).exp().detach()*F.logsigmoid(s)).mean()
+
+
+def focal_plain(z, t, gamma): return F.binary_cross_entropy_with_logits(z, t)
+
+
+def focal_easy(z, t, gamma):
+    s = z*(2*t - 1)
+    return -((gamma*F.logsigmoid(s)).exp()*F.logsigmoid(s)).mean()
+
+
+def focal_q_of_yes(z, t, gamma):
+    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+    return ((gamma*F.logsigmoid(-z)).exp()*bce).mean()
+
+
+def focal_sum(z, t, gamma):
+    s = z*(2*t - 1)
+    return -((gamma*F.logsigmoid(-s)).exp()*F.logsigmoid(s)).sum()
+
+
+def focal_elements(z, t, gamma):
+    s = z*(2*t - 1)
+    return -(gamma*F.logsigmoid(-s)).exp()*F.logsigmoid(s)
+
+
+def focal_only_yes(z, t, gamma):
+    return -((gamma*F.logsigmoid(-z)).exp()*F.logsigmoid(z)*t).mean()
+
+
+def focal_from_probabilities(z, t, gamma):
+    s = z*(2*t - 1)
+    bce = F.binary_cross_entropy(z.sigmoid(), t, reduction="none")
+    return ((gamma*F.logsigmoid(-s)).exp()*bce).mean()
+
+
+def focal_sign(z, t, gamma): return -focal_in_float64(z, t, gamma)
+
+
+def focal_factor(z, t, gamma):
+    s = z*(2*t - 1)
+    return -(gamma*(-s).sigmoid()*F.logsigmoid(s)).mean()
+
+
+def focal_clamped(z, t, gamma):
+    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+    q = (-bce).exp()
+    return ((1 - q).clamp(min=1e-6)**gamma*bce).mean()
+
+
+def focal_weighted_mean(z, t, gamma):
+    s = z*(2*t - 1)
+    factor = (gamma*F.logsigmoid(-s)).exp()
+    return -(factor*F.logsigmoid(s)).sum()/factor.sum()
+
+
+def focal_item(z, t, gamma): return focal_in_float64(z, t, gamma).item()
 
 
 BANK = {
@@ -650,5 +878,59 @@ BANK = {
             (split_by_pieces, "or by the pieces"),
             (split_last, "last piece only"),
             (split_last_detached, "something detached"),
+        ]),
+    "check_yes_weight": Bank(
+        right=[weight_numpy, weight_loop, weight_in_float32],
+        wrong=[
+            (weight_all_over_yes, "all examples over the yeses"),
+            (weight_all_over_yes_safe, "all examples over the yeses"),
+            (weight_inf, "0 yeses in a divisor"),
+            (weight_clamped, "class without a yes"),
+            (weight_upside_down, "the yeses over the noes"),
+            (weight_share, "a share of all examples"),
+            (weight_of_the_table, "of the whole table"),
+            (weight_of_rows, "of each example"),
+            (weight_plus_one, "added to the yeses"),
+            (weight_keepdim, "weight for each class"),
+            (weight_nan_to_num, "class without a yes"),
+            (weight_at_most_hundred, "weigh in all"),
+        ]),
+    "check_log_sigmoid": Bank(
+        right=[log_sigmoid_logaddexp, log_sigmoid_log_softmax, log_sigmoid_in_float64],
+        wrong=[
+            (log_sigmoid_where, "branch that `where` does not take"),
+            (log_sigmoid_torch, "called `log_sigmoid`.*without a sigmoid"),
+            (log_sigmoid_softplus, "called `softplus`.*without a sigmoid"),
+            (log_sigmoid_of_sigmoid, "called `sigmoid`.*without a sigmoid"),
+            (log_sigmoid_bce, "called `binary_cross_entropy_with_logits`"),
+            (log_sigmoid_our_bce, "called a loss of this lesson"),
+            (log_sigmoid_clamp_abs, "max, clamp and abs at exactly 0"),
+            (log_sigmoid_clamp_min, "max, clamp and abs at exactly 0"),
+            (log_sigmoid_naive, "exponential of a large number"),
+            (log_sigmoid_log1p, "exponential of a large number"),
+            (log_sigmoid_sign, "sign has the LogSumExp"),
+            (log_sigmoid_other, "of z, or of -z"),
+            (log_sigmoid_all, "shape kept"),
+            (log_sigmoid_one_sum, "two scores of one logit"),
+            (log_sigmoid_detached, "no gradient flows"),
+            (log_sigmoid_clamped, "LogSumExp of two scores"),
+            (log_sigmoid_by_hand, "large number"),
+        ]),
+    "check_focal_loss": Bank(
+        right=[focal_from_two_scores, focal_in_float64, focal_clamped],
+        wrong=[
+            (focal_powers, "the gradient.*gradient has a power at 0"),
+            (focal_detached, "factor detached"),
+            (focal_plain, "Is gamma used"),
+            (focal_easy, "that of q, or that of 1 - q"),
+            (focal_q_of_yes, "also where the truth is no"),
+            (focal_sum, "sum, or the mean"),
+            (focal_elements, "Is there a mean"),
+            (focal_only_yes, "noes left out"),
+            (focal_from_probabilities, "cut off at 100"),
+            (focal_sign, "Which sign"),
+            (focal_factor, "exponent, or a factor"),
+            (focal_weighted_mean, "sum of the factors"),
+            (focal_item, "no gradient flows"),
         ]),
 }

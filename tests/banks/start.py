@@ -63,9 +63,14 @@ def containers_too(x):
     return 1 + sum(map(containers_too, x)) if isinstance(x, (list, tuple)) else 0
 
 
+def items_of(x):
+    if isinstance(x, dict): return list(x.values())
+    return x if isinstance(x, (list, tuple)) else []
+
+
 def one_level(x):
     if isinstance(x, torch.Tensor): return 1
-    items = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else []
+    items = items_of(x)
     return sum(isinstance(o, torch.Tensor) for o in items)
 
 
@@ -84,8 +89,9 @@ def rows(x):
 
 
 def no_container_at_the_top(x):
-    items = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else []
-    return sum(1 if isinstance(o, torch.Tensor) else no_container_at_the_top(o) for o in items)
+    items = items_of(x)
+    n = sum(isinstance(o, torch.Tensor) for o in items)
+    return n + sum(no_container_at_the_top(o) for o in items)
 
 
 def forgets_a_path(x):
