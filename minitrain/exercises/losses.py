@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 from .. import binary
 from ..likelihood import cross_entropy
-from minitrain.exercises.start import (Report, ask, check, gradient, holds, same,
-    solution, solves)
+from .start import (Report, as_double, ask, check, gradient,
+    holds, same, solution, solves)
 from ..softmax import log_softmax, logsumexp
 
 # %% ../../nbs/51_losses.ipynb #helpers
@@ -91,6 +91,8 @@ def small_mean(fn, x, dim, case):
         "Where is the log?": e.mean(dim),
         "Is the count subtracted, or its log?": total.log() - n,
         "Is the sum divided by the count, or its log?": total.log()/n,
+        "Which sign has the log of the count?": total.log() + math.log(n),
+        "Is the log of the count a natural log?": total.log() - math.log2(n),
         count + "that of the whole tensor?": total.log() - math.log(x.numel()),
         count + "the last size?": total.log() - math.log(x.shape[-1]),
         count + "the first size?": total.log() - math.log(x.shape[0]),
@@ -161,6 +163,7 @@ def check_softmax_backward(
             "Where is the factor p of the whole?": g - total,
             "Is the second term multiplied by p too?": p*g - total,
             "Is the second term missing?": p*g,
+            "Is there a mean over the batch?": p*(g - total)/b,
             "Which sign has the whole?": -p*(g - total),
             "Which sign has the second term?": p*(g + total),
             "Where did g go?": p*(1 - p),
@@ -195,7 +198,8 @@ def check_running_logsumexp(
         n = len(scores)
         for sizes in ([n], [1]*n, [4]*(n//4), [3, n - 3]):
             same_stream(fn, scores.split(sizes), f"{what}, in chunks of {sizes[:2]}...")
-    keeps_little(fn)
+    keeps_little(fn, 60, 1500)
+    keeps_little(fn, 400, 3)
 
 # %% ../../nbs/51_losses.ipynb #running-helpers
 def same_stream(fn, chunks, case):
@@ -211,7 +215,10 @@ def same_stream(fn, chunks, case):
             if total: total = total*((big - new)*power).exp()
             big, total = new, total + (c - new).exp().sum()
         return big + total.log()
-    same(ask(fn, (c.clone() for c in chunks), case=case), want, case,
+    hint = "What is the log of a sum of nothing?" if want == -torch.inf else ""
+    got = ask(fn, (c.clone() for c in chunks), case=case, hint=hint, returns=False)
+    holds(got is not None, case, "returned None", "Is a `return` missing?")
+    same(got, want, case,
         "Which two numbers describe all scores so far? " + grows, {
         "What is -inf - (-inf)?": torch.nan if whole.isinf().any() else None,
         "Is the iterator gone through again, when it is empty?": -torch.inf,
@@ -229,12 +236,15 @@ def same_stream(fn, chunks, case):
         "Is it the log of the sum alone? Where is the maximum?": want - whole.max(),
         "Are LogSumExps added, or what they are the logs of?": parts.sum(),
         "Are LogSumExps averaged?": parts.mean(),
+        "Does the sum begin with the exponential of a score of 0?":
+            torch.logaddexp(want, torch.zeros_like(want)),
         "Is it the sum that is wanted, or a mean?": want - math.log(len(whole))},
         rtol=1e-6, atol=1e-5)
 
-def keeps_little(fn, n=60, size=1500):
+def keeps_little(fn, n, size):
     "A longer stream, and how much of it an answer keeps"
     case, hint = f"a stream of {n} chunks of {size:,}", "Which two numbers are enough?"
+    made, most = {}, max(3*size, 100)
     def chunks():
         seen = []
         for i in range(n):
@@ -244,9 +254,13 @@ def keeps_little(fn, n=60, size=1500):
             del c
             holds(sum(o() is not None for o in seen[:-1]) < 2, case,
                 "the chunks that had come before were kept", hint)
+            holds(sum(o() is not None for o in made.values()) < 12, case,
+                "a tensor as large as a chunk was kept for each of them", hint)
     def look(name, out):
-        large = isinstance(out, torch.Tensor) and out.numel() > 3*size
-        holds(not large, case, f"`{name}` made a tensor larger than three chunks", hint)
+        if not isinstance(out, torch.Tensor): return
+        holds(out.numel() <= most, case,
+            f"`{name}` made a tensor of {out.numel():,} numbers", hint)
+        if out.numel() >= size: made[id(out)] = weakref.ref(out)
     traced = tracemalloc.is_tracing()
     if not traced: tracemalloc.start()
     tracemalloc.reset_peak()
@@ -256,7 +270,7 @@ def keeps_little(fn, n=60, size=1500):
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         if not traced: tracemalloc.stop()
-    holds(peak < 12*n*size, case, "most of the numbers were kept", hint)
+    holds(size < 100 or peak < 12*n*size, case, "most of the numbers were kept", hint)
     want = torch.cat([randn(size, seed=i) for i in range(n)]).logsumexp(0)
     same(got, want, case, hint)
 
@@ -297,6 +311,9 @@ def check_smooth_targets(
             whole: one + eps*even, whole + " ": (1 - eps)*one,
             whole + "  ": (1 - eps)*one + rest, whole + "   ": one + rest/k,
             "Is every class the label?": even, "Is eps used?": one,
+            "Where is the label?": eps*even,
+            "Is one number of each row raised, or whole columns?":
+                eps*even + (1 - eps)*one.amax(0),
             "Is a row one label, or one class?": want.T}, atol=1e-5)
 
 # %% ../../nbs/51_losses.ipynb #smooth-solution
@@ -339,7 +356,8 @@ def same_grad(fn, x, target, weight, ignored, case):
     divide = "What does the mean divide by: the sum of the weights that count, or "
     answer = without(fn, AUTOGRAD, case, "What is the answer on paper?")
     got = ask(answer, x, target, weight, ignored, case=case,
-        hint="Is an ignored label used as an index?" if (counts == 0).any() else "")
+        hint="Is an ignored label used as an index?" if (counts == 0).any() else
+        "Is one number for each row spread over the k scores of it?")
     last = target.clone()
     last[target < 0] += k
     old = F.one_hot(last.clamp(0, k - 1), k).to(x)
@@ -357,6 +375,10 @@ def same_grad(fn, x, target, weight, ignored, case):
             over(len(x), torch.ones_like(u)),
         "Is the weight that of the row's label, or that of each class?":
             (p - one)*counts[:, None]*weight/n,
+        "Is the softmax weighted too, or the one-hot alone?":
+            (p - one*each[:, None])*counts[:, None]/n,
+        "Is it the maximum of the whole tensor that is taken off, or of each row?":
+            over(n, p=(e := (x - x.max()).exp())/e.sum(1, keepdim=True)),
         "Where is the label?": over(n, one=0), "Where is the softmax?": over(n, p=0),
         "Does the softmax vanish too where a row is ignored?":
             (p*each[:, None] - one*u[:, None])/n,
@@ -465,26 +487,28 @@ def weights_of(fn, t, b, k):
     "The weights for one table, with what known mistakes would have returned"
     yes, no = t.sum(0), (1 - t).sum(0)
     case = f"{b} examples of {k} classes, with yeses {yes.int().tolist()}"
-    def but_one(w): return w.where(yes > 0, 1.)
     ratio, total = "Is it the noes over the yeses, or ", t.sum().clamp(min=1)
-    each = "Is the count that of each class, or "
-    same(ask(fn, t, case=case), but_one(no/yes), case,
+    each, some = "Is the count that of each class, or ", yes > 0
+    want, table = (no/yes).where(some, 1.), (b*k - t.sum())/total
+    got = ask(fn, t, case=case)
+    value = as_double(got, case)
+    if value.shape == want.shape: same(value[some], want[some],
+        case + ", the weights of classes with a yes",
         "How much do all yeses of a class weigh in all, and how much its noes?", {
+        ratio + "all examples over the yeses?": (b/yes)[some],
+        ratio + "the yeses over the noes?": (yes/no)[some],
+        ratio + "a share of all examples?": (no/b)[some],
+        ratio + "one over the yeses?": (1/yes)[some],
+        "Is it the number of examples, or that of classes?": ((k - yes)/yes)[some],
+        "Is something added to the yeses?": (no/(yes + 1))[some],
+        "Does one class without a yes change the weights of the others?":
+            torch.ones_like(want)[some],
+        each + "of the whole table?": table.expand(k)[some]})
+    same(got, want, case, "Which weight has a class without a yes?", {
         "What is 0 yeses in a divisor?": no/yes,
-        "Which weight has a class without a yes?": no/yes.clamp(min=1),
-        "Which weight has a class without a yes? ": (no/yes).where(yes > 0, 0.),
-        "Which weight has a class without a yes?  ": (no/yes).where(yes > 0, b),
-        ratio + "all examples over the yeses?": but_one(b/yes),
-        ratio + "all examples over the yeses? And what is 0 in a divisor?": b/yes,
-        ratio + "the yeses over the noes?": but_one(yes/no),
-        ratio + "the yeses over the noes? ": yes/no,
-        ratio + "a share of all examples?": but_one(no/b),
-        ratio + "a share of all examples? ": no/b,
-        each + "of the whole table?": (b*k - t.sum())/total,
-        each + "of the whole table? ": ((b*k - t.sum())/total).expand(k),
+        each + "of the whole table?": table,
         each + "of each example?": (1 - t).sum(1)/t.sum(1),
-        "Is something added to the yeses of a class that has some?": no/(yes + 1),
-        "Is it a weight for each class?": but_one(no/yes)[None]})
+        "Is it one dimension, with a weight for each class?": want[None]})
 
 # %% ../../nbs/51_losses.ipynb #weight-solution
 @solves("yes_weight")
@@ -556,6 +580,7 @@ def log_sigmoid_of(fn, z, case):
             torch.where(d == 0, 0, want),
         "What does the branch that `where` does not take do to the gradient?":
             torch.where(slope.isnan(), torch.nan, want),
+        "Is all of it detached?": s*0,
         "Is it 1 less the sigmoid, or the sigmoid?": s*w}, rtol=1e-4, atol=1e-5)
 
 # %% ../../nbs/51_losses.ipynb #logsigmoid-solution
@@ -576,9 +601,12 @@ def check_focal_loss(
                 for dtype in (torch.float64, torch.float32):
                     focal_of(fn, logits.to(dtype).view(shape), t.to(dtype).view(shape),
                         gamma, f"gamma={gamma:g}{what}")
+    easy = torch.tensor([4., 5., 6., 7., 8.]).double()
+    focal_of(fn, easy, torch.ones_like(easy), 0.5, "gamma=0.5 and easy examples alone",
+        atol=1e-10)
 
 # %% ../../nbs/51_losses.ipynb #focal-helpers
-def focal_of(fn, z, t, gamma, case):
+def focal_of(fn, z, t, gamma, case, atol=1e-6):
     "One table of logits: value and gradient"
     z = z.clone().requires_grad_()
     got = ask(fn, z, t, gamma, case=case)
@@ -587,11 +615,18 @@ def focal_of(fn, z, t, gamma, case):
     def of(factor, loss=-F.logsigmoid(s)): return factor*loss
     hard, easy = (gamma*F.logsigmoid(-s)).exp(), (gamma*F.logsigmoid(s)).exp()
     loss = of(hard).mean()
-    whose = "Which factor has an example that is easy? What is q for a no?"
-    p = s.sigmoid()
+    p, far = s.sigmoid(), "and" in case
+    whose = ("Is something clamped, rounded, or kept away from 0?" if far else
+        "Which factor has an example that is easy? What is q for a no?")
+    plain, power = of(1).mean(), "Is the power that of each element, or of the mean?"
     same(got, loss, case, whose, {
         "Is it the sum, or the mean?": of(hard).sum(), "Is there a mean?": of(hard),
-        "Is gamma used?": of(1).mean(),
+        "Is there a mean over all dimensions? ": of(hard).mean(-1),
+        "Is there a mean over all dimensions?": of(hard).mean(0),
+        "Is gamma used?": plain,
+        "Is gamma used, or always 2?": of((2*F.logsigmoid(-s)).exp()).mean(),
+        power: (1 - (-plain).exp())**gamma*plain,
+        "Is there one factor more?": loss/4,
         "Is the factor that of q, or that of 1 - q?": of(easy).mean(),
         "Is q the probability of a yes, also where the truth is no?":
             of((gamma*F.logsigmoid(-a)).exp()).mean(),
@@ -605,7 +640,8 @@ def focal_of(fn, z, t, gamma, case):
         "Does the mean divide by the sum of the factors?": of(hard).sum()/hard.sum(),
         "Is the loss of a sure mistake cut off at 100?":
             of(hard, -s.sigmoid().log().clamp(min=-100)).mean(),
-        "Is the log of a rounded sigmoid taken?": of((1 - p)**gamma, -p.log()).mean()})
+        "Is the log of a rounded sigmoid taken?": of((1 - p)**gamma, -p.log()).mean()},
+        atol=atol)
     want, = torch.autograd.grad(loss, a, retain_graph=True)
     cut, = torch.autograd.grad(of(hard.detach()).mean(), a, retain_graph=True)
     case += ", the gradient"

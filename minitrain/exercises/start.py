@@ -151,6 +151,8 @@ def same(
     hint = next((h for h, t in traps.items() if _close(value, t, rtol, atol)), hint)
     nan = value.isnan() & ~want.isnan()
     if want.numel() > 12:
+        nan = value.isnan() & ~want.isnan()
+    if want.numel() > 12:
         at = tuple((nan if nan.any() else ~close).nonzero()[0].tolist())
         found, want = f"{show(value[at])} at {list(at)}", want[at]
     else: found = f"{show(got)}, which holds nan" if nan.any() else show(got)
@@ -375,6 +377,7 @@ def after_hint(start, seed, state):
         torch.rand(skip, generator=g)
         return torch.equal(g.get_state(), state)
     if is_at(seed, 3): return "Is the old state put back at all?"
+    if is_at(seed, 0): return "Is the old state read before torch is seeded, or after?"
     if is_at(start, 0): return "Is the old seed enough? How far had its draws gone?"
     if is_at(0, 0): return "Is a fixed seed what was there before?"
     return "Is the whole state of before put back?"
@@ -459,7 +462,8 @@ def save_once(fn, path, chunks, error, case):
         wrong(case, "your code raised "
             f"{type(e).__name__}: {first_line(e)}{where(e, fn)}",
             "Is the temporary file in the folder of `path`, on the same disk?"
-            if getattr(e, "errno", None) == errno.EXDEV else "")
+            if getattr(e, "errno", None) == errno.EXDEV else
+            "Is it the exception of the chunks that comes out?" if error else "")
     holds(not error, case, "the exception did not come out", "Who swallows it?")
 
 @contextmanager
@@ -479,7 +483,7 @@ def watched(path, case):
         def run(src, dst, *args, **kwargs):
             holds(not is_there(src), case, "the file at `path` was moved away", gap)
             src_path = Path(os.fsdecode(src)).absolute()
-            if is_ours(dst) and src_path.parent != path.parent:
+            if is_ours(dst) and not src_path.is_relative_to(path.parent):
                 raise OSError(errno.EXDEV, "Invalid cross-device link")
             if is_ours(dst): moved.append(text_of(src_path))
             return do(src, dst, *args, **kwargs)

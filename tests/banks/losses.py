@@ -47,6 +47,9 @@ def mean_without_log(x, dim): return logsumexp(x, dim) - x.shape[dim]
 def mean_divides_log(x, dim): return logsumexp(x, dim)/x.shape[dim]
 
 
+def mean_adds_count(x, dim): return logsumexp(x, dim) + math.log(x.shape[dim])
+
+
 def mean_of_scores(x, dim): return x.mean(dim)
 
 
@@ -208,6 +211,22 @@ def running_python_list(chunks):
     return np.logaddexp.reduce(values)
 
 
+def running_copies(chunks):
+    kept = []
+    for c in chunks: kept.append(c + 0)
+    return logsumexp(torch.cat(kept), 0)
+
+
+def running_one_each(chunks):
+    return torch.stack([torch.logsumexp(c, 0) for c in chunks]).logsumexp(0)
+
+
+def running_from_zero(chunks):
+    total = torch.tensor(0.)
+    for c in chunks: total = torch.logaddexp(total, torch.logsumexp(c, 0))
+    return total
+
+
 def running_naive(chunks): return sum(c.exp().sum() for c in chunks).log()
 
 
@@ -317,6 +336,12 @@ def smooth_rest_of_label(target, k, eps):
 
 def smooth_by_rows(target, k, eps):
     return (1 - eps)*torch.eye(k)[target] + eps/len(target)
+
+
+def smooth_columns(target, k, eps):
+    table = torch.full((len(target), k), eps/k)
+    table[:, target] += 1 - eps
+    return table
 
 
 def smooth_no_eps(target, k, eps): return F.one_hot(target, k)
@@ -429,6 +454,17 @@ def grad_mask_on_one_hot(*args):
 def grad_columns(input, *args):
     p, one, w, mask = grad_parts(input, *args)
     return (input.softmax(0) - one)*(w*mask)[:, None]/(w*mask).sum()
+
+
+def grad_half_weighted(*args):
+    p, one, w, mask = grad_parts(*args)
+    return (p - one*w[:, None])*mask[:, None]/(w*mask).sum()
+
+
+def grad_global_maximum(input, *args):
+    p, one, w, mask = grad_parts(input, *args)
+    e = (input - input.max()).exp()
+    return (e/e.sum(1, keepdim=True) - one)*(w*mask)[:, None]/(w*mask).sum()
 
 
 def grad_log(input, *args):
@@ -564,6 +600,9 @@ def weight_in_float32(target):
     weight = (len(target) - yes)/yes
     weight[yes == 0] = 1
     return weight
+
+
+def weight_sqrt(target): return [o**0.5 for o in weight_loop(target)]
 
 
 def weight_all_over_yes(target): return len(target)/target.sum(0)
@@ -764,6 +803,20 @@ def focal_weighted_mean(z, t, gamma):
     return -(factor*F.logsigmoid(s)).sum()/factor.sum()
 
 
+def focal_far_from_zero(z, t, gamma):
+    s = z*(2*t - 1)
+    return -((1 - s.sigmoid()).clamp(min=1e-2)**gamma*F.logsigmoid(s)).mean()
+
+
+def focal_of_the_mean(z, t, gamma):
+    bce = F.binary_cross_entropy_with_logits(z, t)
+    return (1 - (-bce).exp())**gamma*bce
+
+
+def focal_always_two(z, t, gamma):
+    return focal_in_float64(z, t, 2)
+
+
 def focal_item(z, t, gamma): return focal_in_float64(z, t, gamma).item()
 
 
@@ -778,6 +831,7 @@ BANK = {
             (mean_last_size, "or the last size"),
             (mean_without_log, "count subtracted, or its log"),
             (mean_divides_log, "divided by the count, or its log"),
+            (mean_adds_count, "Which sign has the log of the count"),
             (mean_of_scores, "mean of the scores wanted, or of their exponentials"),
             (mean_global_max, "of the whole tensor, or of each row"),
             (mean_largest_size, "largest size of a score"),
@@ -813,8 +867,11 @@ BANK = {
         right=[running_logaddexp, running_numpy, running_python],
         wrong=[
             (running_list, "kept.*two numbers"),
-            (running_grows, "larger than three chunks.*two numbers"),
+            (running_grows, "`cat` made a tensor.*two numbers"),
             (running_python_list, "most of the numbers were kept"),
+            (running_copies, "as large as a chunk was kept"),
+            (running_one_each, "`stack` made a tensor of 400.*two numbers"),
+            (running_from_zero, "begin with the exponential"),
             (running_naive, "exponential of a bare score"),
             (running_last, "last chunk only"),
             (running_twice, "gone through again"),
@@ -837,6 +894,7 @@ BANK = {
             (smooth_only_label, "adds up to 1"),
             (smooth_rest_of_label, "label have its part of the even share"),
             (smooth_by_rows, "or by the rows"),
+            (smooth_columns, "or whole columns"),
             (smooth_no_eps, "Is eps used"),
             (smooth_turned, "one label, or one class"),
             (smooth_default_k, "must match|returned shape"),
@@ -858,6 +916,8 @@ BANK = {
             (grad_mask_on_one_hot, "softmax vanish too"),
             (grad_columns, "each row, or of each column"),
             (grad_log, "the softmax, or its log"),
+            (grad_half_weighted, "softmax weighted too"),
+            (grad_global_maximum, "of the whole tensor"),
             (grad_bare_exp, "exponential of a bare score"),
             (grad_autograd, "called `backward`.*on paper"),
             (grad_in_place, "in place"),
@@ -884,6 +944,7 @@ BANK = {
         wrong=[
             (weight_all_over_yes, "all examples over the yeses"),
             (weight_all_over_yes_safe, "all examples over the yeses"),
+            (weight_sqrt, "weigh in all"),
             (weight_inf, "0 yeses in a divisor"),
             (weight_clamped, "class without a yes"),
             (weight_upside_down, "the yeses over the noes"),
@@ -891,7 +952,7 @@ BANK = {
             (weight_of_the_table, "of the whole table"),
             (weight_of_rows, "of each example"),
             (weight_plus_one, "added to the yeses"),
-            (weight_keepdim, "weight for each class"),
+            (weight_keepdim, "one dimension"),
             (weight_nan_to_num, "class without a yes"),
             (weight_at_most_hundred, "weigh in all"),
         ]),
@@ -931,6 +992,9 @@ BANK = {
             (focal_sign, "Which sign"),
             (focal_factor, "exponent, or a factor"),
             (focal_weighted_mean, "sum of the factors"),
+            (focal_far_from_zero, "kept away from 0"),
+            (focal_of_the_mean, "each element, or of the mean"),
+            (focal_always_two, "or always 2"),
             (focal_item, "no gradient flows"),
         ]),
 }

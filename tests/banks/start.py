@@ -197,6 +197,14 @@ def never_puts_back(seed):
 
 
 @contextmanager
+def reads_too_late(seed):
+    torch.manual_seed(seed)
+    state = torch.get_rng_state()
+    try: yield
+    finally: torch.set_rng_state(state)
+
+
+@contextmanager
 def never_seeds(seed):
     state = torch.get_rng_state()
     try: yield
@@ -278,6 +286,18 @@ def with_a_flag(path, chunks):
     finally:
         if not whole: part.unlink()
     part.rename(path)
+
+
+def in_a_folder_beside(path, chunks):
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder)/"part"
+        with part.open("w") as f: f.writelines(chunks)
+        part.replace(path)
+
+
+def other_error(path, chunks):
+    try: joined(path, chunks)
+    except BaseException as e: raise ValueError("could not save") from e
 
 
 def in_place(path, chunks):
@@ -415,6 +435,7 @@ BANK = {
             (swallows, "exception did not come out"),
             (only_exceptions, "KeyboardInterrupt.*key press"),
             (never_puts_back, "old state put back at all"),
+            (reads_too_late, "before torch is seeded, or after"),
             (never_seeds, "seeded before the block begins"),
             (one_seed_for_all, "Is `seed` used"),
             (not_a_manager, "@contextmanager"),
@@ -425,7 +446,7 @@ BANK = {
             (yields_twice, "didn't stop"),
         ]),
     "check_save": Bank(
-        right=[joined, with_a_flag],
+        right=[joined, with_a_flag, in_a_folder_beside],
         wrong=[
             (in_place, "killed now"),
             (in_place_joined, "killed half-way"),
@@ -433,6 +454,7 @@ BANK = {
             (leaves_the_rest, "Who removes the temporary file"),
             (only_exceptions_removed, "KeyboardInterrupt.*Who removes"),
             (swallows_the_error, "Who swallows"),
+            (other_error, "exception of the chunks"),
             (fixed_name, "temporary name is taken"),
             (not_closed, "closed before it is renamed"),
             (removed_first, "find in between"),
