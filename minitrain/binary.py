@@ -7,8 +7,6 @@ __all__ = ['binary_cross_entropy', 'binary_cross_entropy_with_logits']
 
 # %% ../nbs/03_binary.ipynb #exported-imports
 #| code-fold: true
-from collections.abc import Callable
-
 import torch
 from .core import ArgumentError, explain, need_unit
 
@@ -141,60 +139,3 @@ def binary_cross_entropy_with_logits(
     yes = _NegLogSigmoid.apply(input)
     if pos_weight is not None: yes = yes*((pos_weight - 1)*target + 1)
     return _reduce((1 - target)*input + yes, weight, reduction, target.dtype)
-
-# %% ../nbs/03_binary.ipynb #check-balance
-def check_balance(
-    fn:Callable # Yours: called with float targets of shape (b, k), gives pos_weight of shape (k,)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 03: a `pos_weight` that balances each class"
-    t = torch.tensor([[1., 0., 1., 0.], [0., 0., 1., 0.], [0., 1., 1., 0.], [0., 1., 0., 0.], [0., 1., 0., 0.]])
-    w = fn(t)
-    assert w.shape == (4,), f"one weight per class: expected shape (4,), got {tuple(w.shape)}"
-    assert torch.isfinite(w).all() and w[3] == 1, f"the last class has no yes, and got {w[3].item():g}: give it 1"
-    zero = torch.zeros_like(t)
-    yes = binary_cross_entropy_with_logits(zero, t, reduction="none", pos_weight=w)*t
-    no = binary_cross_entropy_with_logits(zero, t, reduction="none", pos_weight=w)*(1 - t)
-    for k,(a,b) in enumerate(zip(yes.sum(0)[:3], no.sum(0)[:3])):
-        assert torch.isclose(a, b), (
-            f"class {k}: at logit 0 its yeses cost {a.item():.3g} and its noes {b.item():.3g}: use noes / yeses")
-    return "passed"
-
-# %% ../nbs/03_binary.ipynb #check-logsigmoid
-def check_log_sigmoid(
-    fn:Callable # Yours: called with a tensor of logits, any shape
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 03: the log of the sigmoid"
-    z = torch.tensor([[-1e4, -20., -1.], [0., 3., 1e4]], dtype=torch.float64, requires_grad=True)
-    got,want = fn(z),-_NegLogSigmoid.apply(z.detach())
-    assert got.shape == want.shape, (
-        f"the shape must stay {tuple(want.shape)}, not {tuple(got.shape)}: stack 0 and -z along a new dimension")
-    assert torch.isfinite(got).all(), (
-        f"inf or nan at logits {z[~torch.isfinite(got)].tolist()}: the sigmoid itself must not appear")
-    assert torch.allclose(got, want, atol=1e-12), f"expected {want.tolist()}, got {got.tolist()}: mind the sign"
-    slope, = torch.autograd.grad(got.sum(), z)
-    wrong = (slope - (1 - z.detach().sigmoid())).abs() > 1e-9
-    assert not wrong.any(), (
-        f"the slope at z = {z[wrong].tolist()} is {slope[wrong].tolist()}, expected 1 - sigmoid(z): beware of max and abs at 0")
-    return "passed"
-
-# %% ../nbs/03_binary.ipynb #check-focal
-def check_focal_loss(
-    fn:Callable # Yours: called with logits, targets of 0 and 1, and gamma
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 03: the focal loss"
-    z = torch.tensor([-3., -1., 0., 0.5, 2., 4.], dtype=torch.float64)
-    t = torch.tensor([0., 1., 1., 0., 1., 0.], dtype=torch.float64)
-    bce,q = binary_cross_entropy_with_logits(z, t, reduction="none"),(z*(2*t - 1)).sigmoid()
-    for gamma in (0., 0.5, 2.):
-        got,want = fn(z, t, gamma),((1 - q)**gamma*bce).mean()
-        assert got.ndim == 0, f"the mean over all elements is one number, not a tensor of shape {tuple(got.shape)}"
-        assert torch.isclose(got, want), (
-            f"gamma={gamma:g}: expected {want.item():.6f}, got {got.item():.6f}: q is sigmoid(z) for a yes, 1 - sigmoid(z) for a no")
-    far = torch.tensor([1e4, -1e4, 1e4, -1e4], requires_grad=True)
-    loss = fn(far, torch.tensor([1., 0., 0., 1.]), 0.5)
-    slope, = torch.autograd.grad(loss, far)
-    assert torch.isclose(loss, torch.tensor(5e3)), (
-        f"at logits of 1e4, half of them wrong, the loss is 5000, not {loss.item():g}: start from the logits")
-    assert torch.isfinite(slope).all(), (
-        f"the slope at logits of +-1e4 is {slope.tolist()}: (1-q)**gamma is exp(gamma*log(1-q)), and log(1-q) is a log sigmoid")
-    return "passed"

@@ -7,10 +7,7 @@ __all__ = ['nll_loss', 'cross_entropy']
 
 # %% ../nbs/02_likelihood.ipynb #exported-imports
 #| code-fold: true
-import math, re
-from collections.abc import Callable
-
-import torch
+import math, re, torch
 from .core import ArgumentError, explain
 from .softmax import log_softmax
 
@@ -186,51 +183,3 @@ def cross_entropy(
     loss = nll_loss(log_p, target, weight, ignore_index, reduction)
     if eps == 0: return loss
     return (1 - eps)*loss + eps/(input.shape[dim] or math.nan)*_even_loss(log_p, target, weight, ignore_index, reduction)
-
-# %% ../nbs/02_likelihood.ipynb #check-targets
-def check_smooth_targets(
-    fn:Callable # Yours: fn(target, k, eps) gives a (b, k) tensor of probabilities
-)->str: # "passed"; otherwise an AssertionError says what is wrong
-    "Check targets for label smoothing against the option of `cross_entropy`"
-    for k,eps in ((2, .2), (5, .1), (7, 1.)):
-        target,x = torch.arange(12) % k,torch.randn(12, k, generator=torch.Generator().manual_seed(k))
-        ours = fn(target, k, eps)
-        if tuple(ours.shape) != (12, k): raise AssertionError(f"expected shape (12, {k}), got {tuple(ours.shape)}. Hint: one row of k probabilities per label.")
-        if not torch.allclose(ours.sum(1), torch.ones(12), atol=1e-5): raise AssertionError(f"rows sum to {ours.sum(1)[0]:.3f}. Hint: what is taken from the label is given to the classes.")
-        want,got = cross_entropy(x, target, label_smoothing=eps),cross_entropy(x, ours.float())
-        if not torch.allclose(want, got, atol=1e-5): raise AssertionError(f"loss {got:.4f} instead of {want:.4f} for k={k}, eps={eps}. Hint: the even part goes to all k classes, the label included.")
-    return "passed"
-
-# %% ../nbs/02_likelihood.ipynb #check-grad
-def check_grad(
-    fn:Callable # Yours: fn(input, target, weight, ignore_index) gives a tensor of the shape of `input`
-)->str: # "passed"; otherwise an AssertionError says what is wrong
-    "Check a gradient of the mean cross-entropy against autograd"
-    g = torch.Generator().manual_seed(0)
-    x,target,w = torch.randn(8, 4, generator=g, dtype=torch.float64),torch.arange(8) % 4,torch.tensor([1., 2., 3., 4.]).double()
-    for name,t,weight in (("plain", target, torch.ones_like(w)), ("weights", target, w), ("ignored labels", target.masked_fill(target == 2, -1), w)):
-        a = x.clone().requires_grad_()
-        want, = torch.autograd.grad(cross_entropy(a, t, weight, ignore_index=-1), a)
-        got = fn(x.clone(), t.clone(), weight, -1)
-        if tuple(got.shape) != (8, 4): raise AssertionError(f"{name}: expected shape (8, 4), got {tuple(got.shape)}")
-        if torch.allclose(got, want): continue
-        ratio = (got/want)[want.abs() > 1e-9]
-        constant = len(ratio) and ratio[0] != 0 and torch.allclose(ratio, ratio[0].expand_as(ratio))
-        hint = f"off by the factor {ratio[0]:.4g} everywhere: what does the mean divide by?" if constant else "softmax minus one-hot, times the weight of the label, 0 for an ignored row."
-        raise AssertionError(f"{name}: not autograd's gradient. Hint: {hint}")
-    return "passed"
-
-# %% ../nbs/02_likelihood.ipynb #check-split
-def check_split_loss(
-    fn:Callable # Yours: fn(inputs, targets), two lists of tensors, gives a 0-d tensor
-)->str: # "passed"; otherwise an AssertionError says what is wrong
-    "Check the loss of a batch in pieces against the loss of the whole"
-    g = torch.Generator().manual_seed(0)
-    for name,lengths in (("equal pieces", (4, 4)), ("pieces of different lengths", (5, 2, 1)), ("one piece all ignored", (3, 3, 2))):
-        x,t = torch.randn(8, 3, generator=g),torch.arange(8) % 3
-        if name != "equal pieces": t[1] = t[2] = -100
-        if name == "one piece all ignored": t[-2:] = -100
-        want,got = cross_entropy(x, t),fn(list(x.split(lengths)), list(t.split(lengths)))
-        if not torch.allclose(want, torch.as_tensor(got), atol=1e-5):
-            raise AssertionError(f"{name}: {float(got):.4f} instead of {want:.4f}. Hint: add up sums, and divide once, by the labels that count.")
-    return "passed"

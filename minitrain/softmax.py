@@ -7,7 +7,6 @@ __all__ = ['logsumexp', 'softmax', 'log_softmax']
 
 # %% ../nbs/01_softmax.ipynb #exported-imports
 #| code-fold: true
-from collections.abc import Callable
 from operator import index
 
 import torch
@@ -99,52 +98,3 @@ def log_softmax(
     "The log of the softmax along `dim`, as `torch.log_softmax`"
     x,out = _shifted(input, dim, dtype)
     return (x - x.exp().sum(dim, keepdim=True).log()).to(out)
-
-# %% ../nbs/01_softmax.ipynb #check-mean
-def check_logmeanexp(
-    fn:Callable # Yours: called with a tensor and a dimension
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 01: the log of a mean of exponentials"
-    x = torch.tensor([[0., 1., 2.], [-1., 0.5, 3.]], dtype=torch.float64)
-    for dim in (0, 1, -1):
-        got,want = fn(x, dim),x.exp().mean(dim).log()
-        assert got.shape == want.shape, f"for dim={dim} the shape must be {tuple(want.shape)}, not {tuple(got.shape)}"
-        assert torch.allclose(got, want), (
-            f"for dim={dim} expected {want.tolist()}, got {got.tolist()}: divide by the number of scores along `dim`")
-    for c in (1e4, -1e4):
-        got = fn(torch.full((4,), c), 0)
-        assert torch.isclose(got, torch.tensor(c)), (
-            f"four scores of {c:g} must give {c:g}, not {got.item():g}: use `logsumexp`, then subtract the log of the count")
-    return "passed"
-
-# %% ../nbs/01_softmax.ipynb #check-backward
-def check_softmax_backward(
-    fn:Callable # Yours: called with probabilities (b, k) and the gradient with respect to them (b, k)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 01: the gradient of the softmax by hand"
-    gen = torch.Generator().manual_seed(0)
-    x,g = torch.randn(2, 3, 4, generator=gen, dtype=torch.float64)
-    x.requires_grad_()
-    p = softmax(x, 1)
-    want, = torch.autograd.grad(p, x, g)
-    got = fn(p.detach(), g)
-    assert got.shape == want.shape, f"expected the shape of the scores, {tuple(want.shape)}, got {tuple(got.shape)}"
-    assert got.sum(1).abs().max() < 1e-9, "each row must add up to zero: subtract sum(p*g) from g before you multiply by p"
-    assert torch.allclose(got, want), "rows add up to zero, but the values differ from autograd's: p*(g - sum(p*g))"
-    return "passed"
-
-# %% ../nbs/01_softmax.ipynb #check-running
-def check_running_logsumexp(
-    fn:Callable # Yours: called with an iterator of 1-d tensors, gives a 0-d tensor
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 01: LogSumExp of a stream"
-    x,inf = torch.linspace(-3, 3, 12, dtype=torch.float64),float("inf")
-    for scores,hint in ((x, "when the maximum grows, multiply the old sum by exp(old - new)"),
-                        (x.flip(0), "a smaller chunk is added relative to the old maximum"),
-                        (x*1000, "no exponential of a bare score"),
-                        (torch.cat([torch.full((4,), -inf), x[:8]]), "a first chunk of only -inf: -inf - (-inf) is nan")):
-        for n in (1, 4, 12):
-            got,want = fn(iter(scores.split(n))),logsumexp(scores, 0)
-            close = torch.isclose(torch.as_tensor(got, dtype=torch.float64), want)
-            assert close, f"expected {want.item():.6g}, got {float(got):.6g} in chunks of {n}: {hint}"
-    return "passed"
