@@ -141,7 +141,9 @@ def parts_by_grad(model, xb, yb, loss_func, opt, size):
 
 def parts_one_by_one(model, xb, yb, loss_func, opt, size):
     opt.zero_grad()
-    for x, y in zip(xb.split(1), yb.split(1)): (loss_func(model(x), y)/len(xb)).backward()
+    for i in range(len(xb)):
+        loss = loss_func(model(xb[i:i + 1]), yb[i:i + 1])
+        (loss/len(xb)).backward()
     opt.step()
 
 def parts(weigh, zero=True, inside=False, step_inside=False, skip_last=False):
@@ -206,4 +208,306 @@ BANK["check_step_in_parts"] = Bank(
         (parts_cat, "When is a graph freed"), (parts_retain, "When is a graph freed"),
         (parts_whole, "go through in parts"),
         (parts_by_hand, "Who moves"),
+    ])
+
+
+# 06: the order of an epoch
+def cut(order, bs): return [order[i:i + bs] for i in range(0, len(order), bs)]
+
+def order_torch(n, bs, seed, epoch):
+    g = torch.Generator().manual_seed(hash((seed, epoch)))
+    return torch.randperm(n, generator=g).split(bs)
+
+def order_random(n, bs, seed, epoch):
+    order = list(range(n))
+    random.Random(f"{seed}, {epoch}").shuffle(order)
+    return cut(order, bs)
+
+def order_lazy(n, bs, seed, epoch):
+    "A generator of arrays, sorted by drawn numbers"
+    keys = np.random.RandomState((seed, epoch)).rand(n)
+    yield from cut(np.argsort(keys), bs)
+
+def order_loop(n, bs, seed, epoch):
+    rng, left, batches = random.Random(seed*10**9 + epoch), list(range(n)), [[]]
+    while left:
+        if len(batches[-1]) == bs: batches.append([])
+        batches[-1].append(left.pop(rng.randrange(len(left))))
+    return batches
+
+def mixed_by(mix):
+    "A right order, but for the mixture of the two numbers"
+    def answer(n, bs, seed, epoch):
+        g = torch.Generator().manual_seed(mix(seed, epoch))
+        return torch.randperm(n, generator=g).split(bs)
+    return answer
+
+def order_global(n, bs, seed, epoch):
+    torch.manual_seed(hash((seed, epoch)))
+    return torch.randperm(n).split(bs)
+
+def order_python(n, bs, seed, epoch):
+    random.seed(hash((seed, epoch)))
+    return cut(random.sample(range(n), n), bs)
+
+def order_numpy(n, bs, seed, epoch):
+    np.random.seed((seed, epoch))
+    return cut(np.random.permutation(n), bs)
+
+kept = torch.Generator().manual_seed(0)
+def order_kept(n, bs, seed, epoch): return torch.randperm(n, generator=kept).split(bs)
+
+def order_blocks(n, bs, seed, epoch):
+    batches = cut(list(range(n)), bs)
+    last, order = batches.pop(), np.random.default_rng([seed, epoch])
+    order.shuffle(batches)
+    return [*batches, last]
+
+def order_inside(n, bs, seed, epoch):
+    rng = np.random.default_rng([seed, epoch])
+    return [rng.permutation(o) for o in cut(list(range(n)), bs)]
+
+def order_rolled(n, bs, seed, epoch):
+    order = np.random.default_rng(seed).permutation(n)
+    return cut(np.roll(order, epoch), bs)
+
+def order_same_batches(n, bs, seed, epoch):
+    batches = cut(np.random.default_rng(seed).permutation(n), bs)
+    last = batches.pop()
+    rng = np.random.default_rng(epoch)
+    return [*(batches[i] for i in rng.permutation(len(batches))), last]
+
+def order_put_back(n, bs, seed, epoch):
+    return cut(np.random.default_rng([seed, epoch]).integers(n, size=n), bs)
+
+def order_empty(n, bs, seed, epoch):
+    order = torch.cat([*order_torch(n, bs, seed, epoch)]).tolist()
+    return [order[i*bs:(i + 1)*bs] for i in range(n//bs + 1)]
+
+BANK["check_epoch_batches"] = Bank(
+    right=[order_torch, order_random, order_lazy, order_loop],
+    wrong=[
+        (order_global, "drew from, or reseeded"),
+        (order_python, "drew from, or reseeded"),
+        (order_numpy, "drew from, or reseeded"), (order_kept, "made anew in each call"),
+        (mixed_by(lambda seed, epoch: seed*3 + epoch), "the same mixture"),
+        (mixed_by(lambda seed, epoch: seed*1000 + epoch), "the same mixture"),
+        (mixed_by(lambda seed, epoch: seed + epoch), "play the same part"),
+        (mixed_by(lambda seed, epoch: seed ^ epoch), "play the same part"),
+        (mixed_by(lambda seed, epoch: (seed << 32) + epoch), "which part of it"),
+        (mixed_by(lambda seed, epoch: epoch), "Is `seed` used"),
+        (mixed_by(lambda seed, epoch: seed), "Is `epoch` used"),
+        (mixed_by(lambda seed, epoch: hash((seed, epoch % 100))), "the same mixture"),
+        (mixed_by(lambda seed, epoch: hash(f"{seed} {epoch}")), "`hash` of a text"),
+        (order_blocks, "a batch hold neighbours"), (order_inside, "or each batch"),
+        (lambda n, bs, seed, epoch: torch.arange(n).split(bs), "batch hold neighbours"),
+        (order_rolled, "drawn anew"), (order_same_batches, "only that of the batches"),
+        (order_put_back, "putting them back"), (order_empty, "divides n"),
+        (lambda n, bs, seed, epoch: [o for o in order_torch(n, bs, seed, epoch)
+            if len(o) == bs], "last, short batch"),
+        (lambda n, bs, seed, epoch: order_torch(n, bs + 1, seed, epoch), "be short"),
+        (lambda n, bs, seed, epoch: np.array_split(range(n), -(-n//bs)), "be short"),
+        (lambda n, bs, seed, epoch: [o + 1 for o in order_torch(n, bs, seed, epoch)],
+            "begin and end"),
+        (lambda n, bs, seed, epoch: torch.cat(order_torch(n, bs, seed, epoch)).tolist(),
+            "a list of batches"),
+        (lambda n, bs, seed, epoch: [o/1 for o in order_torch(n, bs, seed, epoch)],
+            "whole numbers"),
+    ])
+
+
+# 06: sentences of different lengths
+def pad_torch(items):
+    tokens, labels = zip(*items)
+    padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True)
+    return padded, torch.tensor([*map(len, tokens)]), torch.tensor(labels)
+
+def pad_lists(items):
+    width = max(len(tokens) for tokens, _ in items)
+    rows = [tokens.tolist() + [0]*(width - len(tokens)) for tokens, _ in items]
+    padded = torch.tensor(rows, dtype=torch.long).view(len(items), width)
+    lengths = torch.LongTensor([tokens.numel() for tokens, _ in items])
+    return [padded, lengths, torch.as_tensor([label for _, label in items])]
+
+def pad_cat(items):
+    width = max(o[0].shape[0] for o in items)
+    rows = [nn.functional.pad(o, (0, width - len(o))) for o, _ in items]
+    return torch.stack(rows), torch.tensor([len(o) for o, _ in items]), torch.tensor([
+        label for _, label in items])
+
+def pad_numpy(items):
+    table = np.zeros((len(items), max(len(o) for o, _ in items)), dtype=np.int64)
+    for row, (tokens, _) in zip(table, items): row[:len(tokens)] = tokens.numpy()
+    return torch.from_numpy(table), *pad_torch(items)[1:]
+
+def pad_left(items):
+    tokens, labels = zip(*items)
+    padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_side="left")
+    return padded, *pad_torch(items)[1:]
+
+def pad_ten(items):
+    rows = [nn.functional.pad(o, (0, 10 - len(o))) for o, _ in items]
+    return torch.stack(rows), *pad_torch(items)[1:]
+
+def pad_sorted(items): return pad_torch(sorted(items, key=lambda o: -len(o[0])))
+
+def pad_zeros(items):
+    padded = torch.zeros(len(items), max(len(o) for o, _ in items))
+    for row, (tokens, _) in zip(padded, items): row[:len(tokens)] = tokens
+    return padded, *pad_torch(items)[1:]
+
+def pad_counts(items):
+    padded, _, labels = pad_torch(items)
+    return padded, (padded != 0).sum(1), labels
+
+def pad_cuts(items):
+    width = min(len(o) for o, _ in items)
+    return torch.stack([o[:width] for o, _ in items]), *pad_torch(items)[1:]
+
+class PadKept:
+    "As wide as the longest item ever seen"
+    width = 0
+    def __call__(self, items):
+        padded, lengths, labels = pad_torch(items)
+        self.width = max(self.width, padded.shape[1])
+        more = self.width - padded.shape[1]
+        return nn.functional.pad(padded, (0, more)), lengths, labels
+
+def but(i, change):
+    "A right answer, but for one of the three"
+    def answer(items):
+        got = [*pad_torch(items)]
+        got[i] = change(got[i])
+        return got
+    return answer
+
+BANK["check_pad_collate"] = Bank(
+    right=[pad_torch, pad_lists, pad_cat, pad_numpy],
+    wrong=[
+        (pad_left, "At which end"), (pad_ten, "as wide as the longest"),
+        (PadKept(), "as wide as the longest"), (pad_sorted, "order are the rows"),
+        (pad_zeros, "Which dtype"), (pad_counts, "May a token be 0"),
+        (pad_cuts, "shortest item"), (lambda items: pad_torch(items)[:2], "3 things"),
+        (lambda items: pad_torch(items)[0], "3 things"),
+        (but(0, lambda o: o.T), "an item, or a column"),
+        (but(0, lambda o: nn.functional.pad(o, (0, 1))), "as wide as the longest"),
+        (but(0, lambda o: o.int()), "Which dtype"),
+        (but(1, lambda o: o.tolist()), "Is it a tensor"),
+        (but(1, lambda o: torch.full_like(o, int(o.max()))), "the width of the table"),
+        (but(1, lambda o: o.max()), "How many tokens"),
+        (but(2, lambda o: o.tolist()), "Is it a tensor"),
+        (but(2, lambda o: o.float()), "Which dtype"),
+        (but(2, lambda o: o.flip(0)), "Which item has which"),
+        (lambda items: torch.stack([o for o, _ in items]), "your code raised"),
+    ])
+
+
+# 06: balanced batches
+def by_class(labels): return [torch.where(labels == k)[0] for k in labels.unique()]
+
+def balanced_numpy(labels, per_class, seed):
+    labels, rng = labels.numpy(), np.random.default_rng(seed)
+    rows = [rng.permutation(np.flatnonzero(labels == k)) for k in np.unique(labels)]
+    k = min(map(len, rows))//per_class
+    table = [o[:k*per_class].reshape(k, per_class) for o in rows]
+    return np.concatenate(table, 1)
+
+def balanced_lists(labels, per_class, seed):
+    rng, classes = random.Random(seed), {}
+    for i, y in enumerate(labels.tolist()): classes.setdefault(y, []).append(i)
+    for o in classes.values(): rng.shuffle(o)
+    batches = []
+    while min(map(len, classes.values())) >= per_class:
+        batch = [o.pop() for o in classes.values() for _ in range(per_class)]
+        rng.shuffle(batch)
+        batches.append(batch)
+    return batches
+
+def balanced_lazy(labels, per_class, seed):
+    g = torch.Generator().manual_seed(seed)
+    rows = [o[torch.randperm(len(o), generator=g)] for o in by_class(labels)]
+    for i in range(min(map(len, rows))//per_class):
+        yield torch.cat([o[i*per_class:(i + 1)*per_class] for o in rows])
+
+def pieces(rows, per_class):
+    "Rows of indices, a row a class, cut and joined"
+    k = min(map(len, rows))//per_class
+    cuts = [o[:k*per_class].split(per_class) for o in rows]
+    return [torch.cat(o) for o in zip(*cuts)] if k else []
+
+def perm(o, g): return o[torch.randperm(len(o), generator=g)]
+
+def balanced_order(labels, per_class, seed):
+    batches = pieces(by_class(labels), per_class)
+    g = torch.Generator().manual_seed(seed)
+    return [batches[i] for i in torch.randperm(len(batches), generator=g)]
+
+def balanced_joined(labels, per_class, seed):
+    g = torch.Generator().manual_seed(seed)
+    cuts = [[p for p in o.split(per_class) if len(p) == per_class]
+        for o in by_class(labels)]
+    cuts = [[o[i] for i in torch.randperm(len(o), generator=g)] for o in cuts]
+    return [torch.cat(o) for o in zip(*cuts)]
+
+def balanced_first(labels, per_class, seed):
+    rows, g = by_class(labels), torch.Generator().manual_seed(seed)
+    n = min(map(len, rows))
+    return pieces([perm(o[:n], g) for o in rows], per_class)
+
+def balanced_global(labels, per_class, seed):
+    torch.manual_seed(seed)
+    return pieces([o[torch.randperm(len(o))] for o in by_class(labels)], per_class)
+
+def balanced_anew(labels, per_class, seed):
+    rows, g = by_class(labels), torch.Generator().manual_seed(seed)
+    k = min(map(len, rows))//per_class
+    return [torch.cat([perm(o, g)[:per_class] for o in rows]) for _ in range(k)]
+
+def balanced_places(labels, per_class, seed):
+    g = torch.Generator().manual_seed(seed)
+    rows = [torch.randperm(len(o), generator=g) for o in by_class(labels)]
+    return pieces(rows, per_class)
+
+def balanced_range(labels, per_class, seed):
+    g = torch.Generator().manual_seed(seed)
+    rows = [torch.where(labels == k)[0] for k in range(int(labels.max()) + 1)]
+    return pieces([perm(o, g) for o in rows], per_class)
+
+def balanced_rest(labels, per_class, seed):
+    g = torch.Generator().manual_seed(seed)
+    cuts = [perm(o, g).split(per_class) for o in by_class(labels)]
+    return [torch.cat(o) for o in zip(*cuts)]
+
+def balanced_seed(of):
+    return lambda labels, per_class, seed: balanced_lazy(labels, per_class, of(seed))
+
+def balanced_any(labels, per_class, seed):
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    k = len(labels.unique())
+    n = int(labels.unique(return_counts=True)[1].min())//per_class
+    return order.split(k*per_class)[:n]
+
+BANK["check_balanced"] = Bank(
+    right=[balanced_numpy, balanced_lists, balanced_lazy],
+    wrong=[
+        (balanced_order, "only the batches"), (balanced_joined, "or its pieces"),
+        (balanced_first, "all of its items"),
+        (balanced_global, "drew from, or reseeded"),
+        (balanced_anew, "drawn from again"),
+        (balanced_places, "or places within a class"),
+        (balanced_range, "which classes are there"),
+        (balanced_rest, "left when a class"),
+        (balanced_any, "one piece of every class"),
+        (balanced_seed(lambda seed: 0), "Is `seed` used"),
+        (balanced_seed(lambda seed: seed % 10), "all of `seed`"),
+        (balanced_seed(lambda seed: int(np.random.default_rng().integers(1000))),
+            "made from `seed`"),
+        (lambda labels, per_class, seed: [*balanced_lazy(labels, per_class, seed)][:1],
+            "How many whole pieces"),
+        (lambda labels, per_class, seed: torch.arange(len(labels)).split(per_class),
+            "one piece of every class"),
+        (lambda labels, per_class, seed: torch.cat([*balanced_lazy(labels, 2, seed)]),
+            "a list of batches"),
+        (lambda labels, per_class, seed: balanced_lazy(labels, 2, seed),
+            "`per_class` used"),
     ])
