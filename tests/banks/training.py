@@ -511,3 +511,215 @@ BANK["check_balanced"] = Bank(
         (lambda labels, per_class, seed: balanced_lazy(labels, 2, seed),
             "`per_class` used"),
     ])
+
+
+# 07: RMSProp
+def rmsprop_numpy(w, grad, v, lr, alpha, eps):
+    w, grad, v = w.numpy(), grad.numpy(), v.numpy()
+    v = v + (1 - alpha)*(grad*grad - v)
+    return w - lr*grad/(np.sqrt(v) + eps), v
+
+def rmsprop_double(w, grad, v, lr, alpha, eps):
+    v = v.double().lerp(grad.double()**2, 1 - alpha)
+    return [w.double().addcdiv(grad.double(), v**0.5 + eps, value=-lr), v]
+
+def rmsprop_float(w, grad, v, lr, alpha, eps):
+    v = v.float().mul(alpha).addcmul_(grad.float(), grad.float(), value=1 - alpha)
+    return w.float() - lr*grad.float()*(v.sqrt() + eps).reciprocal(), v
+
+def new_v(grad, v, alpha): return alpha*v + (1 - alpha)*grad**2
+
+def rms(step, keep=new_v):
+    "An update with a choice of mistakes"
+    def answer(w, grad, v, lr, alpha, eps):
+        new = keep(grad, v, alpha)
+        return w - lr*step(grad, new, v, eps), new
+    return answer
+
+def rms_step(grad, new, v, eps): return grad/(new.sqrt() + eps)
+
+def rmsprop_in_place(w, grad, v, lr, alpha, eps):
+    v.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
+    w.sub_(lr*grad/(v.sqrt() + eps))
+    return w, v
+
+class Corrected:
+    "With Adam's correction, which must count the steps"
+    t = 0
+    def __call__(self, w, grad, v, lr, alpha, eps):
+        self.t += 1
+        v = new_v(grad, v, alpha)
+        return w - lr*grad/((v/(1 - alpha**self.t)).sqrt() + eps), v
+
+right_rmsprop = rms(rms_step)
+BANK["check_rmsprop"] = Bank(
+    right=[rmsprop_numpy, rmsprop_double, rmsprop_float],
+    wrong=[
+        (rms(lambda g, new, v, eps: g/(v.sqrt() + eps)), "Which v is under the root"),
+        (rms(lambda g, new, v, eps: g/(new + eps).sqrt()), "to v, or to its root"),
+        (rms(lambda g, new, v, eps: g/new.sqrt()), "added at all"),
+        (rms(lambda g, new, v, eps: -rms_step(g, new, v, eps)), "Uphill or downhill"),
+        (rms(lambda g, new, v, eps: g/(new + eps)), "Is the root taken"),
+        (rms(lambda g, new, v, eps: g), "plain descent"),
+        (rms(lambda g, new, v, eps: g.sign()), "Which length"),
+        (rms(rms_step, lambda g, v, alpha: (1 - alpha)*v + alpha*g**2), "or 1 - alpha"),
+        (rms(rms_step, lambda g, v, alpha: alpha*v + g**2), "With which weight"),
+        (rms(rms_step, lambda g, v, alpha: v + g**2), "and with which the old v"),
+        (rms(rms_step, lambda g, v, alpha: alpha*v + (1 - alpha)*g), "squared in v"),
+        (rms(rms_step, lambda g, v, alpha: new_v(g, v, 0.9)), "What is kept"),
+        (lambda w, g, v, lr, alpha, eps: (right_rmsprop(w, g, v, lr, alpha, eps)[0], v),
+            "the new v returned, or the old"),
+        (lambda w, g, v, lr, alpha, eps: right_rmsprop(w, g, v, lr, alpha, eps)[::-1],
+            "In which order"),
+        (lambda w, g, v, lr, alpha, eps: right_rmsprop(w, g, v, lr, alpha, eps)[0],
+            "2 things"),
+        (lambda w, g, v, lr, alpha, eps: (w - rms_step(g, new_v(g, v, alpha), v, eps),
+            new_v(g, v, alpha)), "learning rate used"),
+        (rmsprop_in_place, "in place"), (Corrected(), "corrected for its start"),
+    ])
+
+
+# 07: Lion
+def lion_numpy(w, grad, m, lr, beta1, beta2, weight_decay):
+    w, grad, m = (o.double().numpy() for o in (w, grad, m))
+    w = w - lr*(np.sign(m + (1 - beta1)*(grad - m)) + weight_decay*w)
+    return w, m + (1 - beta2)*(grad - m)
+
+def lion_copies(w, grad, m, lr, beta1, beta2, weight_decay):
+    w, m = w.clone(), m.clone()
+    w.mul_(1 - lr*weight_decay).sub_(torch.sign(m.lerp(grad, 1 - beta1)), alpha=lr)
+    return w, m.lerp_(grad, 1 - beta2)
+
+def lion_float(w, grad, m, lr, beta1, beta2, weight_decay):
+    w, grad, m = w.float(), grad.float(), m.float()
+    c = beta1*m + (1 - beta1)*grad
+    step = torch.where(c > 0, lr, torch.where(c < 0, -lr, 0.))
+    return (w - lr*weight_decay*w - step, beta2*m + (1 - beta2)*grad)
+
+def new_m(g, m, beta1, beta2): return beta2*m + (1 - beta2)*g
+
+def lions(sign, keep=new_m, shrink=lambda w, lr, decay: (1 - lr*decay)*w):
+    "An update with a choice of mistakes"
+    def answer(w, grad, m, lr, beta1, beta2, weight_decay):
+        step = sign(grad, m, beta1, beta2)
+        return shrink(w, lr, weight_decay) - lr*step, keep(grad, m, beta1, beta2)
+    return answer
+
+def lion_sign(g, m, beta1, beta2): return (beta1*m + (1 - beta1)*g).sign()
+
+def lion_early(g, m, beta1, beta2):
+    return lion_sign(g, new_m(g, m, beta1, beta2), beta1, beta2)
+
+def lion_in_place(w, grad, m, lr, beta1, beta2, weight_decay):
+    w.mul_(1 - lr*weight_decay).sub_(lr*(beta1*m + (1 - beta1)*grad).sign())
+    return w, m.lerp_(grad, 1 - beta2)
+
+def lion_coupled(w, grad, m, lr, beta1, beta2, weight_decay):
+    sign = (beta1*m + (1 - beta1)*(grad + weight_decay*w)).sign()
+    return w - lr*sign, beta2*m + (1 - beta2)*grad
+
+def lion_late_decay(w, grad, m, lr, beta1, beta2, weight_decay):
+    w = w - lr*lion_sign(grad, m, beta1, beta2)
+    return w*(1 - lr*weight_decay), beta2*m + (1 - beta2)*grad
+
+def lion_plus(w, grad, m, lr, beta1, beta2, weight_decay):
+    sign = lion_sign(grad, m, beta1, beta2)
+    return w*(1 - lr*weight_decay) + lr*sign, new_m(grad, m, beta1, beta2)
+
+right_lion = lions(lion_sign)
+BANK["check_lion"] = Bank(
+    right=[lion_numpy, lion_copies, lion_float],
+    wrong=[
+        (lions(lion_early), "before the step, or after"),
+        (lions(lambda *args: new_m(*args).sign()), "Which beta mixes in the sign"),
+        (lions(lambda g, m, b1, b2: b1*m + (1 - b1)*g), "Is the sign taken"),
+        (lions(lambda g, m, b1, b2: g.sign()), "or only the gradient"),
+        (lions(lambda g, m, b1, b2: m.sign()), "or only m"),
+        (lions(lambda g, m, b1, b2: torch.where(b1*m + (1 - b1)*g >= 0, 1., -1.)),
+            "sign of 0"),
+        (lions(lion_sign, lambda g, m, b1, b2: b1*m + (1 - b1)*g), "of the two betas"),
+        (lions(lion_sign, lambda g, m, b1, b2: b2*m + g), "With which weight"),
+        (lions(lion_sign, lambda g, m, b1, b2: m), "new m returned, or the old"),
+        (lions(lion_sign, lambda g, m, b1, b2: b2*m + (1 - b2)*g.sign()), "of signs"),
+        (lions(lion_sign, shrink=lambda w, lr, decay: w), "`weight_decay` used"),
+        (lions(lion_sign, shrink=lambda w, lr, decay: (1 - decay)*w), "learning rate"),
+        (lion_coupled, "outside of the sign"), (lion_late_decay, "the old weight"),
+        (lion_plus, "Uphill or downhill"), (lion_in_place, "in place"),
+        (lambda *args: right_lion(*args)[0], "2 things"),
+        (lambda *args: right_lion(*args)[::-1], "In which order"),
+    ])
+
+
+# 07: no decay for biases
+def groups_named(model, weight_decay):
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    matrices = [o for o in named if o[1].dim() >= 2]
+    return [dict(params=matrices, weight_decay=weight_decay),
+        dict(params=[o for o in named if o[1].dim() < 2], weight_decay=0.)]
+
+def groups_each(model, weight_decay):
+    "A group for each parameter"
+    return [dict(params=p, weight_decay=weight_decay*(p.ndim > 1))
+        for p in model.parameters() if p.requires_grad]
+
+def groups_lazy(model, weight_decay):
+    "Generators, one for each side"
+    def side(big): return (p for p in model.parameters() if p.requires_grad
+        and (p.ndim > 1) == big)
+    return (dict(params=side(True), weight_decay=weight_decay),
+        dict(params=side(False), weight_decay=0))
+
+def two_groups(first, second, default=0):
+    "Two groups by a choice of conditions on (name, parameter)"
+    def answer(model, weight_decay):
+        named = list(model.named_parameters())
+        rest = dict(params=[p for n, p in named if second(n, p)])
+        if default is not None: rest["weight_decay"] = default
+        first_group = [p for n, p in named if first(n, p)]
+        return [dict(params=first_group, weight_decay=weight_decay), rest]
+    return answer
+
+def matrix(n, p): return p.requires_grad and p.ndim > 1
+def vector(n, p): return p.requires_grad and p.ndim < 2
+
+def groups_modules(model, weight_decay):
+    "Goes through the modules, and meets a shared parameter twice"
+    own = [p for m in model.modules() for p in m.parameters(recurse=False)]
+    own = [p for p in own if p.requires_grad]
+    return [dict(params=[p for p in own if p.ndim > 1], weight_decay=weight_decay),
+        dict(params=[p for p in own if p.ndim <= 1], weight_decay=0)]
+
+def groups_linear(model, weight_decay):
+    "Knows of linear layers, and their weights and biases, only"
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    return [dict(params=[m.weight for m in layers if m.weight.requires_grad],
+            weight_decay=weight_decay),
+        dict(params=[m.bias for m in layers if getattr(m.bias, "requires_grad", False)],
+            weight_decay=0)]
+
+def groups_frees(model, weight_decay):
+    model.requires_grad_(True)
+    return groups_each(model, weight_decay)
+
+BANK["check_groups"] = Bank(
+    right=[groups_named, groups_each, groups_lazy],
+    wrong=[
+        (lambda model, weight_decay: [dict(params=model.parameters(),
+            weight_decay=weight_decay)], "How many axes|Do names count"),
+        (lambda model, weight_decay: model.parameters(), "a list of dicts"),
+        (lambda model, weight_decay: [[p for p in model.parameters() if p.ndim > 1],
+            [p for p in model.parameters() if p.ndim < 2]], "a list of dicts"),
+        (two_groups(matrix, vector, None), "Does each group say"),
+        (two_groups(vector, matrix), "How many axes"),
+        (two_groups(lambda n, p: p.ndim > 1, lambda n, p: p.ndim < 2), "optimizer"),
+        (two_groups(matrix, lambda n, p: p.requires_grad and p.ndim == 1), "cover"),
+        (two_groups(lambda n, p: p.requires_grad and p.ndim == 2, vector), "cover"),
+        (two_groups(lambda n, p: p.requires_grad and "bias" not in n,
+            lambda n, p: p.requires_grad and "bias" in n), "Do names count"),
+        (two_groups(matrix, lambda n, p: p.requires_grad), "or two of your conditions"),
+        (lambda model, weight_decay: groups_each(model, 0.3), "Is the given"),
+        (lambda model, weight_decay: [dict(o, params=[o["params"].detach()])
+            for o in groups_each(model, weight_decay)], "Is it a copy"),
+        (groups_modules, "share a parameter"), (groups_linear, "every case"),
+        (groups_frees, "frozen or set free"),
+    ])
