@@ -13,7 +13,6 @@ from numbers import Real
 
 import torch
 from fastcore.basics import patch
-from torch import nn
 
 from .core import ArgumentError, explain
 

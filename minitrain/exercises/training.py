@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_epoch_mean', 'check_top_k', 'check_step_in_parts', 'check_epoch_batches', 'check_pad_collate', 'check_balanced',
-           'check_rmsprop', 'check_lion', 'check_groups']
+           'check_rmsprop', 'check_lion', 'check_groups', 'check_exact_match', 'check_average_precision',
+           'check_best_thresholds']
 
 # %% ../../nbs/52_training.ipynb #exported-imports
 #| code-fold: true
@@ -712,7 +713,8 @@ def _groups_of(got, case):
             params = [params] if isinstance(params, torch.Tensor) else list(params)
             params = [p[1] if isinstance(p, tuple) else p for p in params]
             groups.append(dict(o, params=params))
-    except (TypeError, KeyError, ValueError): wrong(case, f"returned {_line(got)}", kinds)
+    except (TypeError, KeyError, ValueError):
+        wrong(case, f"returned {_line(got)}", kinds)
     tensors = all(isinstance(p, torch.Tensor) for o in groups for p in o["params"])
     holds(tensors, case, "a group holds something that is not a tensor", kinds)
     return groups
@@ -733,7 +735,7 @@ def _sorted_well(model, found, decay, default, case):
         holds(len(decays) == 1, case, f"{what} comes {len(decays)} times",
             "Can two modules share a parameter, or two of your conditions?")
         want, got, hint = decay if p.ndim > 1 else 0, decays[0], "How many axes has it?"
-        if got == default: hint = f"Does each group say its decay? AdamW's is {default}."
+        if got == default: hint = f"Does each group say its decay? ({default}?)"
         elif got not in (decay, 0): hint = "Is the given `weight_decay` used?"
         elif ("bias" in name) == (got == 0): hint = "Do names count, or axes?"
         holds(got == want, case, f"{what} decays by {got}, expected {want}", hint)
@@ -746,3 +748,203 @@ def groups(model, weight_decay):
     rest = [p for p in params if p.ndim <= 1]
     return [dict(params=matrices, weight_decay=weight_decay),
         dict(params=rest, weight_decay=0)]
+
+# %% ../../nbs/52_training.ipynb #check-exact-match
+@check
+def check_exact_match(
+    fn:Callable # Yours: called with probabilities and targets (b, k), and a threshold
+)->Report: # Passed, or a sentence that says what is wrong
+    "The share of samples of which every label is right"
+    for i, (b, k, threshold) in enumerate(((41, 3, 0.25), (41, 3, None), (40, 2, 0.75),
+            (3, 3, 0.5), (1, 4, 0.5), (50, 1, 0.5))):
+        g, dtype = _seeded(i + 2), (torch.float32, torch.float64)[i % 2]
+        target = (torch.rand(b, k, generator=g) < 0.5).to(dtype)
+        probs = (torch.randint(33, (b, k), generator=g)/32).to(dtype)
+        limit = 0.5 if threshold is None else threshold
+        right = torch.rand(b, generator=g) < 0.5
+        probs[right] = limit - (1 - target[right])/32  # a yes stands at the threshold
+        case = f"{b} samples, {k} labels, threshold {limit}"
+        if threshold is None: got = ask(fn, probs, target, case=f"{case} by default")
+        else: got = ask(fn, probs, target, threshold, case=case)
+        want = ((probs >= limit) == target.bool()).all(1).double().mean()
+        hint = "When is a sample right, and over what is the mean taken?"
+        if threshold is None: hint = "Which threshold holds where none is given?"
+        traps = _exact_traps(probs, target.bool(), limit)
+        same(got, want, case, hint, traps, rtol=1e-5)
+
+# %% ../../nbs/52_training.ipynb #exact-match-traps
+def _exact_traps(probs, true, limit):
+    "What known mistakes return, by hint"
+    said, share = probs >= limit, lambda o: o.double().mean()
+    right = said == true
+    return {"Is it the share of answers that are right, or of samples?": share(right),
+        "Must one label be right, or every one?": share(right.any(1)),
+        "Over which axis are the labels of one sample?": share(right.all(0)),
+        "Is an answer yes from the threshold on, or only above it?":
+            share(((probs > limit) == true).all(1)),
+        "Is the threshold used, or always 0.5?": share(((probs >= 0.5) == true).all(1)),
+        "Is the threshold used, or does the nearest whole number decide?":
+            share((probs.round() == true).all(1)),
+        "Does a label count that is said and not there?": share((said | ~true).all(1)),
+        "Does a label count that is there and not said?": share((~said | true).all(1)),
+        "Is there one right class in a sample, or several labels?":
+            share(probs.argmax(1) == true.int().argmax(1)),
+        "Is it a share, or a number of samples?": right.all(1).sum(),
+        "Is a share of samples divided by the number of answers?":
+            right.all(1).sum()/right.numel(),
+        "Is the share of the wrong ones returned?": 1 - share(right.all(1))}
+
+# %% ../../nbs/52_training.ipynb #exact-match
+@solves("exact_match")
+def exact_match(probs, target, threshold=0.5):
+    right = (probs >= threshold) == target.bool()  # (b, k)
+    return right.all(dim=1).float().mean()
+
+# %% ../../nbs/52_training.ipynb #check-average-precision
+@check
+def check_average_precision(
+    fn:Callable # Yours: called with probabilities (b, k) and targets (b, k)
+)->Report: # Passed, or a sentence that says what is wrong
+    "Average precision of each label: the order of its probabilities, and nothing else"
+    for i, (b, k) in enumerate(((9, 2), (6, 4), (4, 4), (200, 3), (1, 2))):
+        g, dtype = _seeded(i), (torch.float32, torch.float64)[i % 2]
+        order = torch.rand(b, k, generator=g).argsort(0)
+        target = (torch.rand(b, k, generator=g) < 0.4).to(dtype)
+        target[order[0], torch.arange(k)] = 1  # each label is there at least once
+        for name, squeeze in (("", lambda p: p), (", all squared", lambda p: p**2),
+                (", all above 0.9", lambda p: 0.9 + p/10)):
+            probs = squeeze((order + 1)/(b + 2)).to(dtype)
+            case = f"{b} samples, {k} labels{name}"
+            got = ask(fn, probs, target, case=case)
+            hint = "Of which samples is the precision taken, and over what is the mean?"
+            same(got, _average(probs, target), case, hint, _ap_traps(probs, target),
+                rtol=1e-3)
+    case, probs = "a label that is never there", torch.tensor([[0.2, 0.9], [0.7, 0.4]])
+    got = ask(fn, probs, torch.tensor([[0., 0.], [0., 1.]]), case=case)
+    same(got, torch.tensor([torch.nan, 0.5]), case, "What is the mean of nothing?")
+
+# %% ../../nbs/52_training.ipynb #average-precision-traps
+def _average(probs, target, largest=True):
+    "Average precision of each label, label by label and rank by rank"
+    out = []
+    for p, t in zip(probs.double().T, target.double().T):
+        t = t[p.argsort(descending=largest)].tolist()
+        precision = [sum(t[:i + 1])/(i + 1) for i in range(len(t))]
+        out.append(sum(v for v, hit in zip(precision, t) if hit)/(sum(t) or torch.nan))
+    return torch.tensor(out)
+
+def _ap_traps(probs, target):
+    "What known mistakes return, by hint"
+    p, t, right = probs.double(), target.double(), _average(probs, target)
+    rows = p.argsort(0, descending=True)
+    hits, n = t.gather(0, rows), t.sum(0)
+    precision = hits.cumsum(0)/torch.arange(1, len(p) + 1)[:, None]
+    said = (p >= 0.5).double()
+    alone = t[rows[:, 0]].cumsum(0)/torch.arange(1, len(p) + 1)[:, None]*t[rows[:, 0]]
+    late = hits.cumsum(0)/torch.arange(2, len(p) + 2)[:, None]*hits
+    area = (precision[1:] + precision[:-1]).mul(hits[1:]).sum(0)/2/n
+    return {"Is it the mean over all ranks, or over the ranks of the positives?":
+            precision.mean(0),
+        "Is the sum divided by the number of samples, or of positives?":
+            (precision*hits).sum(0)/len(p),
+        "Which sample comes first, the most probable or the least?":
+            _average(probs, target, False),
+        "Is a value for each label asked for, or their mean?": right.mean(),
+        "Is precision at one threshold asked for, or at every positive's rank?":
+            (said*t).sum(0)/said.sum(0),
+        "Is recall asked for?": (said*t).sum(0)/n,
+        "Does the order of one label serve for all?": alone.sum(0)/n,
+        "Does the first rank count 1, or 2?": late.sum(0)/n,
+        "Does the first rank count 1, or 0?":
+            (hits.cumsum(0)/torch.arange(len(p))[:, None]*hits).sum(0)/n,
+        "Is the sum divided by anything?": (precision*hits).sum(0),
+        "Does a sample stand in a row, or in a column?": lambda: _average(p.T, t.T),
+        "Is precision taken at each positive, or smoothed between two?": area,
+        "Is it the share of a label, whatever the order?": t.mean(0)}
+
+# %% ../../nbs/52_training.ipynb #average-precision
+@solves("average_precision")
+def average_precision(probs, target):
+    order = probs.argsort(dim=0, descending=True)  # (b, k), label by label
+    hits = target.gather(0, order)
+    ranks = torch.arange(1, len(probs) + 1)[:, None]
+    precision = hits.cumsum(0)/ranks
+    return (precision*hits).sum(0)/hits.sum(0)  # 0/0 is nan
+
+# %% ../../nbs/52_training.ipynb #check-best-thresholds
+@check
+def check_best_thresholds(
+    fn:Callable # Yours: called with probabilities (b, k) and targets (b, k)
+)->Report: # Passed, or a sentence that says what is wrong
+    "The threshold of highest F1 for each label"
+    for i, (b, q) in enumerate(((120, (0.5, 0.1, 0.3)), (7, (0.5,)*2), (3, (0.5,)*5),
+            (60, (0.9, 0.05, 0., 1.)))):
+        g, k = _seeded(i), len(q)
+        target = (torch.rand(b, k, generator=g) < torch.tensor(q)).float()
+        scores = torch.randn(b, k, generator=g) + 2*target
+        shift = torch.tensor([-1., -14., 2., 7., 0.])[:k]
+        probs = (scores + shift).mul(4).round().div(4).sigmoid()  # some are equal
+        if i % 2: probs, target = probs.double(), target.double()
+        case = f"{b} samples, {k} labels"
+        got = as_double(ask(fn, probs, target, case=case), case)
+        shape = tuple(got.shape)
+        holds(shape == (k,), case, f"returned shape {shape}, expected {(k,)}",
+            "Is it one threshold for each label?")
+        fits = bool(((got >= 0) & (got <= 1)).all())
+        holds(fits, case, f"returned {_line(got)}, which is not from 0 to 1",
+            "Are these thresholds, or places, scores or counts?")
+        _no_better(probs.double(), target.bool(), got, case)
+
+# %% ../../nbs/52_training.ipynb #best-thresholds-laws
+def _counts(probs, true, limits, said=torch.ge):
+    "Hits, said and present of each label"
+    said = said(probs, limits)
+    return (said & true).sum(0).double(), said.sum(0).double(), true.sum(0).double()
+
+def _f1(hits, said, present): return (2*hits/(said + present)).nan_to_num(0)
+
+def _highest(score, probs, true, said=torch.ge):
+    "For each label the highest value of a score at any probability of it"
+    rows = [score(*_counts(probs, true, row, said)).nan_to_num(0) for row in probs]
+    return torch.stack(rows).amax(0)
+
+def _threshold_hints(probs, true, limits):
+    "What is so of the answers of known mistakes, by hint"
+    close = lambda a, b: torch.allclose(a, b, atol=1e-6)
+    def meets(score, **options):
+        got = score(*_counts(probs, true, limits, **options)).nan_to_num(0)
+        return close(got, _highest(score, probs, true, **options))
+    one, shares = limits[:1].expand_as(limits), true.double().mean(0)
+    half = torch.full_like(limits, 0.5)
+    return {"Is it the threshold of highest F1, or always 0.5?": close(limits, half),
+        "Is one threshold chosen for all labels?": close(limits, one),
+        "Is the share of a label its best threshold?": close(limits, shares),
+        "Is the mean probability the best threshold?": close(limits, probs.mean(0)),
+        "Is an answer yes from the threshold on, or only above it?":
+            meets(_f1, said=torch.gt),
+        "Is it the highest F1, or the highest accuracy?":
+            meets(lambda h, s, m: 2*h - s - m),
+        "Is it the highest F1, or the lowest?": meets(lambda *o: -_f1(*o)),
+        "Is it the highest F1, or the highest precision?": meets(lambda h, s, m: h/s),
+        "Is it the highest F1, or the highest recall?": meets(lambda h, s, m: h/m)}
+
+def _no_better(probs, true, limits, case):
+    "Require that no threshold gives a higher F1"
+    got, best = _f1(*_counts(probs, true, limits)), _highest(_f1, probs, true)
+    bad = (got < best - 1e-6).nonzero().flatten().tolist()
+    if not bad: return
+    hints, j = _threshold_hints(probs, true, limits), bad[0]
+    hint = next((o for o, fits in hints.items() if fits),
+        "Was every probability of this label tried?")
+    wrong(case, f"F1 of label {j} is {got[j]:.3f} at your threshold {limits[j]:.4g}, "
+        f"and {best[j]:.3f} can be had", hint)
+
+# %% ../../nbs/52_training.ipynb #best-thresholds
+@solves("best_thresholds")
+def best_thresholds(probs, target):
+    best = []
+    for p, true in zip(probs.T, target.bool().T):
+        said = p >= p[:, None]  # row i: the answers at sample i's probability
+        f1 = 2*(said & true).sum(1)/(said.sum(1) + true.sum())
+        best.append(p[f1.argmax()])
+    return torch.stack(best)

@@ -723,3 +723,229 @@ BANK["check_groups"] = Bank(
         (groups_modules, "share a parameter"), (groups_linear, "every case"),
         (groups_frees, "frozen or set free"),
     ])
+
+
+# 08: all or nothing
+def exact_numpy(probs, target, threshold=0.5):
+    said, true = probs.numpy() >= threshold, target.numpy() == 1
+    return (said != true).sum(1).__eq__(0).mean(dtype=np.float32)
+
+def exact_loop(probs, target, threshold=0.5):
+    right = 0
+    for p, t in zip(probs.tolist(), target.tolist()):
+        right += all((a >= threshold) == bool(b) for a, b in zip(p, t))
+    return right/len(probs)
+
+def exact_min(probs, target, threshold=0.5):
+    said = (probs >= threshold).double()
+    return 1 - (said - target.double()).abs().amax(1).mean()
+
+def exact(right):
+    "A choice of mistakes: `right` is called with said and true, both bool"
+    def answer(probs, target, threshold=0.5):
+        return right(probs >= threshold, target.bool())
+    return answer
+
+def exact_no_default(probs, target, threshold):
+    return exact_loop(probs, target, threshold)
+
+def exact_in_place(probs, target, threshold=0.5):
+    probs[:] = (probs >= threshold)
+    return (probs == target).all(1).float().mean()
+
+BANK["check_exact_match"] = Bank(
+    right=[exact_numpy, exact_loop, exact_min],
+    wrong=[
+        (exact(lambda said, true: (said == true).float().mean()), "or of samples"),
+        (exact(lambda said, true: (said == true).any(1).sum()/len(said)), "every one"),
+        (exact(lambda said, true: (said == true).all(0).float().mean()), "which axis"),
+        (exact(lambda said, true: (said == true).all(1).sum()), "a number of samples"),
+        (exact(lambda said, true: (said == true).all(1).sum()/said.numel()),
+            "by the number of answers"),
+        (exact(lambda said, true: (said == true).all()), "Over which axis|When is a"),
+        (exact(lambda said, true: (said & true).sum(1).eq(true.sum(1)).float().mean()),
+            "said and not there"),
+        (exact(lambda said, true: (said & true).sum(1).eq(said.sum(1)).float().mean()),
+            "there and not said"),
+        (exact(lambda said, true: (said.sum(1) == true.sum(1)).float().mean()),
+            "When is a sample right"),
+        (exact(lambda said, true: (said != true).any(1).float().mean()), "wrong ones"),
+        (lambda probs, target, threshold=0.5: exact_loop(probs, target), "always 0.5"),
+        (lambda probs, target, threshold=0.5: (
+            (probs > threshold) == target.bool()).all(1).float().mean(), "above it"),
+        (lambda probs, target, threshold=0.4: exact_loop(probs, target, threshold),
+            "where none is given"),
+        (exact_no_default, "your code raised"), (exact_in_place, "in place"),
+    ])
+
+
+# 08: average precision
+def ap_loop(probs, target):
+    out = []
+    for j in range(probs.shape[1]):
+        pairs = sorted(zip(probs[:, j].tolist(), target[:, j].tolist()), reverse=True)
+        hits, values = 0, []
+        for rank, (_, t) in enumerate(pairs, 1):
+            if t:
+                hits += 1
+                values.append(hits/rank)
+        out.append(sum(values)/len(values) if values else float("nan"))
+    return out
+
+def ap_numpy(probs, target):
+    order = np.argsort(-probs.numpy(), axis=0)
+    hits = np.take_along_axis(target.numpy(), order, 0).astype(np.float32)
+    ranks = np.arange(1, len(hits) + 1, dtype=np.float32)
+    precision = np.cumsum(hits, 0)/ranks[:, None]
+    with np.errstate(invalid="ignore"): return (precision*hits).sum(0)/hits.sum(0)
+
+def ap_pairs(probs, target):
+    "Compares each sample with each other one"
+    above = probs[None] >= probs[:, None]  # (b, b, k)
+    precision = (above*target).sum(1)/above.sum(1)
+    return (precision*target).sum(0)/target.sum(0)
+
+def ap_sklearn(probs, target):
+    from sklearn.metrics import average_precision_score as score
+    out = [score(t, p) if t.any() else np.nan for p, t in zip(probs.T.numpy(),
+        target.T.numpy())]
+    return torch.tensor(out)
+
+def ap(mean, largest=True, first=1):
+    "A choice of mistakes: `mean` is called with hits and precision, both by rank"
+    def answer(probs, target):
+        hits = target.gather(0, probs.argsort(dim=0, descending=largest))
+        ranks = torch.arange(first, len(probs) + first)[:, None]
+        return mean(hits, hits.cumsum(0)/ranks)
+    return answer
+
+def ap_mean(hits, precision): return (precision*hits).sum(0)/hits.sum(0)
+
+def ap_one_order(probs, target):
+    hits = target[probs[:, 0].argsort(descending=True)]
+    return ap_mean(hits, hits.cumsum(0)/torch.arange(1, len(probs) + 1)[:, None])
+
+def ap_at_half(probs, target):
+    said = probs >= 0.5
+    return (said*target).sum(0)/said.sum(0)
+
+def ap_grid(probs, target):
+    "The mean precision over thresholds of a grid"
+    limits = torch.linspace(0, 0.99, 100)[:, None, None]
+    said = (probs >= limits).double()
+    return ((said*target).sum(1)/said.sum(1).clamp(min=1)).mean(0)
+
+def ap_auc(probs, target):
+    "The share of pairs in the right order"
+    more = (probs[:, None] > probs[None]).double()
+    pairs = target[:, None]*(1 - target[None])
+    return (more*pairs).sum((0, 1))/pairs.sum((0, 1))
+
+BANK["check_average_precision"] = Bank(
+    right=[ap_loop, ap_numpy, ap_pairs, ap_sklearn],
+    wrong=[
+        (ap(lambda hits, precision: precision.mean(0)), "ranks of the positives"),
+        (ap(lambda hits, precision: (precision*hits).mean(0)), "or of positives"),
+        (ap(lambda hits, precision: (precision*hits).sum(0)), "divided by anything"),
+        (ap(lambda hits, precision: ap_mean(hits, precision).mean()), "for each label"),
+        (ap(lambda hits, precision: (precision*hits).sum(0)/hits.sum(0).clamp(min=1)),
+            "mean of nothing"),
+        (ap(lambda hits, precision: precision.amax(0)), "Of which samples"),
+        (ap(ap_mean, largest=False), "the most probable or the least"),
+        (ap(ap_mean, first=0), "count 1, or 0"),
+        (ap(ap_mean, first=2), "count 1, or 2"),
+        (ap_one_order, "order of one label"), (ap_at_half, "at one threshold"),
+        (ap_grid, "Of which samples"), (ap_auc, "Of which samples"),
+        (lambda probs, target: target.mean(0), "whatever the order"),
+        (lambda probs, target: ap_pairs(probs.T, target.T), "in a row, or in a column"),
+        (lambda probs, target: ap_pairs(probs, target).nan_to_num(1),
+            "mean of nothing"),
+        (lambda probs, target: np.mean([v for v in ap_loop(probs, target) if v == v]),
+            "for each label"),
+    ])
+
+
+# 08: a threshold for each label
+def thresholds_loop(probs, target):
+    best = []
+    for p, t in zip(probs.T.tolist(), target.T.tolist()):
+        def f1(limit):
+            said = [a >= limit for a in p]
+            hits = sum(s and b for s, b in zip(said, t))
+            return 2*hits/(sum(said) + sum(t))
+        best.append(max(set(p), key=f1))
+    return best
+
+def thresholds_numpy(probs, target):
+    probs, target = probs.numpy(), target.numpy() > 0
+    said = probs[None] >= probs[:, None]
+    f1 = 2*(said & target[None]).sum(1)/(said.sum(1) + target.sum(0))
+    return probs[f1.argmax(0), np.arange(probs.shape[1])]
+
+def thresholds_between(probs, target):
+    "A little below the best probability, and the last of several that are as good"
+    top = probs.double().sort(0).values
+    lower = torch.cat([torch.zeros_like(top[:1]), top[:-1]])
+    limits = (top + lower)/2
+    said = probs[None] >= limits[:, None]
+    f1 = 2*(said & target.bool()).sum(1)/(said.sum(1) + target.sum(0))
+    place = len(f1) - 1 - f1.flip(0).argmax(0)
+    return limits.gather(0, place[None])[0]
+
+def by_score(score, above=False):
+    "The best of a label's own probabilities by a score of hits, said, present and b"
+    def answer(probs, target):
+        said = probs[None] > probs[:, None] if above else probs[None] >= probs[:, None]
+        hits = (said & target.bool()).sum(1)
+        value = score(hits, said.sum(1), target.sum(0), len(probs))
+        return probs.gather(0, value.nan_to_num(0).argmax(0)[None])[0]
+    return answer
+
+def f1_of(h, s, m, b): return 2*h/(s + m)
+
+def on_grid(*limits):
+    def answer(probs, target):
+        grid = torch.linspace(*limits)
+        said = probs >= grid[:, None, None]
+        f1 = 2*(said & target.bool()).sum(1)/(said.sum(1) + target.sum(0))
+        return grid[f1.nan_to_num(0).argmax(0)]
+    return answer
+
+def thresholds_one(probs, target):
+    "One threshold, with the best mean of F1, for all labels"
+    grid = probs.unique()
+    said = probs >= grid[:, None, None]
+    f1 = 2*(said & target.bool()).sum(1)/(said.sum(1) + target.sum(0))
+    return grid[f1.nan_to_num(0).mean(1).argmax()].expand(probs.shape[1])
+
+def thresholds_places(probs, target):
+    said = probs[None] >= probs[:, None]
+    return (2*(said & target.bool()).sum(1)/(said.sum(1) + target.sum(0))).argmax(0)
+
+def thresholds_rows(probs, target):
+    "The row with the best mean of F1, each label at its own probability there"
+    said = probs[None] >= probs[:, None]
+    f1 = 2*(said & target.bool()).sum(1)/(said.sum(1) + target.sum(0))
+    return probs[f1.mean(1).argmax()]
+
+BANK["check_best_thresholds"] = Bank(
+    right=[thresholds_loop, thresholds_numpy, thresholds_between, by_score(f1_of)],
+    wrong=[
+        (lambda probs, target: torch.full((probs.shape[1],), 0.5), "always 0.5"),
+        (on_grid(0, 1, 11), "every probability"),
+        (on_grid(0, 1, 1001), "every probability"),
+        (thresholds_one, "for all labels"), (thresholds_places, "or places"),
+        (thresholds_rows, "every probability"),
+        (by_score(lambda h, s, m, b: b - s - m + 2*h), "highest accuracy"),
+        (by_score(lambda h, s, m, b: h/s), "highest precision"),
+        (by_score(lambda h, s, m, b: h/m + 0*s), "highest recall"),
+        (by_score(lambda h, s, m, b: -f1_of(h, s, m, b)), "or the lowest"),
+        (by_score(f1_of, above=True), "only above it"),
+        (lambda probs, target: target.mean(0), "share of a label"),
+        (lambda probs, target: probs.mean(0), "mean probability"),
+        (lambda probs, target: thresholds_one(probs, target)[0], "for each label"),
+        (lambda probs, target: torch.full((probs.shape[1],), torch.nan), "from 0 to 1"),
+        (lambda probs, target: by_score(f1_of)(probs, target).logit(), "from 0 to 1"),
+        (lambda probs, target: (probs*target).sum(0)/target.sum(0).clamp(min=1),
+            "every probability"),
+    ])
