@@ -13,7 +13,6 @@ from numbers import Real
 
 import torch
 from fastcore.basics import patch
-from torch import nn
 
 from .core import ArgumentError, explain
 
@@ -198,61 +197,3 @@ def load_state_dict(self:_Optimizer,
             if group.get(k, v) != v: raise ArgumentError("state_dict", f"{k}={group[k]!r}", f"{k}={v!r}, the only one that {type(self).__name__} has")
         check_options(group)
     _plain(torch.optim.Optimizer.load_state_dict)(self, state_dict)
-
-# %% ../nbs/07_optim.ipynb #check-rmsprop
-def check_rmsprop(
-    fn:Callable # Yours: called with w, grad, v, lr, alpha, eps; gives the new w and v
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 07: RMSProp, step for step torch's"
-    g = torch.Generator().manual_seed(0)
-    w,v = torch.randn(4, generator=g, dtype=torch.float64),torch.zeros(4, dtype=torch.float64)
-    theirs = w.clone().requires_grad_()
-    opt = torch.optim.RMSprop([theirs], lr=0.01, alpha=0.9, eps=1e-3)
-    for i in range(20):
-        theirs.grad = torch.randn(4, generator=g, dtype=torch.float64)*10.0**(i % 3 - 1)
-        w,v = fn(w, theirs.grad.clone(), v, 0.01, 0.9, 1e-3)
-        opt.step()
-        far = (w - theirs.detach()).abs().max().item()
-        assert far < 1e-12, f"step {i + 1} is off by {far:.1e}: " + ("is the new `v` used at once, and `eps` added after the root?" if i == 0 else "is the new `v` returned?")
-    return "passed"
-
-# %% ../nbs/07_optim.ipynb #check-lion
-def check_lion(
-    fn:Callable # Yours: called with w, grad, m, lr, beta1, beta2, weight_decay; gives the new w and m
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 07: Lion, the sign of a mean"
-    g = torch.Generator().manual_seed(0)
-    start,grads = torch.randn(5, generator=g, dtype=torch.float64),torch.randn(10, 5, generator=g, dtype=torch.float64)
-    def run(scale, weight_decay):
-        w,m,path = start,torch.zeros_like(start),[start]
-        for o in grads*scale:
-            w,m = fn(w, o.clone(), m, 0.1, 0.9, 0.99, weight_decay)
-            path.append(w)
-        return torch.stack(path)
-    plain = run(1, 0)
-    assert torch.allclose(plain.diff(dim=0).abs(), torch.full((10, 5), 0.1).double()), "without decay each weight must move by `lr` at each step: take the sign"
-    assert torch.allclose(run(1e3, 0), plain), "a thousand times larger gradients must give the same path"
-    m = torch.stack([sum(0.01*0.99**(t - 1 - i)*grads[i] for i in range(t)) if t else torch.zeros(5) for t in range(10)])
-    want = start - 0.1*(0.9*m + 0.1*grads).sign().cumsum(0)
-    assert torch.allclose(plain[1:], want), "the sign is taken of beta1*m + (1 - beta1)*grad with the old `m`; beta2 is for keeping `m`"
-    got = fn(start, grads[0], torch.zeros_like(start), 0.1, 0.9, 0.99, 0.5)[0]
-    assert torch.allclose(got, start*(1 - 0.1*0.5) - 0.1*grads[0].sign()), "decay shrinks the weight by lr*weight_decay and stays out of the sign"
-    return "passed"
-
-# %% ../nbs/07_optim.ipynb #check-groups
-def check_groups(
-    fn:Callable # Yours: called with a model and a weight decay, gives parameter groups
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 07: decay for matrices only"
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2), nn.Linear(2, 2))
-    model[3].requires_grad_(False)
-    groups = [dict(o, params=list(o["params"])) for o in fn(model, 0.3)]
-    decay = {id(p): o.get("weight_decay") for o in groups for p in o["params"]}
-    assert len(decay) == sum(len(o["params"]) for o in groups), "a parameter is in two groups"
-    for name,p in model.named_parameters():
-        if not p.requires_grad: assert id(p) not in decay, f"{name} is frozen and belongs to no group"
-        else:
-            assert id(p) in decay, f"{name} is in no group: it would never be trained"
-            want = 0.3 if p.dim() > 1 else 0
-            assert decay[id(p)] == want, f"{name} has {p.dim()} axes: expected weight_decay={want}, got {decay[id(p)]}; say 0 aloud, since AdamW's default is not 0"
-    return "passed"

@@ -729,29 +729,3 @@ def test_operations_of_an_epoch():
     dl = DataLoader(Dataset(torch.rand(640, 8), torch.arange(640)), 64, shuffle=True, seed=0)
     with Count() as c: list(dl)
     assert c.ops.pop("index_select.default") == 20 and sum(c.ops.values()) <= 4
-
-
-def test_exercises_say_what_is_wrong():
-    def order(n, bs, seed, epoch): return list(torch.randperm(n, generator=torch.Generator().manual_seed(data._mix(seed, epoch))).split(bs))
-    assert data.check_epoch_batches(order) == "passed"
-    for wrong, word in ((lambda n, bs, s, e: list(torch.randperm(n).split(bs)), "global generator"),
-                        (lambda n, bs, s, e: [o for o in order(n, bs, s, e) if len(o) == bs], "short batch"),
-                        (lambda n, bs, s, e: order(n, bs, s, 0), "give the same order"),
-                        (lambda n, bs, s, e: order(n, bs + 1, s, e), "only the last"),
-                        (lambda n, bs, s, e: order(n, bs, random.random(), e), "two orders")):
-        with pytest.raises(AssertionError, match=word): data.check_epoch_batches(wrong)
-    def pad(b): return torch.nn.utils.rnn.pad_sequence([o for o, _ in b], batch_first=True), torch.tensor([len(o) for o, _ in b]), torch.tensor([y for _, y in b])
-    assert data.check_pad_collate(pad) == "passed"
-    for wrong, word in ((lambda b: (pad(b)[0].flip(1), *pad(b)[1:]), "at the right"), (lambda b: (pad(b)[0].float(), *pad(b)[1:]), "does not begin|float"),
-                        (lambda b: (*pad(b)[:2], [y for _, y in b]), "`labels`"), (lambda b: (torch.nn.functional.pad(pad(b)[0], (0, 1)), *pad(b)[1:]), "as wide as the longest")):
-        with pytest.raises(AssertionError, match=word): data.check_pad_collate(wrong)
-    def balanced(labels, k, seed):
-        g = torch.Generator().manual_seed(seed)
-        rows = [torch.where(labels == c)[0] for c in labels.unique()]
-        rows = [o[torch.randperm(len(o), generator=g)] for o in rows]
-        return [torch.cat([o[i*k:(i + 1)*k] for o in rows]).tolist() for i in range(min(map(len, rows))//k)]
-    assert data.check_balanced(balanced) == "passed"
-    for wrong, word in ((lambda y, k, s: balanced(y, k, 0), "another seed"), (lambda y, k, s: balanced(y, k, s)[:1], "batches for"),
-                        (lambda y, k, s: balanced(y, k, s)[:1]*(9//k), "used twice"), (lambda y, k, s: balanced(y, k, random.randrange(10**6)), "same seed"),
-                        (lambda y, k, s: list(torch.arange(3*k*(9//k)).split(3*k)), "items of the classes")):
-        with pytest.raises(AssertionError, match=word): data.check_balanced(wrong)
