@@ -422,7 +422,7 @@ def watch_atari(
     pictures:int=8, # Pictures in the strip
     seed:int=0, # Of the game
     out:str|Path|None=None # File to write: a .png strip or a .gif clip
-)->"Figure|Path": # A matplotlib figure of the strip; with `out` the path
+)->object: # A matplotlib figure of the strip; with `out` the path
     "Watch a clone play: attention of the layer that learns from gaze in red, where the SIMULATED eye would look as a cross"
     _need(out is None or Path(out).suffix in (".png", ".gif"), "out", str(out), "a path that ends in .png or .gif")
     for name,o,low in (("start", start, 0), ("steps", steps, 1), ("pictures", pictures, 1)): _need(_is_int(o, low), name, o, f"a whole number, {low} or more")

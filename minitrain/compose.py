@@ -463,7 +463,7 @@ def evaluate_reasoning(
     problems:int=256, # Problems from the head's prior, that no training sees
     queries:int=64, # For each problem
     seed:int=2**34 # Of the problems
-)->"pd.DataFrame": # A row per model and number of examples: accuracy, loss (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv, panel.png, calibration.png
+)->object: # pandas DataFrame: a row per model and number of examples: accuracy, loss (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv, panel.png, calibration.png
     "Put a head beside the true weights, the prior-matched MAP and scikit-learn's logistic regression"
     for name,o in dict(problems=problems, queries=queries).items(): _need(_is_int(o, 2), name, o, "an int of 2 or more")
     model = load_head(head)
@@ -541,7 +541,7 @@ def predict_reasoning(
     test, # Rows to classify, with the same columns; the label may be among them
     label:str, # Name of the column to predict
     out:str|Path|None=None # CSV file to write; None writes nothing
-)->"pd.DataFrame": # A row per row of `test`: prediction, its probability, and that of each class; `.attrs` has accuracy where `test` has labels
+)->object: # pandas DataFrame: a row per row of `test`: prediction, its probability, and that of each class; `.attrs` has accuracy where `test` has labels
     "Classify the rows of a table by the examples in another"
     import pandas as pd
     train,test = _read_table("train", train),_read_table("test", test)

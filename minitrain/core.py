@@ -221,7 +221,7 @@ def log(self:RunDir,
 # %% ../nbs/00_start.ipynb #rundir-metrics
 @patch(as_prop=True)
 def metrics(self:RunDir
-)->"pd.DataFrame": # One row per call of `log`; empty before the first row
+)->object: # pandas DataFrame: one row per call of `log`; empty before the first row
     "The rows of metrics.csv that are whole"
     import pandas as pd
     data = (self/"metrics.csv").read_bytes() if (self/"metrics.csv").exists() else b""
@@ -242,7 +242,7 @@ def save_results(
 
 def load_results(
     name:str|Path # Name of a table in minitrain/assets/results (without .csv), or the path of a CSV file
-)->"pd.DataFrame": # `.attrs` holds command, seeds, versions and machine
+)->object: # pandas DataFrame whose `.attrs` holds command, seeds, versions and machine
     "Read a stored table of measured results"
     import pandas as pd
     lines = _asset("results", name, ".csv").read_text(encoding="utf-8").splitlines(keepends=True)

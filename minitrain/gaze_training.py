@@ -768,7 +768,7 @@ def compare_gaze(
     jobs:int=2, # Processes at a time, one thread each
     progress:bool=True, # Print a line for each run, and the means at the end
     on_row:Callable|None=None # Called with the table of the runs so far after each
-)->"pd.DataFrame": # A row for each run: group, arm, seed, what the arm is, valid_accuracy, switch_accuracy, catch_rate, gaze_kl, head_kl, valid_loss, cpu_seconds
+)->object: # pandas DataFrame: a row for each run: group, arm, seed, what the arm is, valid_accuracy, switch_accuracy, catch_rate, gaze_kl, head_kl, valid_loss, cpu_seconds
     "Run arms times seeds in parallel processes; a killed comparison goes on where it was. Its rows are in runs.csv, its means in table.txt"
     _need(_is_int(jobs, 1), "jobs", jobs, "a whole number, 1 or more")
     runs,path = _jobs_of(config),_run_folder("compare", out)
@@ -858,8 +858,8 @@ def _arms_figure(
 # %% ../nbs/32_gaze_training.ipynb #report-gaze
 class GazeReport(NamedTuple):
     "What a comparison has shown"
-    arms:"pd.DataFrame" # By arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
-    differences:"pd.DataFrame" # Of the primary arm to others, paired by seed; empty where no primary arm is named
+    arms:object # pandas DataFrame, by arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
+    differences:object # pandas DataFrame, of the primary arm to others, paired by seed; empty where no primary arm is named
 
 def report_gaze(
     results="gaze", # A folder of `compare_gaze`, its table, the path of a CSV, or the name of a packaged table

@@ -862,7 +862,7 @@ def final_digits(
     out:str|Path|None=None, # Folder for the five runs; None makes runs/final-<date>-<time>
     seeds:tuple[int, ...]=(0, 1, 2, 3, 4), # One run each
     progress:bool=True # As for `train_digits`
-)->"pd.DataFrame": # The new rows of the ledger, a seed a row
+)->object: # pandas DataFrame: the new rows of the ledger, a seed a row
     "Train a committed configuration with several seeds, and read the thousand test digits once"
     import pandas as pd
     path = _asset("configs", config, ".yaml")
