@@ -19,7 +19,8 @@ def settings():
 
 def test_wheel_is_complete(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as z: names = set(z.namelist())
-    modules = {f"minitrain/{p.name}" for p in (ROOT/"minitrain").glob("*.py")}
+    modules = {str(p.relative_to(ROOT)) for p in (ROOT/"minitrain").rglob("*.py*")
+               if p.suffix in (".py", ".pyi", ".typed")}
     assert modules | set(ASSETS) | {f"minitrain/lessons/{n}" for n in NOTEBOOKS} <= names
     assert all(n.startswith("minitrain/") or ".dist-info/" in n for n in names), "only minitrain goes into site-packages"
 
@@ -102,6 +103,7 @@ def test_constraints_pin_every_requirement():
 
 
 def test_generated_files_are_in_step():
-    "Modules, cleaned notebooks and README match the notebooks (docs/ has its own test)"
-    done = subprocess.run([sys.executable, ROOT/"tools"/"check.py", "--fast"], capture_output=True, text=True)
+    "Modules, stubs, cleaned notebooks and README match the notebooks (docs/ has its own test)"
+    command = [sys.executable, ROOT/"tools"/"check.py", "--fast"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
