@@ -222,12 +222,6 @@ def test_whatever_happens(plan):
 
 # cleanup
 
-def test_cleanup_only_for_who_has_begun():
-    logs = [Log(), Log("before_fit", ValueError("real")), Log()]
-    learn = make(logs)
-    with pytest.raises(ValueError, match="real"): learn.fit(1)
-    assert [o.seen for o in logs] == [["before_fit", "cleanup_fit"], ["before_fit"], []]
-
 
 def test_cleanup_failures_do_not_hide_the_error_nor_each_other():
     logs = [Log("after_loss", ValueError("real")), Log("cleanup_fit", KeyError("first")),
@@ -272,26 +266,12 @@ def test_temporary_callbacks():
     assert_clean(learn, cbs=own)
 
 
-def test_lists_are_not_shared():
-    mine = [TrainCB()]
-    a, b = (Learner(make_model(), DataLoaders(batches()), cbs=mine) for _ in range(2))
-    a.cbs.append(Log())
-    assert len(mine) == len(b.cbs) == 1
-    assert Learner(make_model()).cbs is not Learner(make_model()).cbs
-
-
 def test_a_callback_that_can_be_iterated_over_is_one_callback():
     class Many(Callback):
         def __iter__(self): return iter([1, 2])
     cb = Many()
     assert Learner(make_model(), cbs=cb).cbs == [cb]
     make().fit(0, cbs=cb)
-
-
-def test_a_namespace_is_a_callback():
-    said = []
-    make([SimpleNamespace(order=1, before_fit=lambda learn: said.append(learn.n_epochs))]).fit(2)
-    assert said == [2]
 
 
 def test_callbacks_change_batch_preds_loss_loader():
@@ -307,14 +287,6 @@ def test_callbacks_change_batch_preds_loss_loader():
 
 
 # mistakes that would pass in silence
-
-TYPO = type("Typo", (Callback,), dict(after_bach=lambda self, learn: None))
-
-
-@pytest.mark.parametrize("bad", [TrainCB, TYPO(), TrainCB()], ids=["class", "typo", "two"])
-def test_a_class_a_typo_and_a_second_trainer(bad):
-    with pytest.raises(ArgumentError): make([bad]).fit(1)
-    with pytest.raises(ArgumentError): make().fit(1, cbs=[bad])
 
 
 def test_a_generator_gives_its_batches_once():
@@ -333,14 +305,6 @@ def test_names_that_are_no_typos():
         def __init__(self): super().__init__(); self.before_stats, self.backward = [], 1
     make([fine := Fine()]).fit(1)
     assert "after_loss" not in fine.seen
-
-
-def test_no_trainer_or_half_of_one():
-    learn = make(trainer=False)  # one may come with the fit
-    learn.fit(1, cbs=TrainCB())
-    with pytest.raises(ArgumentError): learn.fit(1)
-    with pytest.raises(ArgumentError):
-        TrainLearner(make_model(), batches(), cbs=TrainCB()).fit(1)
 
 
 def test_no_fit_within_a_fit():
@@ -479,16 +443,13 @@ def test_a_layer_that_came_meanwhile_is_not_left_in_eval():
 
 # gradients
 
-@pytest.mark.parametrize("at", ["after_backward", "after_step"])
-@pytest.mark.parametrize("exc", [BATCH, EPOCH], ids=lambda e: e.__name__)
-def test_no_gradient_after_a_cancel(at, exc):
-    found = []
-    class Look(Callback):
-        order = 9
-        def before_batch(self, learn): found.append(grads(learn))
-        def before_epoch(self, learn): found.append(grads(learn))
-    make([Log(at, exc()), Look()], n=2).fit(2)
-    assert len(found) == (4 + 8 if exc is BATCH else 4 + 1 + 2 + 2 + 2) and not any(found)
+def test_momentum_learner():
+    "Equal to torch's momentum when every gradient is there"
+    torchs = partial(torch.optim.SGD, momentum=0.9)
+    a = make(cls=MomentumLearner, trainer=False, n=4, mom=0.9)
+    b = make(n=4, opt_func=torchs)
+    for learn in (a, b): torch.manual_seed(2); learn.fit(2)
+    torch.testing.assert_close(weights(a.model), weights(b.model))
 
 
 def test_cancelled_step_keeps_gradients():
@@ -518,17 +479,6 @@ def test_a_step_can_cancel_itself():
     learn.fit(1, valid=False)
     assert found == [6, 6] and "after_step" not in log.seen
     assert_clean(learn)
-
-
-def test_momentum_learner():
-    "Equal to torch's momentum when every gradient is there; and again from nothing in the next fit"
-    a, b = make(cls=MomentumLearner, trainer=False, n=4, mom=0.9), make(n=4, opt_func=partial(torch.optim.SGD, momentum=0.9))
-    for learn in (a, b): torch.manual_seed(2); learn.fit(2)
-    torch.testing.assert_close(weights(a.model), weights(b.model))
-    assert_clean(a)
-    one, two = make(cls=MomentumLearner, trainer=False, n=2), make(cls=MomentumLearner, trainer=False, n=2)
-    unused = one.model.append(nn.Linear(1, 1)); unused[-1].forward = lambda x: x  # parameters that never get a gradient
-    one.fit(1)
 
 
 # what stays alive

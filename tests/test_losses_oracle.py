@@ -204,8 +204,6 @@ for f, t in ((logsumexp, torch.logsumexp), (softmax, torch.softmax), (log_softma
     n = f.__name__
     HOLES[f"{n} every row of special values"] = f, t, (SPECIAL, 1), {}
     HOLES[f"{n} float32 rows of special values"] = f, t, (SPECIAL.float(), -1), {}
-    for s, d in (((0, 3), 0), ((0, 3), 1), ((3, 0), 1), ((0,), 0), ((), 0), ((), -1), ((2, 0, 3), 1), ((2, 3, 4), -2), ((1, 1), 0)):
-        HOLES[f"{n} shape {s} dim {d}"] = f, t, (rand(*s), d), {}
     HOLES[f"{n} not contiguous"] = f, t, (rand(4, 3, 2).transpose(0, 2)[:, ::2], 1), {}
 for d in ((0, 1), (-1, 0), [0, 2], (1,), (0, 1, 2)):
     for keep in (False, True): HOLES[f"logsumexp dim {d} keepdim {keep}"] = logsumexp, torch.logsumexp, (rand(2, 3, 4), d, keep), {}
@@ -222,13 +220,6 @@ for red in ("mean", "sum", "none"):
         HOLES[f"nll_loss {red} rows {name}"] = nll_loss, F.nll_loss, (rows, T([0, 1], dtype=torch.int64)), dict(reduction=red)
         HOLES[f"nll_loss {red} weight 0, rows {name}"] = nll_loss, F.nll_loss, (rows, T([0, 1], dtype=torch.int64)), dict(reduction=red, weight=T([0., 1., 1.]))
         HOLES[f"cross_entropy {red} weight 0, rows {name}"] = cross_entropy, F.cross_entropy, (rows, T([0, 1], dtype=torch.int64)), dict(reduction=red, weight=T([0., 1., 1.]))
-    for eps in (0.1, 1.0):
-        for w in (None, W, T([0., 0., 0.])):
-            for ignore in (-100, 1, 7):
-                kw = dict(reduction=red, label_smoothing=eps, weight=w, ignore_index=ignore)
-                what = f"{red} smoothing {eps} weight {None if w is None else w.tolist()} ignore {ignore}"
-                HOLES[f"cross_entropy {what}"] = cross_entropy, F.cross_entropy, (rand(6, 3), T([0, 1, 2, 1, 0, 2], dtype=torch.int64)), kw
-                HOLES[f"cross_entropy 4-d {what}"] = cross_entropy, F.cross_entropy, (rand(2, 3, 2, 2), labels(2, 2, 2)), kw
     for w in (None, W):
         named = "" if w is None else " weighted"
         for p, target in PROBS.items():
@@ -262,17 +253,10 @@ for red in ("mean", "sum", "none"):
     z, t = torch.cartesian_prod(torch.cat([far, -far, T([NAN])]), T([0., 0.3, 1., -0.5, 2.])).T
     for w in (None, T(0.), T(0.5), T(3.), T(-1.)):
         HOLES[f"with_logits {red} any size, pos_weight {w}"] = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, (z, t), dict(reduction=red, pos_weight=w)
-    for shape in ((), (1,), (4,), (3, 1), (3, 4), (1, 4)):
-        for name in ("pos_weight", "weight"):
-            kw = {"reduction": red, name: unit(*shape, seed=2)*3}
-            HOLES[f"with_logits {red} {name} of shape {shape}"] = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, (rand(3, 4).requires_grad_(), unit(3, 4, seed=1).requires_grad_()), kw
-        HOLES[f"binary_cross_entropy {red} weight of shape {shape}"] = binary_cross_entropy, F.binary_cross_entropy, (unit(3, 4).requires_grad_(), unit(3, 4, seed=1).requires_grad_()), dict(reduction=red, weight=unit(*shape, seed=2))
     HOLES[f"with_logits {red} pos_weight over channels"] = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, (rand(2, 3, 4, 4), unit(2, 3, 4, 4)), dict(reduction=red, pos_weight=W[:, None, None])
     HOLES[f"with_logits {red} integer weights"] = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, (rand(2, 3), unit(2, 3)), dict(reduction=red, pos_weight=torch.tensor([1, 2, 3]), weight=torch.tensor([3, 2, 1]))
     for a, b in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
         HOLES[f"with_logits {red} {ids(a)} logits, {ids(b)} target"] = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, (rand(2, 3).to(a), unit(2, 3).to(b)), dict(reduction=red, pos_weight=W)
-    for f, t in ((binary_cross_entropy, F.binary_cross_entropy), (binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits)):
-        for shape in ((), (0,), (0, 3), (3, 0)): HOLES[f"{f.__name__} {red} shape {shape}"] = f, t, (unit(*shape), unit(*shape, seed=1)), dict(reduction=red)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -394,18 +378,6 @@ def test_control_moduleinfo(internals, name):
         with pytest.raises(AssertionError):
             each(module_samples(internals, name, torch.float64),
                  lambda module, kwargs, args: compare(lambda *a: ours(*a, **{n: v for n, v in kwargs.items() if n != k}), module, args))
-
-
-def textbook(input, target, reduction="mean", **_):
-    loss = input.clamp_min(0) - input*target + torch.log1p((-input.abs()).exp())
-    return getattr(loss, reduction)() if reduction != "none" else loss
-
-
-def test_control_kink():
-    "The textbook formula, wrong at zero alone, is caught by the holes and not by the tables' random numbers"
-    z, t = rand(5, 3), unit(5, 3)
-    compare(textbook, F.binary_cross_entropy_with_logits, (z, t), grad=True)
-    with pytest.raises(AssertionError): compare(textbook, F.binary_cross_entropy_with_logits, (z*0, t), grad=True)
 
 
 def test_control_refusals():

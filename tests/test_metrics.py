@@ -21,7 +21,7 @@ from minitrain.core import ArgumentError
 from minitrain.learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, TrainCB, TrainLearner)
-from minitrain.likelihood import cross_entropy, fused_cross_entropy, nll_loss
+from minitrain.likelihood import cross_entropy, fused_cross_entropy
 from minitrain.loop import accuracy
 from minitrain.metrics import (
     Accuracy, ConfusionMatrix, HistoryCB, MetricsCB, MultilabelAccuracy)
@@ -102,15 +102,6 @@ def test_the_law_can_fail():
     learn = run([by_rows, right], batches(x, y, 15))
     with torch.no_grad(): want = F.cross_entropy(learn.model(x), y).item()
     assert math.isclose(right.rows[-1]["loss"], want, rel_tol=1e-5) and abs(by_rows.rows[-1]["loss"] - want) > 1e-2
-
-
-@pytest.mark.parametrize("ours, torchs", [(partial(nll_loss, weight=W), nn.NLLLoss(W)), (partial(nll_loss, ignore_index=1), nn.NLLLoss(ignore_index=1)), (F.nll_loss, F.nll_loss)])
-def test_nll(ours, torchs):
-    net, (x, y) = nn.Sequential(model(), nn.LogSoftmax(1)), data(40, share=0)
-    for f in (ours, torchs):
-        cb = MetricsCB()
-        run(cb, batches(x, y, [33, 7]), f, net)
-        with torch.no_grad(): assert math.isclose(cb.rows[-1]["loss"], torchs(net(x), y).item(), rel_tol=1e-5)
 
 
 @pytest.mark.parametrize("f, whole", [(F.mse_loss, F.mse_loss), (nn.MSELoss(), F.mse_loss), (nn.BCEWithLogitsLoss(), F.binary_cross_entropy_with_logits),
@@ -231,11 +222,9 @@ def test_metrics_keep_no_graph_and_see_single_precision():
 
 # --- names --------------------------------------------------------------------------------------------------------------
 
-def loss(p, t): return p.sum()
 
-
-@pytest.mark.parametrize("ms, named", [([], dict(loss=Accuracy())), ([], dict(epoch=Accuracy())),
-    ([loss], {}), ([Accuracy(), Accuracy(1)], {}), ([accuracy], dict(accuracy=Accuracy()))])
+@pytest.mark.parametrize("ms, named", [([], dict(epoch=Accuracy())),
+    ([Accuracy(), Accuracy(1)], {}), ([accuracy], dict(accuracy=Accuracy()))])
 def test_a_column_has_one_owner(ms, named):
     with pytest.raises(ArgumentError): MetricsCB(*ms, **named)
 
@@ -329,24 +318,6 @@ def test_torchmetrics_drop_in():
     assert math.isclose(row["MulticlassAccuracy"], accuracy(p, y).item(), rel_tol=1e-6)
     assert math.isclose(row["MulticlassAUROC"], row["both_MulticlassAUROC"], rel_tol=1e-6) and math.isclose(row["MulticlassAUROC"], MulticlassAUROC(K)(p, y).item(), rel_tol=1e-5)
     assert all(isinstance(v, (int, float, str)) for v in row.values())
-
-
-def test_metrics_follow_the_predictions():
-    "Objects with `to` are moved once an epoch; targets only where they lie elsewhere"
-    moved, seen = [], []
-    class Where:
-        def to(self, device): moved.append(device)
-        def reset(self): pass
-        def update(self, preds, target): seen.append((preds.device.type, target.device.type))
-        def compute(self): return 0.
-    cb = MetricsCB(Where())
-    learn = Learner(model().to("meta"), ([],), cbs=[TrainCB(), cb])
-    cb.before_fit(learn)
-    cb.before_epoch(learn)
-    for _ in range(3):
-        learn.batch, learn.preds, learn.loss = data(5), torch.zeros(5, K, device="meta"), None
-        cb.after_batch(learn)
-    assert [o.type for o in moved] == ["meta"] and seen == [("meta", "meta")]*3
 
 
 # --- ends -----------------------------------------------------------------------------------------------------------------

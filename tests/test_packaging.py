@@ -86,15 +86,6 @@ def test_lessons_come_out_of_the_wheel(empty_env, tmp_path):
     assert sorted(p.name for p in (tmp_path/"book").iterdir()) == NOTEBOOKS
 
 
-def test_readme_commands_are_those_that_ci_runs():
-    readme = (ROOT/"README.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"^(make \w+)", readme, re.M))
-    assert commands == {"make demo", "make test"}
-    workflow = (ROOT/".github"/"workflows"/"test.yaml").read_text(encoding="utf-8")
-    assert commands <= set(re.findall(r"\b(make \w+)", workflow))
-    assert re.search(r"^make test$", (ROOT/".ci"/"run").read_text(encoding="utf-8"), re.M)
-
-
 def test_constraints_pin_every_requirement():
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT/"constraints.txt").read_text().splitlines() if "==" in line}
     cfg = settings()

@@ -180,7 +180,7 @@ def test_a_pool_keeps_scale_and_noise(noise):
     assert 8 < tasks().w.std()/(5.5 if noise else 10)*10 < 14
 
 
-@pytest.mark.parametrize("d, alpha", [(1, 10), (2, 0.1), (8, 10), (16, 100), (64, 1)])
+@pytest.mark.parametrize("d, alpha", [(2, 0.1), (8, 10), (16, 100)])
 def test_ceiling_against_scipy(d, alpha):
     from scipy.integrate import quad
     from scipy.special import entr, expit
@@ -453,7 +453,7 @@ def few(k, alpha, c=5, q=3):
     return xs[:, :k].double(), ys[:, :k].double(), xs[:, k:].double()
 
 
-@pytest.mark.parametrize("k, alpha", [(1, 10), (5, 10), (20, 10), (12, 1)])
+@pytest.mark.parametrize("k, alpha", [(1, 10), (5, 10), (12, 1)])
 def test_the_sampler_against_quadrature(sampler, k, alpha):
     xs, ys, queries = few(k, alpha)
     want = quadrature(xs, ys, queries, alpha)
