@@ -41,8 +41,8 @@ def dotted(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def errors(folder, include, package, **rules):
-    "What pyright reports of the included files, `package` being where minitrain is"
+def said(folder, include, package, severity="error", **rules):
+    "What pyright says of the included files, `package` being where minitrain is"
     config = dict(typeCheckingMode="standard", include=include, **rules)
     config["extraPaths"] = [str(package)]
     (folder/"pyrightconfig.json").write_text(json.dumps(config))
@@ -51,7 +51,7 @@ def errors(folder, include, package, **rules):
                           capture_output=True, text=True, cwd=folder)
     found = json.loads(done.stdout)
     assert found["summary"]["filesAnalyzed"] > 0, done.stdout + done.stderr
-    found = [o for o in found["generalDiagnostics"] if o["severity"] == "error"]
+    found = [o for o in found["generalDiagnostics"] if o["severity"] == severity]
     return [o["message"] for o in found]
 
 
@@ -65,16 +65,33 @@ def without_stubs(tmp_path):
 
 def test_one_typo_is_the_one_error(tmp_path, without_stubs):
     (tmp_path/"user.py").write_text(SCRIPT)
-    found = errors(tmp_path, ["user.py"], ROOT)
+    found = said(tmp_path, ["user.py"], ROOT)
     assert len(found) == 1 and found[0].startswith(TYPO), found
-    found = errors(tmp_path, ["user.py"], without_stubs)  # the control
+    found = said(tmp_path, ["user.py"], without_stubs)  # the control
     assert len(found) > 5 and any(o.startswith(TYPO) for o in found), found
+
+
+KINDS = {  # of a property, a classmethod, a dataclass, a named tuple, a function
+    "Learner(nn.Linear(1, 1)).training": "bool",
+    "ViT.from_weights({}, 8, 4, 2)": "ViT",
+    "Curriculum(1, 2).end": "int",
+    "load_digits().x_train": "Tensor",
+    "HistoryCB().df": "DataFrame",
+    "show_image([])": "Axes"}
+
+
+def test_definitions_keep_their_kind(tmp_path):
+    lines = ["from torch import nn", "from minitrain.all import *"]
+    lines += [f"reveal_type({o})" for o in KINDS]
+    (tmp_path/"user.py").write_text("\n".join(lines))
+    told = said(tmp_path, ["user.py"], ROOT, "information")
+    assert [o.partition(" is ")[2].strip('"') for o in told] == list(KINDS.values())
 
 
 def test_stubs_are_sound(tmp_path):
     "Every name in a stub resolves and every type is one"
     overrides = dict(reportIncompatibleMethodOverride=False)
-    assert errors(tmp_path, [str(o) for o in STUBS], ROOT, **overrides) == []
+    assert said(tmp_path, [str(o) for o in STUBS], ROOT, **overrides) == []
 
 
 def completed(code, package):
