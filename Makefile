@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs readme check lab bench notebooks hooks clean
+.PHONY: demo test docs readme check lab bench export notebooks hooks clean
 
 demo: .venv/.user  ## Train a digit classifier on real handwritten digits
 	$(BIN)/minitrain digits
@@ -20,9 +20,13 @@ readme: .venv/.dev  ## Make README.md from nbs/index.ipynb
 check: .venv/.dev  ## Fail when an export, a clean, README or docs/ is out of step with the notebooks
 	$(BIN)/python tools/check.py
 
+export: .venv/.dev  ## Write the modules from the notebooks, and the stubs from the modules
+	$(BIN)/nbdev_export
+	$(BIN)/python tools/make_stubs.py
+
 notebooks: .venv/.dev  ## Execute every notebook from a fresh kernel, store its outputs, clean, export
 	$(BIN)/python tools/execute_notebooks.py
-	$(BIN)/nbdev_export
+	$(MAKE) export
 
 lab: .venv/.dev  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -49,7 +49,7 @@ setup(
     ],
     python_requires=">=" + cfg["min_python"],
     packages=find_packages(include=["minitrain", "minitrain.*"]),
-    package_data={"minitrain": ["assets/**/*", "assets/*"]},
+    package_data={"": ["*.pyi"], "minitrain": ["py.typed", "assets/**/*", "assets/*"]},
     install_requires=words("requirements"),
     extras_require={"dev": words("dev_requirements"), "distributed": words("distributed_requirements"), "atari": words("atari_requirements")},
     entry_points={"console_scripts": words("console_scripts"), "nbdev": ["minitrain=minitrain._modidx:d"]},

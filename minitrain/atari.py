@@ -436,7 +436,7 @@ def watch_atari(
     steps:int=60, # How many to show, or fewer if the game is over before
     pictures:int=8, # Pictures in the strip
     seed:int=0 # Of the game
-)->"Figure": # A matplotlib figure of the strip
+)->object: # matplotlib Figure, of the strip
     "Watch a clone play: attention of the layer that learns from gaze in red, where the SIMULATED eye would look as a cross"
     need(is_int(pictures, 1), "pictures", pictures, "a whole number, 1 or more")
     return strip_figure(watch_scenes(clone, game, glyph, start, steps, seed), pictures)

@@ -1073,7 +1073,7 @@ def top_losses(
     learn:Learner, # As for `get_preds`
     k:int=9, # How many samples
     dl=None # A loader that goes through its samples in order; None for that of validation
-)->"pd.DataFrame": # "index" in the loader's order, "loss", and for classes "target" and "predicted"
+)->object: # pandas DataFrame: "index" in the loader's order, "loss", and for classes "target" and "predicted"
     "The samples whose loss is highest, the worst first"
     return _top(learn, k, dl)[0]
 

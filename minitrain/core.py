@@ -106,7 +106,7 @@ def to_cpu(
 # %% ../nbs/00_start.ipynb #load-results
 def load_results(
     name:str|Path # Name of a table in minitrain/assets/results (without .csv), or the path of a CSV file
-)->"pd.DataFrame": # `.attrs` holds command, seeds, versions and machine
+)->object: # pandas DataFrame: `.attrs` holds command, seeds, versions and machine
     "Read a stored table of measured results"
     import pandas as pd
     lines = asset_path("results", name, ".csv").read_text(encoding="utf-8").splitlines(keepends=True)

@@ -85,7 +85,7 @@ def show_image(
     title=None, # Written above the image; a 0-d tensor is written as its number
     noframe:bool=True, # Hide the frame
     **kwargs # Passed on to `imshow`; one-channel images are gray unless `cmap` is given
-)->"matplotlib.axes.Axes": # The axes, for more to be drawn on them
+)->object: # matplotlib Axes, for more to be drawn on them
     "Show one image without ticks"
     im = as_picture(im)
     if ax is None: _,ax = subplots(figsize=figsize)

@@ -29,7 +29,7 @@ def show_gaze(
     heat:torch.Tensor, # (hgt, wid), of the size of the image
     points:torch.Tensor|None=None, # (2,) or (m, 2): gaze as shares of the screen, drawn as dots; nan is left out
     **kwargs # Passed on to `show_heat`
-)->"matplotlib.axes.Axes": # The axes, for more to be drawn on them
+)->object: # matplotlib Axes, for more to be drawn on them
     "A frame with the heat of the gaze and its points laid over it"
     ax = show_heat(frame, heat, **kwargs)
     if points is not None:

@@ -347,7 +347,7 @@ class Scenes(NamedTuple):
 def strip_figure(
     scenes:Scenes, # What to show
     n:int # Pictures
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "Frames side by side: attention in red, gaze as a cross"
     from matplotlib.figure import Figure
     picked = np.linspace(0, len(scenes.frames) - 1, min(n, len(scenes.frames))).round().astype(int)

@@ -341,7 +341,7 @@ def stats(self:ActivationStats
 
 @patch(as_prop=True)
 def df(self:ActivationStats
-)->"pd.DataFrame": # Columns module, call, mean, std, lowest (share in the lowest row of the histogram)
+)->object: # pandas DataFrame: columns module, call, mean, std, lowest (share in the lowest row of the histogram)
     "What has been recorded, a row for each module and call"
     import pandas as pd
     parts = [pd.DataFrame(dict(module=h.name, call=range(len(h.stats[0])), mean=torch.stack(h.stats[0]).float().cpu(),

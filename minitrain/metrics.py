@@ -353,7 +353,7 @@ class ConfusionMatrix(_Sums):
 def plot(self:ConfusionMatrix,
     names=None, # One name for each class; None numbers them
     ax=None # Matplotlib axes; None makes a new figure
-)->"matplotlib.axes.Axes": # The axes, for more to be drawn on them
+)->object: # matplotlib Axes, for more to be drawn on them
     "Draw the counts, shaded by their share of the true class; the mistakes in another colour"
     m = self.compute().cpu()
     k = len(m)
@@ -682,7 +682,7 @@ def load_state_dict(self:HistoryCB,
 # %% ../nbs/10_metrics.ipynb #history-df
 @patch(as_prop=True)
 def df(self:HistoryCB
-)->"pd.DataFrame": # "epoch" (over all fits), then train_ and valid_ columns of the loss and of each metric; nan where there is no value
+)->object: # pandas DataFrame: "epoch" (over all fits), then train_ and valid_ columns of the loss and of each metric; nan where there is no value
     "One row for each epoch"
     import pandas as pd
     names = dict.fromkeys(k[6:] for row in self._rows for k in row if k != "epoch")
@@ -710,7 +710,7 @@ def best(self:HistoryCB,
 def plot(self:HistoryCB,
     *names, # Metrics to draw; none for all, the loss first
     **higher # By name, whether more is better (True or False), where neither the metric nor its name says so
-)->"numpy.ndarray": # The axes, one for each metric
+)->object: # Array of matplotlib axes, one for each metric
     "Draw training and validation against the epochs, the best epoch marked"
     from matplotlib.ticker import MaxNLocator
     df = self.df

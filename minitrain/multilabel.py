@@ -261,7 +261,7 @@ def answers_figure(
     probs:torch.Tensor, # Probabilities, (b, k)
     y:torch.Tensor, # What is there, (b, k)
     most:int=7 # Pictures in a row
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "The first canvases with every label right (above), and the first with a wrong one (below)"
     from matplotlib.figure import Figure
     said,true = _decide(probs, y, 0.5)

@@ -178,7 +178,7 @@ def learning_curve(
     xs:torch.Tensor, # Inputs of many problems (m, n, d)
     ys:torch.Tensor, # Their labels 0 and 1, (m, n)
     batch_size:int=64 # Problems at a time
-)->"pd.DataFrame": # A row for each number of examples seen, from 0 to n - 1: "examples", "accuracy", "loss" in nats
+)->object: # pandas DataFrame: a row for each number of examples seen, from 0 to n - 1: "examples", "accuracy", "loss" in nats
     "How well labels are predicted by the number of examples seen, each a mean over the problems"
     import pandas as pd
     need_unit("ys", ys.float())

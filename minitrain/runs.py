@@ -280,7 +280,7 @@ def log(self:RunDir,
 
 @patch(as_prop=True)
 def metrics(self:RunDir
-)->"pd.DataFrame": # One row per call of `log`; empty before the first row
+)->object: # pandas DataFrame: one row per call of `log`; empty before the first row
     "The rows of metrics.csv that are whole"
     import pandas as pd
     path = self/"metrics.csv"

@@ -309,7 +309,7 @@ class RecorderCB(Callback):
 @patch
 def plot(self:RecorderCB,
     figsize:tuple|None=None # Size of the whole figure in inches; None takes 4 by 3 for each quantity
-)->"Figure": # A matplotlib figure, an axis for each quantity
+)->object: # matplotlib Figure, an axis for each quantity
     "What was recorded, against the batch"
     if not self.recs: raise ArgumentError("recs", self.recs, "at least one function to record: RecorderCB(lr=lambda cb: cb.pg['lr'])")
     fig,axs = subplots(1, len(self.recs), figsize=figsize or (4*len(self.recs), 3), squeeze=False, layout="constrained")
@@ -490,7 +490,7 @@ def suggestion(self:LRFinderCB
 
 @patch
 def plot(self:LRFinderCB
-)->"Axes": # Matplotlib axes
+)->object: # matplotlib Axes
     "Loss against learning rate, with the suggestion"
     fig,ax = subplots(figsize=(5, 3.2), layout="constrained")
     ax.plot(self.lrs, self.losses, lw=1, color="tab:blue", alpha=0.5, label="loss")

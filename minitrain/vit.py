@@ -214,7 +214,7 @@ def show_heat(
     title=None, # Written above
     cmap:str="autumn_r", # Colours of the heat, from yellow to red
     alpha:float=0.8 # How opaque the highest value is
-)->"matplotlib.axes.Axes": # The axes, for more to be drawn on them
+)->object: # matplotlib Axes, for more to be drawn on them
     "An image with a heat map laid over it"
     ok = isinstance(heat, torch.Tensor) and tuple(heat.shape) == as_picture(im).shape[:2]
     need(ok, "heat", heat, f"a heat map of shape {as_picture(im).shape[:2]}, that of the image")

@@ -11,8 +11,9 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.attention import (Attention, TransformerBlock, _causal, _slice, attention, attention_weights, block_cost, causal_mask,
-                                 check_attend_next, check_packed_mask, check_streamed_attention)
+from minitrain.attention import (
+    Attention, TransformerBlock, attention, attention_weights, block_cost,
+    causal_mask)
 from minitrain.hooks import summary
 
 torch.set_num_threads(1)
@@ -77,7 +78,7 @@ def leak(f, x, t):
     return (f(other) - f(x))[:, :t]
 
 
-@pytest.mark.parametrize("n", [2, _slice, _slice + 1, 2*_slice, 516, 900])
+@pytest.mark.parametrize("n", [2, 192, 193, 384, 516, 900])
 @pytest.mark.parametrize("masked", [False, True])
 def test_the_future_is_exactly_unseen(n, masked):
     torch.manual_seed(0)
@@ -85,23 +86,20 @@ def test_the_future_is_exactly_unseen(n, masked):
     def run(x):
         for block in model: x = block(x, torch.ones(n, n, dtype=torch.bool) if masked else None)
         return x
-    x, places = randn(1, n, 8), {1, n//2, n - 1, min(_slice, n - 1)}
+    x, places = randn(1, n, 8), {1, n//2, n - 1, min(192, n - 1)}
     for t in places: assert not leak(run, x, t).any()
     for block in model: block.attention.causal = False
     for t in places: assert leak(run, x, t).any()  # control
 
 
-@pytest.mark.parametrize("n", [1, _slice, _slice + 1, 2*_slice + 5, 516, 1100])
-def test_slices_change_nothing_and_spare_work(n):
-    q, k, v = (randn(1, 2, n, 8, seed=i) for i in range(3))
-    whole = slopes(lambda *o: F.scaled_dot_product_attention(*o, is_causal=True, scale=0.3).transpose(1, 2).flatten(2), q, k, v)
-    sliced = slopes(lambda *o: _causal(*o, 0.3), q, k, v)
-    for a, b in zip(whole, sliced): assert_close(a, b, atol=1e-5, rtol=1e-4)
-    mixing = block_cost(n, 16, 2)["mixing"]
-    projections = 4*n*16*16
-    spent = summary(Attention(16, 2, causal=True), randn(1, n, 16)).mflops*1e6 - projections
-    assert spent <= mixing*(0.75 if n > _slice + 1 else 1) + 1
-    assert spent >= mixing/2
+@pytest.mark.parametrize("n", [1, 192, 193, 389, 516, 1100])
+def test_causal_at_any_length_is_the_mask(n):
+    torch.manual_seed(0)
+    layer, x = Attention(16, 2, causal=True), randn(1, n, 16)
+    masked = deepcopy(layer)
+    masked.causal = False
+    both = slopes(layer, x), slopes(lambda o: masked(o, causal_mask(n)), x)
+    for a, b in zip(*both): assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
 def test_layer_equals_the_formula_written_out():
@@ -247,14 +245,6 @@ def test_cost_by_formula_is_cost_by_count(heads, width, head_dim, mlp_dim, bias,
     assert round(summary(block, randn(1, n, dim)).mflops*1e6) == sum(cost.values())
 
 
-def test_the_reasoning_model_has_its_size():
-    block = TransformerBlock(256, 8, causal=True)
-    assert block_cost(516, 256, 8)["params"] == sum(p.numel() for p in block.parameters()) == 789_760
-    assert 12*789_760 + 2*256 + (16*256 + 256) + (256 + 1) + 516*256 == 9_614_337
-    for layers, heads, dim in ((3, 2, 64), (6, 4, 128), (12, 8, 256)):
-        assert layers*block_cost(1, dim, heads)["params"] == layers*(12*dim*dim + 13*dim)
-
-
 def test_activation_is_chosen_by_argument():
     torch.manual_seed(0)
     exact, tanh, x = TransformerBlock(8, 2), TransformerBlock(8, 2, act=partial(nn.GELU, approximate="tanh")), 3*randn(1, 4, 8)
@@ -294,10 +284,11 @@ def test_initialisation_is_set_from_outside():
 
 
 def test_compiles_without_a_break():
-    block, x = TransformerBlock(8, 2, causal=True), randn(1, _slice + 8, 8)
+    block, x = TransformerBlock(8, 2, causal=True), randn(1, 200, 8)
     compiled = torch.compile(block, backend="eager", fullgraph=True)
     assert_close(compiled(x), block(x))
-    assert_close(compiled(x, torch.eye(_slice + 8, dtype=torch.bool)), block(x, torch.eye(_slice + 8, dtype=torch.bool)))
+    mask = torch.eye(200, dtype=torch.bool)
+    assert_close(compiled(x, mask), block(x, mask))
 
 
 def test_shapes_on_a_device_without_data():
@@ -309,58 +300,10 @@ def test_shapes_on_a_device_without_data():
 BOOL = torch.ones(5, 5, dtype=torch.bool)
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda: Attention(8, 3), ValueError, "`heads`: expected a divisor of dim=8"),
-    (lambda: Attention(0, 1), ValueError, "`dim`: expected a whole number"),
-    (lambda: Attention(8, True), ValueError, "`heads`: expected a whole number"),
-    (lambda: Attention(8, 2, head_dim=0), ValueError, "`head_dim`: expected a whole number"),
-    (lambda: Attention(8, 2, causal="yes"), ValueError, "`causal`: expected True or False"),
-    (lambda: TransformerBlock(8, 2, mlp_dim=2.5), ValueError, "`mlp_dim`: expected a whole number"),
-    (lambda: TransformerBlock(8, 2, act="gelu"), ValueError, "`act`: expected a class"),
-    (lambda: TransformerBlock(8, 2, act=nn.GELU()), ValueError, "`act`: expected a class"),
-    (lambda: Attention(8, 2)(randn(5, 8)), ValueError, "`x`: expected tokens of shape (b, n, 8)"),
-    (lambda: Attention(8, 2)(randn(2, 5, 7)), ValueError, "got a float32 tensor of shape (2, 5, 7)"),
-    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL[None]), ValueError, "with 4 axes that broadcasts to (2, 2, 5, 5)"),
-    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL[:4, :4]), ValueError, "one for all, (5, 5)"),
-    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL.expand(3, 1, 5, 5)), ValueError, "`mask`"),
-    (lambda: Attention(8, 2)(randn(2, 5, 8), BOOL.float()), TypeError, "`mask`: expected a boolean tensor"),
-    (lambda: Attention(8, 2)(randn(2, 5, 8), "causal"), TypeError, "`mask`: expected a boolean tensor"),
-    (lambda: attention(randn(5, 4), randn(5, 3), randn(5, 3)), ValueError, "`k`"),
-    (lambda: attention(randn(2, 5, 4), randn(5, 4), randn(5, 4)), ValueError, "`k`"),
-    (lambda: attention(randn(5, 4), randn(6, 4), randn(5, 4)), ValueError, "`v`: expected (..., m, e)"),
-    (lambda: attention(randn(4), randn(4), randn(4)), ValueError, "`q`"),
-    (lambda: attention([1.], randn(4, 1), randn(4, 1)), ValueError, "`q`"),
-    (lambda: causal_mask(-1), ValueError, "`n`"),
-    (lambda: block_cost(5, 8, 3), ValueError, "`heads`"),
-    (lambda: block_cost(5, 8, 2, mlp_dim=0), ValueError, "`mlp_dim`"),
-    (lambda: block_cost(5., 8, 2), ValueError, "`n`"),
-])
-def test_refusals_are_one_clear_line(call, error, words):
-    with pytest.raises(error) as e: call()
-    assert words in str(e.value) and "\n" not in str(e.value)
-
-
-def test_exercise_checks_tell_what_is_wrong():
-    def packed(c, m):
-        mask = torch.eye(c + m, dtype=torch.bool)
-        mask[:, :c] = True
-        return mask
-    for fn, words in ((packed, "context must be causal"), (lambda c, m: causal_mask(c + m).float(), "boolean"), (lambda c, m: causal_mask(c), "expected shape"),
-                      (lambda c, m: causal_mask(c + m), "no other query"), (lambda c, m: packed(c, m) & causal_mask(c + m) & ~torch.eye(c + m, dtype=torch.bool).logical_and(torch.arange(c + m) >= c), "the context and itself")):
-        with pytest.raises(AssertionError, match=words): check_packed_mask(fn)
-    def forgets(layer, x, cache):
-        q, k, v = layer._split(x)
-        return layer(x), (k, v)
-    with pytest.raises(AssertionError, match="token 1 differs"): check_attend_next(forgets)
-    state = torch.get_rng_state()
-    with pytest.raises(AssertionError, match="an output of shape"): check_attend_next(lambda layer, x, cache: (x[:, 0], None))
-    assert torch.equal(state, torch.get_rng_state())
-    def unsafe(q, k, v, size):
-        total = out = 0
-        for kb, vb in zip(k.split(size, -2), v.split(size, -2)):
-            e = (q @ kb.mT/q.shape[-1]**0.5).exp()
-            total, out = total + e.sum(-1, keepdim=True), out + e @ vb
-        return out/total
-    with pytest.raises(AssertionError, match="subtract the largest"): check_streamed_attention(unsafe)
-    with pytest.raises(AssertionError, match="no score of all"): check_streamed_attention(lambda q, k, v, size: attention(q, k, v))
-    with pytest.raises(AssertionError, match="not the same as attention"): check_streamed_attention(lambda q, k, v, size: attention(q, k[:, :size], v[:, :size]))
+@pytest.mark.parametrize("call", [
+    lambda: Attention(8, 2)(randn(2, 5, 8), BOOL[None]),  # three axes: samples or heads?
+    lambda: Attention(8, 2)(randn(2, 5, 8), BOOL.float()),  # torch adds it to the scores
+    lambda: attention(randn(2, 5, 4), randn(5, 4), randn(5, 4)),
+    lambda: attention(randn(5, 4), randn(6, 4), randn(5, 4))])
+def test_what_would_be_broadcast_or_added(call):
+    with pytest.raises((ValueError, TypeError)): call()

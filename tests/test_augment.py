@@ -5,12 +5,13 @@ from functools import partial
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.augment import RandAffine, RandCopy, RandErase, _affine_matrices, check_mixup, check_rotation, digits_model, rand_affine, rand_copy, rand_erase, tta
+from minitrain.augment import (
+    RandAffine, RandCopy, RandErase, digits_model, rand_affine, rand_copy,
+    rand_erase, tta)
 from minitrain.callbacks import BatchTransformCB
 from minitrain.core import load_results
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
@@ -84,30 +85,39 @@ def test_no_strength_no_change():
     for f in (rand_erase, rand_copy): assert torch.equal(f(X, max_num=0), X) and torch.equal(f(X, pct=0.), X)
 
 
-def through(x, u, degrees=0, scale=0, shear=0, shift=0):
-    theta = _affine_matrices(torch.tensor(u, dtype=torch.float32)[:, None], x.shape[-2:], degrees, scale, shear, shift)
-    return F.grid_sample(x[None, None], F.affine_grid(theta, (1, 1, *x.shape), align_corners=False), align_corners=False)[0, 0]
+def maps(n=300, **strength):
+    """The affine map of each of many pictures, (n, 2, 2), and where its centre went, (n, 2):
+    read off a picture whose two channels are the places of its pixels, columns and rows"""
+    torch.manual_seed(0)
+    rows, columns = torch.meshgrid(torch.arange(21.) - 10, torch.arange(31.) - 15, indexing="ij")
+    x = torch.stack([columns, rows]).expand(n, -1, -1, -1)
+    y = rand_affine(x, **dict(degrees=0, scale=0, shear=0, shift=0) | strength)
+    along = (y[:, :, 10, 16] - y[:, :, 10, 14])/2, (y[:, :, 11, 15] - y[:, :, 9, 15])/2
+    return torch.stack(along, -1), y[:, :, 10, 15]
 
 
-def test_exact_maps():
-    x = X[0]
-    for k in (1, -1, 2): assert_close(through(x, [k, 0, 0, 0, 0, 0], degrees=90), x.rot90(k), atol=1e-4, rtol=0)
-    tall = torch.rand(9, 15)
-    assert_close(through(tall, [0, 0, 0, 0, 1, 0], shift=2)[:, :-2], tall[:, 2:], atol=1e-4, rtol=0)
-    assert_close(through(tall, [0, 0, 0, 0, 0, -1], shift=3)[3:], tall[:-3], atol=1e-4, rtol=0)
-    ramp = (torch.arange(15.) - 7).expand(9, 15)  # linear: interpolation is exact where no border comes in
-    assert_close(through(ramp, [0, -1, 0, 0, 0, 0], scale=0.5), ramp*0.5, atol=1e-4, rtol=0)
-    want = ramp + (torch.arange(9.)[:, None] - 4)*math.tan(math.radians(20))
-    assert_close(through(ramp, [0, 0, 0, 1, 0, 0], shear=20)[:, 4:11], want[:, 4:11], atol=1e-4, rtol=0)
+def same_everywhere(a, b): assert_close(a, b.expand_as(a), atol=1e-3, rtol=0)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.floats(-180, 180), st.integers(3, 40), st.integers(3, 40))
-def test_a_turn_keeps_distances(degrees, hgt, wid):
-    theta = _affine_matrices(torch.tensor([[math.copysign(1., degrees)], [0], [0], [0], [0], [0]]), (hgt, wid), abs(degrees), 0, 0, 0)[0]
-    half = torch.tensor([wid/2, hgt/2])
-    a = half[:, None]*theta[:, :2]/half
-    assert_close(a @ a.T, torch.eye(2), atol=1e-4, rtol=0)
+def test_a_turn_keeps_lengths_and_angles_on_a_picture_that_is_no_square():
+    a, centre = maps(degrees=30)
+    same_everywhere(a @ a.mT, torch.eye(2))
+    same_everywhere(centre, torch.zeros(2))
+    angle = torch.atan2(a[:, 1, 0], a[:, 0, 0]).rad2deg()
+    assert a.det().min() > 0 and angle.min() < -25 and 25 < angle.max() < 30.1
+
+
+def test_scale_shear_and_shift_by_themselves():
+    a, _ = maps(scale=0.2)
+    size = a.diagonal(dim1=1, dim2=2)
+    same_everywhere(a, size.diag_embed())  # width and height, each by itself
+    assert 0.79 < size.min() < 0.9 < 1.1 < size.max() < 1.26
+    a, _ = maps(shear=20)
+    same_everywhere(a.diagonal(dim1=1, dim2=2), torch.ones(2))
+    assert a[:, 1, 0].abs().max() < 1e-3 and 0.3 < a[:, 0, 1].abs().max() < math.tan(math.radians(20)) + 1e-3
+    a, centre = maps(shift=3)
+    same_everywhere(a, torch.eye(2))
+    assert ((centre.abs().amax(0) - 3).abs() < 0.2).all() and centre.abs().max() < 3.01
 
 
 def test_fill_and_warp():
@@ -138,13 +148,6 @@ def test_a_copy_is_a_patch():
         y = rand_copy(x, pct=0.3, max_num=1)[0]
         moved = (y - x[0])[y != x[0]]
         assert moved.unique().numel() <= 1 and moved.numel() in (0, 36)
-
-
-@pytest.mark.parametrize("call", [lambda: rand_affine(X, degrees=181), lambda: rand_affine(X, scale=1), lambda: rand_affine(X, shear=-1), lambda: RandAffine(shift=-2),
-    lambda: RandAffine(warp=-1), lambda: rand_affine((X*255).byte()), lambda: rand_affine(X[0]), lambda: rand_erase(X.flatten(1)), lambda: RandErase(pct=1.1),
-    lambda: RandErase(max_num=1.5), lambda: rand_copy(Y), lambda: RandCopy(pct=-0.1), lambda: digits_model(0), lambda: digits_model(margin=10), lambda: digits_model(8, True)])
-def test_refusals(call):
-    with pytest.raises(ValueError, match="expected"): call()
 
 
 def learner(*cbs, width=4, device_cb=()):
@@ -183,7 +186,6 @@ def test_digits_model():
     assert_close(model(outside), model(X))  # the margin is not looked at
     outside[:, 2] = 1
     assert not torch.allclose(model(outside), model(X))  # control
-    assert {p.shape: p.is_contiguous(memory_format=torch.channels_last) for p in model.parameters() if p.dim() == 4}.values() != {False}
     for margin in range(10): assert digits_model(2, margin)(X[:2]).shape == (2, 10)
 
 
@@ -210,7 +212,6 @@ def test_tta_is_the_mean_and_leaves_no_trace():
     def broken(batch): raise KeyError("tfm")
     with pytest.raises(KeyError): tta(learn, DataLoader(Dataset(X, Y), 8, seed=0), broken)
     assert learn.dls is dls and len(learn.cbs) == 2 and torch.equal(torch.get_rng_state(), state)
-    with pytest.raises(ValueError, match="`n`"): tta(learn, n=-1)
 
 
 def test_climb_table():
@@ -220,8 +221,3 @@ def test_climb_table():
     steps = df[df.kind == "step"].groupby("step", sort=False).error_percent.mean()
     assert steps.iloc[-1] < steps.iloc[0]/3 and set(df[df.kind == "branch"].on) <= set(steps.index)
     assert ((df.error_percent*5).round(6) % 1 == 0).all()  # whole mistakes of 500
-
-
-@pytest.mark.parametrize("check, wrong", [(check_rotation, lambda d, h, w: torch.eye(2, 3)), (check_mixup, lambda x, y, lam: (x, F.one_hot(y, 10).float()))])
-def test_exercises_can_fail(check, wrong):
-    with pytest.raises(AssertionError): check(wrong)

@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from conftest import OFFLINE
 from minitrain.all import *
@@ -274,72 +273,6 @@ def test_progress_keeps_losses_for_plot():
     progress = ProgressCB(plot=True)
     learner(progress, See()).fit(2)
     assert progress.losses == pytest.approx(seen) and len(seen) == 8
-
-
-class Counted(TorchDispatchMode):
-    "Counts ATen operations by name"
-    def __init__(self):
-        super().__init__()
-        self.ops = Counter()
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.ops[func._schema.name] += 1
-        return func(*args, **(kwargs or {}))
-
-
-def counts(run, n=48):
-    "Python calls and ATen operations per batch, from the difference of a run of n and one of 2n batches"
-    def calls(batches):
-        n = 0
-        def tracer(frame, event, arg):
-            nonlocal n
-            n += event == "call"
-        sys.setprofile(tracer)
-        try: run(batches)
-        finally: sys.setprofile(None)
-        return n
-    def ops(batches):
-        with Counted() as c: run(batches)
-        return c.ops
-    run(n)
-    return (calls(2*n) - calls(n))/n, {k: v/n for k, v in (ops(2*n) - ops(n)).items()}
-
-
-def usual(batches, cbs):
-    learn = Learner(net(), batches, cross_entropy, 0.1, [TrainCB(), *cbs])
-    learn.fit(1)
-
-
-def raw(batches):
-    model = net()
-    opt = SGD(model.parameters(), 0.1)
-    for xb, yb in batches:
-        loss = cross_entropy(model(xb), yb)
-        loss.backward()
-        opt.step()
-        opt.zero_grad()
-
-
-def test_the_usual_set_costs_little():
-    batches = data(6*96)[2]
-    calls, ops = counts(lambda n: raw(batches[:n]))
-    more_calls, more_ops = counts(lambda n: usual(batches[:n], [DeviceCB("cpu"), MetricsCB(Accuracy()), ProgressCB()]))
-    print("Python calls", more_calls - calls, "ops", sum(more_ops.values()) - sum(ops.values()))
-    assert more_calls - calls <= 80
-    assert sum(more_ops.values()) - sum(ops.values()) <= 20
-    assert more_ops.get("aten::_local_scalar_dense", 0) <= ops.get("aten::_local_scalar_dense", 0) + 0.05, "no synchronisation per batch"
-
-
-def test_the_bar_costs_a_call_a_batch(monkeypatch):
-    "As in a terminal: the loss is read when the bar is drawn, not at every batch"
-    import minitrain.callbacks as c
-    monkeypatch.setattr(c, "monotonic", count(0, 0.004).__next__)  # a batch takes 4 ms on this clock
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    batches = data(6*96)[2]
-    without, ops = counts(lambda n: usual(batches[:n], []))
-    calls, more = counts(lambda n: usual(batches[:n], [ProgressCB()]))
-    assert calls - without < 8 and sum(more.values()) - sum(ops.values()) < 0.1  # 1 call a batch, and a drawing after each 25 batches
-    assert "%|" in sys.stderr.getvalue()
 
 
 # --- the CSV log

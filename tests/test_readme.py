@@ -31,13 +31,6 @@ def test_links_and_pictures_are_there():
         if not re.match(r"https?:", o): assert (ROOT/o.partition("#")[0]).is_file(), o
 
 
-def test_first_screen():
-    "What it is, for whom, one picture and the two commands stand before the first section"
-    first = (ROOT/"README.md").read_text(encoding="utf-8").split("\n## ")[0]
-    assert first.count("![") == 1 and "make demo" in first and "make test" in first
-    assert "For whom" in first and "pip install" in first
-
-
 def cell(kind, source, outputs=(), id="a"):
     return dict(cell_type=kind, id=id, metadata={}, source=source.splitlines(keepends=True), outputs=list(outputs))
 

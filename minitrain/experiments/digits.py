@@ -94,7 +94,7 @@ def digits_answers(
 def digits_mistakes(
     learn:Learner, # Its validation digits are read
     c:DigitsConfig # Of the run
-)->"pd.DataFrame": # A row per wrong answer, the worst first: index, label, answer, loss, probability
+)->object: # pandas DataFrame: a row per wrong answer, the worst first: index, label, answer, loss, probability
     "The digits that a model gets wrong, by loss"
     import pandas as pd
     probs, y = digits_answers(learn, c)
@@ -154,7 +154,7 @@ def final_digits(
     out:str|Path|None=None, # Folder for the five runs; None makes runs/final-<date>-<time>
     seeds:tuple[int, ...]=(0, 1, 2, 3, 4), # One run each
     progress:bool=True # As for `Job.run`
-)->"pd.DataFrame": # A row for each seed; `.attrs["ledger"]` says whether they are entered
+)->object: # pandas DataFrame: a row for each seed; `.attrs["ledger"]` says whether they are entered
     "Train a configuration with several seeds, and read the thousand test digits once"
     import pandas as pd
     path = asset_path("configs", config, ".yaml")

@@ -62,7 +62,7 @@ def curves_figure(
     name:str, # Of a metric, such as "loss": its columns train_loss and valid_loss are drawn
     ylabel:str, # Of the vertical axis
     reference:tuple[float, str] # Height and label of a line to compare with
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "A metric in training and validation against the epoch"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(5, 3.4), layout="constrained")

@@ -149,7 +149,7 @@ def make_reasoning(
 def _curve_figure(
     rows, # pandas DataFrame from `learning_curve`
     config:ReasoningConfig # Of the run
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "Accuracy and loss by examples seen, with chance and the true weights"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(8, 3.2), layout="constrained")
@@ -165,7 +165,7 @@ def _curve_figure(
 def _loss_figure(
     rows, # pandas DataFrame of metrics
     config:ReasoningConfig # Of the run
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "Loss in training, whose problems grow with the curriculum, and in validation"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(5, 3.4), layout="constrained")
@@ -279,7 +279,7 @@ def _panel(
 def _panel_figure(
     rows, # From `_panel`
     trained:int # Examples in the head's training
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "Accuracy and log loss by the number of examples"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(9, 3.4), layout="constrained")
@@ -297,7 +297,7 @@ def _calibration_figure(
     said:dict, # Log odds by model
     truth:torch.Tensor, # Labels
     bins:int=10 # Of the probabilities
-)->"Figure": # A matplotlib figure
+)->object: # matplotlib Figure
     "What was said against what happened"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(4.6, 3.8), layout="constrained")
@@ -317,7 +317,7 @@ def evaluate_reasoning(
     problems:int=256, # Problems from the head's prior, that no training sees
     queries:int=64, # For each problem
     seed:int=2**34 # Of the problems
-)->"pd.DataFrame": # A row per model and number of examples: accuracy, loss (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv, panel.png, calibration.png
+)->object: # pandas DataFrame: a row per model and number of examples: accuracy, loss (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv, panel.png, calibration.png
     "Put a head beside the true weights, the prior-matched MAP and scikit-learn's logistic regression"
     for name,o in dict(problems=problems, queries=queries).items(): need(is_int(o, 2), name, o, "an int of 2 or more")
     model = load_head(head)
@@ -336,7 +336,7 @@ def evaluate_reasoning(
 def _read_table(
     name:str, # Of the argument
     table # Path of a CSV file, or a DataFrame
-)->"pd.DataFrame": # With a row or more
+)->object: # pandas DataFrame: with a row or more
     "A table with a header"
     import pandas as pd
     if not isinstance(table, pd.DataFrame):
@@ -348,7 +348,7 @@ def _read_table(
 
 def _full(
     name:str, # Of the table
-    table:"pd.DataFrame", # Some of its columns
+    table:object, # pandas DataFrame: some of its columns
     line:int=2 # Number of its first row, as an editor counts
 ):
     "Refuse gaps, with the place"
@@ -375,8 +375,8 @@ def _as_numbers(
     return tuple(pd.DataFrame({f"{c}={v}": (o == v).astype(float) for v in values}) for o in (train, test))
 
 def _features(
-    train:"pd.DataFrame", # Without the label
-    test:"pd.DataFrame" # Without the label
+    train:object, # pandas DataFrame: without the label
+    test:object # pandas DataFrame: without the label
 )->tuple: # Both as DataFrames of numbers, with the same columns
     "Two tables as a classifier wants them; what text may be is read from `train` alone"
     import pandas as pd
@@ -395,7 +395,7 @@ def predict_reasoning(
     test, # Rows to classify, with the same columns; the label may be among them
     label:str, # Name of the column to predict
     out:str|Path|None=None # CSV file to write; None writes nothing
-)->"pd.DataFrame": # A row per row of `test`: prediction, its probability, and that of each class; `.attrs` has accuracy where `test` has labels
+)->object: # pandas DataFrame: a row per row of `test`: prediction, its probability, and that of each class; `.attrs` has accuracy where `test` has labels
     "Classify the rows of a table by the examples in another"
     import pandas as pd
     train,test = _read_table("train", train),_read_table("test", test)

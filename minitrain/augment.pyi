@@ -1,0 +1,191 @@
+"""Affine maps, erasing, copying and test-time averages, and how far the digits
+climb.
+"""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from collections.abc import Callable
+from minitrain.learner import Learner
+from torch import nn
+from typing import Any
+
+__all__ = ['digits_model', 'rand_affine', 'RandAffine', 'rand_erase', 'RandErase',
+           'rand_copy', 'RandCopy', 'tta']
+
+def digits_model(width:int=32, margin:int=2)->nn.Sequential:
+    """A small convolutional network for digits, with BatchNorm: what reads them best
+    for its time on a CPU
+
+    Args:
+        width: Channels of the first two convolutions; the last two have twice as
+            many
+        margin: Pixels cut off each side of the image, where digits have next to
+            no ink
+
+    Returns:
+        From (b, 28, 28) or (b, 1, 28, 28) to ten scores (b, 10)
+    """
+
+def rand_affine(
+    x:torch.Tensor,
+    degrees:float=10.0,
+    scale:float=0.1,
+    shear:float=10.0,
+    shift:float=2.0,
+    warp:float=0.0,
+    fill:float=0.0,
+)->torch.Tensor:
+    """Turn, stretch, slant and move each image by amounts of its own, interpolating
+    between pixels
+
+    Args:
+        x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
+        degrees: Greatest turn to either side
+        scale: Greatest relative change of width and of height, below 1
+        shear: Greatest slant to either side, in degrees
+        shift: Greatest move along each axis, in pixels
+        warp: Typical size of a smooth distortion on top, in pixels
+        fill: Value of what comes in from outside the image
+
+    Returns:
+        Of x's shape, dtype and device
+    """
+
+class _BatchTransform(nn.Module):
+    """Changes images at random, each in its own way; a batch of several parts has
+    the first one changed
+    """
+    def forward(self, x):
+        """Draw from torch's global generator, and change the images
+
+        Args:
+            x: Images (b, hgt, wid) or (b, c, hgt, wid), or a batch (tuple, list,
+                dict) that begins with them
+
+        Returns:
+            The same kind of thing with new images; what was given is not changed
+        """
+
+class RandAffine(_BatchTransform):
+    """`rand_affine` as a module, for `nn.Sequential` and `BatchTransformCB`
+
+    Args:
+        degrees: As for `rand_affine`
+        scale: As for `rand_affine`
+        shear: As for `rand_affine`
+        shift: As for `rand_affine`
+        warp: As for `rand_affine`
+        fill: As for `rand_affine`
+    """
+    change: Any
+    def __init__(
+        self,
+        degrees:float=10.0,
+        scale:float=0.1,
+        shear:float=10.0,
+        shift:float=2.0,
+        warp:float=0.0,
+        fill:float=0.0,
+    )->None: ...
+
+def rand_erase(x:torch.Tensor, pct:float=0.2, max_num:int=4)->torch.Tensor:
+    """Put noise of the batch's own mean, deviation and range over random patches of
+    each image
+
+    Args:
+        x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
+        pct: Share of the height and of the width that a patch takes
+        max_num: Most patches an image gets; how many is drawn for each image, 0
+            among them
+
+    Returns:
+        Of x's shape, dtype and device
+    """
+
+class RandErase(_BatchTransform):
+    """`rand_erase` as a module, for `nn.Sequential` and `BatchTransformCB`
+
+    Args:
+        pct: As for `rand_erase`
+        max_num: As for `rand_erase`
+    """
+    change: Any
+    def __init__(self, pct:float=0.2, max_num:int=4)->None: ...
+
+def rand_copy(x:torch.Tensor, pct:float=0.2, max_num:int=4)->torch.Tensor:
+    """Put patches of each image over other places of the same image, one after the
+    other
+
+    Args:
+        x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
+        pct: Share of the height and of the width that a patch takes
+        max_num: Most patches an image gets; how many is drawn for each image, 0
+            among them
+
+    Returns:
+        Of x's shape, dtype and device
+    """
+
+class RandCopy(_BatchTransform):
+    """`rand_copy` as a module, for `nn.Sequential` and `BatchTransformCB`
+
+    Args:
+        pct: As for `rand_copy`
+        max_num: As for `rand_copy`
+    """
+    change: Any
+    def __init__(self, pct:float=0.2, max_num:int=4)->None: ...
+
+def tta(
+    learn:Learner,
+    dl=None,
+    tfm:Callable | None=None,
+    n:int=8,
+    seed:int=0,
+)->tuple[torch.Tensor, torch.Tensor]:
+    """Test-time augmentation: the mean of the probabilities that the model gives to
+    an image and to changed copies of it
+
+    Args:
+        learn: Trained; its model gives scores (b, k)
+        dl: Loader of batches (images, targets); None takes the validation loader
+        tfm: Changes a batch at random; None takes gentle affine maps
+        n: Changed copies of each image, beside the image itself
+        seed: Of the changes; torch's generator is left as it was
+
+    Returns:
+        Probabilities (n, k) and targets (n,), on the CPU
+    """
+
+def check_rotation(fn:Callable)->str:
+    """Check exercise 1 of lesson 19: a rotation for images of any shape
+
+    Args:
+        fn: Yours: called with an angle in degrees, height and width, gives a
+            tensor (2, 3)
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_mixup(fn:Callable)->str:
+    """Check exercise 2 of lesson 19: mixed images with mixed targets
+
+    Args:
+        fn: Yours: called with images (b, hgt, wid), class numbers (b,) and
+            lambda, gives images and targets (b, 10)
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_digits_needed(fn:Callable)->str:
+    """Check exercise 3 of lesson 19: the size of two test sets that tells two error
+    rates apart
+
+    Args:
+        fn: Yours: called with an error rate, a difference and a number of
+            standard deviations, gives a number of digits
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """

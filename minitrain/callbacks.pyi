@@ -1,0 +1,568 @@
+"""Devices, progress, logs, clipping, accumulation, averages of weights, mixed
+precision.
+"""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from minitrain.core import def_device
+from minitrain.learner import Callback, Learner, TrainCB
+from minitrain.metrics import MetricsCB
+from pandas import DataFrame
+from pathlib import Path
+from typing import Any
+
+__all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'ProgressCB', 'CSVLogCB',
+           'EarlyStopCB', 'GradClipCB', 'GradAccumCB', 'EMACB', 'MixedPrecision',
+           'get_preds', 'predict', 'top_losses', 'show_top_losses']
+
+class DeviceCB(Callback):
+    """Moves the model, what the optimizer remembers, and every batch, however
+    nested, to a device
+
+    Args:
+        device: Such as "cpu", "cuda", "cuda:1"
+    """
+    device: Any
+    def __init__(self, device:str | torch.device=def_device)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Move the model, and moments that were made on another device
+
+        Args:
+            learn: Its model and optimizer are moved
+        """
+    def before_batch(self, learn:Learner)->None:
+        """Move the batch; one that is there already is left as it is
+
+        Args:
+            learn: Its batch is moved
+        """
+
+class BatchTransformCB(Callback):
+    """Puts every batch through a function, on the device and before the model sees
+    it
+
+    Args:
+        tfm: Called with the batch, gives the batch to use instead
+        on_train: In training epochs
+        on_val: In validation epochs
+    """
+    order = DeviceCB.order + 1
+    tfm: Callable
+    on_train: bool
+    on_val: bool
+    def __init__(self, tfm:Callable, on_train:bool=True, on_val:bool=True)->None: ...
+    def before_batch(self, learn:Learner)->None:
+        """Transform the batch
+
+        Args:
+            learn: Its batch is replaced
+        """
+
+class OverfitBatchCB(Callback):
+    """Trains on the first batch alone and validates on it too: a model that cannot
+    learn that by heart has a bug
+
+    Args:
+        steps: Updates in an epoch
+    """
+    order, only_in_fit = (-20, True)
+    steps: int
+    batch: Any
+    def __init__(self, steps:int=20)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Read one batch
+
+        Args:
+            learn: Its first training batch is kept
+        """
+    def before_epoch(self, learn:Learner)->None:
+        """Give that batch instead of the data
+
+        Args:
+            learn: Its `dl` is replaced
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Let the batch go
+
+        Args:
+            learn: Not looked at
+        """
+
+class ProgressCB(Callback):
+    """A bar and a table: in a notebook's cell, in a terminal, and the table alone
+    where output is piped
+
+    Args:
+        plot: Keep the loss of every training batch in `.losses`; a notebook draws
+            it
+    """
+    order, only_in_fit = (MetricsCB.order + 1, True)
+    plot: bool
+    losses: Any
+    def __init__(self, plot:bool=False)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Find out where output is read, and take over the rows
+
+        Args:
+            learn: Its MetricsCB, if there is one, prints through the table during
+                this fit
+        """
+    def before_epoch(self, learn:Learner)->None:
+        """Start the bar anew
+
+        Args:
+            learn: Its `dl` may say how many batches there will be
+        """
+    def after_batch(self, learn:Learner)->None:
+        """Draw the bar if the last drawing is long enough ago
+
+        Args:
+            learn: Its loss is read when the bar is drawn, and only then
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Give the rows back, and leave the table without the bar
+
+        Args:
+            learn: Its MetricsCB prints by itself again
+        """
+
+def loader_length(dl)->int | None:
+    """How many batches a loader will give
+
+    Args:
+        dl: Any loader
+
+    Returns:
+        Batches in an epoch; None if it does not say
+    """
+
+def metrics_of(learn:Learner, who:Callback):
+    """The callback whose rows others read
+
+    Args:
+        learn: In a fit
+        who: Who asks
+
+    Returns:
+        Its MetricsCB
+    """
+
+class CSVLogCB(Callback):
+    """Writes a row to a CSV file after each epoch, and forces it to disk: what was
+    written survives any kill
+
+    Args:
+        path: The file, which is made or added to; a `RunDir` stands for its
+            metrics.csv
+    """
+    order, only_in_fit = (3, True)
+    path: Any
+    def __init__(self, path)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Find the rows to write
+
+        Args:
+            learn: Must have a MetricsCB
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Take in what was measured; write after the last part of the epoch
+
+        Args:
+            learn: Its MetricsCB may have a new row
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Write what is left of an epoch that was cut short
+
+        Args:
+            learn: Not looked at, but for `is_main`
+        """
+    def state_dict(self)->dict:
+        """Where the log stands
+
+        Returns:
+            "rows" written, and "row": what is known of the epoch that runs
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go back to where the log stood: rows of later epochs are cut off, so that
+        the resumed run writes each once
+
+        Args:
+            state: From `state_dict`
+        """
+
+def fsync_dir(path:Path)->None:
+    """Force a folder's own entries to disk (nothing to do where folders cannot be
+    opened, as on Windows)
+
+    Args:
+        path: A folder
+    """
+
+def mend_csv(path:Path)->list[str] | None:
+    """Cut off a last row without a newline, and read the header
+
+    Args:
+        path: A CSV file that may end in a torn row, or may not exist
+
+    Returns:
+        Column names; None if there is no whole header yet
+    """
+
+def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
+    """Append a row to a CSV file and force it to disk
+
+    Args:
+        path: A CSV file, which is made if it is not there
+        row: Values by column
+        columns: All columns; the header of a new file
+    """
+
+class EarlyStopCB(Callback):
+    """Ends the fit when what it watches has not become better for some epochs
+
+    Args:
+        monitor: "train_" or "valid_" and the name of a metric, or "loss"
+        patience: Epochs without a better value before the fit ends
+        min_delta: By how much better counts as better
+        mode: "min" or "max"; None asks the metric, or its name
+    """
+    order, only_in_fit = (900, True)
+    monitor: str
+    patience: int
+    min_delta: float
+    mode: str | None
+    best: Any
+    best_epoch: Any
+    waited: Any
+    stopped: Any
+    def __init__(
+        self,
+        monitor:str='valid_loss',
+        patience:int=3,
+        min_delta:float=0.0,
+        mode:str | None=None,
+    )->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Begin to watch
+
+        Args:
+            learn: Must have a MetricsCB that knows what is watched
+        """
+    def after_epoch(self, learn:Learner):
+        """Compare, and cancel the fit when patience is at its end
+
+        Args:
+            learn: Its fit may end
+        """
+    def state_dict(self)->dict:
+        """What has been seen so far
+
+        Returns:
+            Plain numbers
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on from there
+
+        Args:
+            state: From `state_dict`
+        """
+
+class GradClipCB(Callback):
+    """Limits the gradients before each update: their norm all together, or each
+    value
+
+    Args:
+        max_norm: Largest norm of all gradients as one vector; longer ones are
+            scaled down
+        value: Largest absolute value of each entry; instead of `max_norm`
+        norm_type: Which norm; inf for the largest absolute value
+    """
+    order = 20
+    max_norm: float | None
+    value: float | None
+    norm_type: float
+    norm: Any
+    def __init__(
+        self,
+        max_norm:float | None=None,
+        value:float | None=None,
+        norm_type:float=2.0,
+    )->None: ...
+    def after_backward(self, learn:Learner)->None:
+        """Clip; `.norm` keeps the norm as it was before
+
+        Args:
+            learn: Gradients of what its optimizer updates are limited
+        """
+
+class GradAccumCB(Callback):
+    """One update for `n` batches, with the gradient of their mean over all samples:
+    as of one large batch
+
+    Args:
+        n: Batches to an update; the last update of an epoch takes what is left
+    """
+    order = -10
+    n: int
+    def __init__(self, n:int)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Begin without gradients
+
+        Args:
+            learn: Must zero its gradients after an update
+        """
+    def before_epoch(self, learn:Learner)->None:
+        """See to it that the last batch is known as the last
+
+        Args:
+            learn: Its `dl` is wrapped if it has no length
+        """
+    def after_loss(self, learn:Learner)->None:
+        """Scale what is there, so that after the backward pass one factor makes the
+        mean
+
+        Args:
+            learn: Its gradients so far are weighed against the batch
+        """
+    def after_backward(self, learn:Learner)->None:
+        """Gradients are now the mean over the window; go on to the update only at
+        its end
+
+        Args:
+            learn: Its update is put off until the window is full
+        """
+    def after_step(self, learn:Learner)->None:
+        """Begin a new window
+
+        Args:
+            learn: Has updated
+        """
+    def cleanup_batch(self, learn:Learner)->None:
+        """Take a scaling back whose batch never came
+
+        Args:
+            learn: Its batch may have been cancelled before the backward pass
+        """
+    def state_dict(self)->dict:
+        """How far the window is
+
+        Returns:
+            Plain numbers; the gradients themselves belong to the model
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on in the middle of a window, its gradients being there
+
+        Args:
+            state: From `state_dict`
+        """
+
+class EMACB(Callback):
+    """Keeps a moving average of weights and buffers, and validates with it
+
+    Args:
+        decay: Share of the average that stays at an update; at the t-th at most
+            t/(9 + t), for a quick start
+        validate: Use the averages in validation epochs
+    """
+    order, only_in_fit = (30, True)
+    decay: float
+    validate: bool
+    def __init__(self, decay:float=0.999, validate:bool=True)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Start from the weights as they are; a further fit of the same model goes
+        on
+
+        Args:
+            learn: Its model is averaged
+        """
+    @torch.no_grad()
+    def after_step(self, learn:Learner)->None:
+        """Take the new weights in
+
+        Args:
+            learn: Has updated
+        """
+    def before_epoch(self, learn:Learner)->None:
+        """Put the averages into the model
+
+        Args:
+            learn: Its model is given the averages for validation
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Put the weights back
+
+        Args:
+            learn: Its model is given its weights back
+        """
+    @contextmanager
+    def applied(self)->Iterator[None]:
+        """Inside the block the model has the averaged weights; afterwards its own
+        again, bit for bit
+
+        Returns:
+            Context manager
+        """
+    @property
+    def averages(self)->dict:
+        """The averages
+
+        Returns:
+            {name: tensor}, names as in the model's `state_dict`
+        """
+    def state_dict(self)->dict:
+        """What is needed to go on
+
+        Returns:
+            "n" updates, and the averages by name
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on from there
+
+        Args:
+            state: From `state_dict`; taken in by the next fit if there has been
+                none
+        """
+
+class MixedPrecision(TrainCB):
+    """Trains with half precision where it is safe: autocast around prediction and
+    loss alone, gradients scaled for float16
+
+    Args:
+        n_inp: As for `TrainCB`
+        dtype: torch.float16 or torch.bfloat16; None takes bfloat16 on the CPU and
+            float16 elsewhere
+    """
+    order = DeviceCB.order + 10
+    dtype: torch.dtype | None
+    scaler: Any
+    def __init__(self, n_inp:int=1, dtype:torch.dtype | None=None)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Choose what the device can do
+
+        Args:
+            learn: Its model is on its device
+        """
+    def predict(self, learn:Learner)->None:
+        """Run the model under autocast
+
+        Args:
+            learn: As for `TrainCB`
+        """
+    def get_loss(self, learn:Learner)->None:
+        """Run the loss under autocast, on predictions made float32
+
+        Args:
+            learn: As for `TrainCB`
+        """
+    def backward(self, learn:Learner)->None:
+        """Add to the gradients, scaled so that small ones do not vanish in float16
+
+        Args:
+            learn: As for `TrainCB`
+        """
+    def after_backward(self, learn:Learner):
+        """Unscale; where the scale was too large for float16, drop the gradients and
+        put the update off
+
+        Args:
+            learn: Its gradients get their true size, before anything clips them
+        """
+    def step(self, learn:Learner)->None:
+        """Update the weights, and the scale
+
+        Args:
+            learn: Its optimizer is used
+        """
+    def state_dict(self)->dict:
+        """The scale, and for how many updates it has held
+
+        Returns:
+            Of the scaler; empty where there is none
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on with that scale
+
+        Args:
+            state: From `state_dict`
+        """
+
+def get_preds(learn:Learner, dl=None)->tuple:
+    """Predictions for every sample of a loader, in evaluation mode
+
+    Args:
+        learn: Its trainer and the callbacks that change batches or predictions
+            take part
+        dl: A loader; None for that of validation
+
+    Returns:
+        (predictions, targets) on the CPU, float32 for half precision; None for
+            targets if there are none
+    """
+
+def predict(learn:Learner, x)->torch.Tensor:
+    """Predictions for one batch of inputs
+
+    Args:
+        learn: As for `get_preds`
+        x: A batch of inputs, (b, ...); a tuple for a model with several
+
+    Returns:
+        What the model says, on the CPU
+    """
+
+def top_losses(learn:Learner, k:int=9, dl=None)->DataFrame:
+    """The samples whose loss is highest, the worst first
+
+    Args:
+        learn: As for `get_preds`
+        k: How many samples
+        dl: A loader that goes through its samples in order; None for that of
+            validation
+
+    Returns:
+        pandas DataFrame: "index" in the loader's order, "loss", and for classes
+            "target" and "predicted"
+    """
+
+def show_top_losses(learn:Learner, k:int=9, dl=None, names=None, **kwargs)->None:
+    """Show the pictures whose loss is highest: what each is taken for, what it is,
+    and its loss
+
+    Args:
+        learn: As for `get_preds`, of pictures
+        k: How many
+        dl: As for `top_losses`
+        names: One name for each class; None numbers them
+        **kwargs: Passed on to `show_images`
+    """
+
+def check_moving_average(fn:Callable)->str:
+    """Check exercise 1 of lesson 12: the exponential moving average
+
+    Args:
+        fn: Yours: called with a list of numbers and a decay from 0 to below 1
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_clip_norm(fn:Callable)->str:
+    """Check exercise 2 of lesson 12: clipping by the norm of all gradients
+
+    Args:
+        fn: Yours: called with a list of parameters and the largest norm
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_target(cls:type)->str:
+    """Check exercise 3 of lesson 12: end a fit at a validation loss
+
+    Args:
+        cls: Yours: a callback class, made with the loss to reach
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """

@@ -1,0 +1,266 @@
+"""A transformer that has seen nothing but made-up problems becomes a scikit-learn
+classifier, and is held to account.
+"""
+# Made by tools/make_stubs.py: do not edit
+import numpy as np
+import torch
+from collections.abc import Callable, Sequence
+from minitrain.reasoning import ReasoningModel
+from sklearn.base import BaseEstimator, ClassifierMixin
+from typing import Any, NamedTuple
+
+__all__ = ['ReasoningClassifier', 'map_logistic', 'calibration_error', 'embed_stream',
+           'embed_leave_one_out']
+
+class _View(NamedTuple):
+    """One of the ways to show a context that the prior cannot tell apart
+
+    Args:
+        order: Of the examples (k,)
+        turn: Orthogonal matrix (d, d)
+        flip: 1 calls the labels by each other's names
+    """
+    order: torch.Tensor
+    turn: torch.Tensor
+    flip: int
+
+def equal_views(n:int, k:int, d:int, rng:np.random.RandomState)->list[_View]:
+    """Equivalent views of a context
+
+    Args:
+        n: How many
+        k: Examples in the context
+        d: Inputs of the head
+        rng: Draws orders and matrices
+
+    Returns:
+        In pairs that differ by the flip alone; the first pair is not turned
+    """
+
+@torch.inference_mode()
+def query_views(
+    head:ReasoningModel,
+    xs:torch.Tensor,
+    ys:torch.Tensor,
+    queries:torch.Tensor,
+    views:list[_View],
+)->torch.Tensor:
+    """What the head says of queries, the mean over views of their context
+
+    Args:
+        head: Frozen
+        xs: Contexts (b, k, d)
+        ys: Their labels (b, k)
+        queries: (b, q, d)
+        views: To average over
+
+    Returns:
+        Log odds (b, q)
+    """
+
+class ReasoningClassifier(ClassifierMixin, BaseEstimator):
+    """A frozen reasoning head as a scikit-learn classifier: `fit` stores labelled
+    examples, `predict_proba` reads them for each batch of queries
+
+    Args:
+        head: Name of a packaged head, folder of a run, or a ReasoningModel
+        n_components: Principal components to keep at most; None is as many as the
+            head has inputs for
+        intercept: Show the head a constant 1 in one of its inputs, for classes of
+            different sizes
+        n_views: Equivalent views of the context to average over
+        max_context: Examples to read at a time; None is as many as the head was
+            trained with, four times that if it has no positions
+        temperature: Divides log odds; None finds it in the context
+        random_state: Of the order of the examples and of the views: an int, a
+            RandomState or None
+    """
+    head: Any
+    n_components: Any
+    intercept: Any
+    n_views: Any
+    max_context: Any
+    temperature: Any
+    random_state: Any
+    head_: Any
+    projection_: Any
+    context_: Any
+    temperature_: Any
+    classes_: Any
+    def __init__(
+        self,
+        head='reasoning_d8',
+        n_components=None,
+        intercept=True,
+        n_views=8,
+        max_context=None,
+        temperature=None,
+        random_state=0,
+    )->None: ...
+    def fit(self, X, y)->ReasoningClassifier:
+        """Store the examples as the head will read them; no weight of the head
+        changes
+
+        Args:
+            X: Examples (k, f): an array, a DataFrame or nested lists of finite
+                numbers
+            y: Their classes (k,): numbers, strings or booleans, two or more
+                different ones
+
+        Returns:
+            Itself, with `classes_`, `n_features_in_`, `head_`, `projection_`,
+                `context_` and `temperature_`
+        """
+    def predict_proba(self, X)->np.ndarray:
+        """Probabilities of the classes for each query, as if it came alone after the
+        context
+
+        Args:
+            X: Queries (q, f)
+
+        Returns:
+            float64 (q, classes), rows sum to 1, columns in the order of
+                `classes_`
+        """
+    def predict(self, X)->np.ndarray:
+        """The most probable class of each query
+
+        Args:
+            X: Queries (q, f)
+
+        Returns:
+            (q,), of `classes_`
+        """
+
+def minus_log_posterior(
+    w:torch.Tensor,
+    x:torch.Tensor,
+    y:torch.Tensor,
+    a:torch.Tensor,
+)->torch.Tensor:
+    """What the most probable weights make least
+
+    Args:
+        w: Weights (..., b, d)
+        x: (b, k, d)
+        y: (b, k)
+        a: (b,)
+
+    Returns:
+        (..., b), up to a constant
+    """
+
+def map_logistic(
+    xs:torch.Tensor,
+    ys:torch.Tensor,
+    alpha:float | torch.Tensor=1.0,
+    steps:int=100,
+)->torch.Tensor:
+    """The most probable weights of logistic regressions without intercept, all
+    contexts at once
+
+    Args:
+        xs: Contexts (b, k, d)
+        ys: Their labels 0 and 1, (b, k)
+        alpha: Standard deviation of each weight in the prior; one for all or (b,)
+        steps: Newton steps at most
+
+    Returns:
+        Weights, float64 (b, d)
+    """
+
+def reliability(
+    p:torch.Tensor,
+    y:torch.Tensor,
+    bins:int,
+)->tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What was said and what happened, bin by bin
+
+    Args:
+        p: Probabilities of a 1, float64 (n,)
+        y: What happened, 0 or 1, float64 (n,)
+        bins: Of equal width
+
+    Returns:
+        For each bin: how many, mean probability, share of ones (nan where there
+            are none)
+    """
+
+def calibration_error(probs, targets, bins:int=15)->float:
+    """Expected calibration error: the mean distance between what was said and what
+    happened, bin by bin
+
+    Args:
+        probs: Probabilities of a 1, any shape: tensor, array or list
+        targets: What happened, 0 or 1, the same shape
+        bins: Of equal width
+
+    Returns:
+        From 0, for numbers that mean what they say, to 1
+    """
+
+def embed_stream(embed:Callable, items:Sequence)->np.ndarray:
+    """Each item alone: nothing is seen but the item
+
+    Args:
+        embed: Called with a list of items, gives a vector (d,): what the last one
+            looks like after the ones before it
+        items: Examples or queries: strings, images, whatever `embed` takes
+
+    Returns:
+        float64 (n, d)
+    """
+
+def embed_leave_one_out(
+    embed:Callable,
+    examples:Sequence,
+    queries:Sequence,
+    labels:Sequence | None=None,
+)->tuple[np.ndarray, np.ndarray]:
+    """Each item last, after the examples: an example sees the others with their
+    labels, a query sees them all; nothing sees its own label or a query
+
+    Args:
+        embed: As for `embed_stream`; with `labels` the items before the last are
+            pairs (item, label)
+        examples: Of the context
+        queries: To be classified with it
+        labels: Of the examples; None shows them without
+
+    Returns:
+        float64 (k, d) of the examples and (q, d) of the queries
+    """
+
+def check_mirror(fn:Callable)->str:
+    """Check exercise 1 of lesson 27: an answer that does not depend on which class
+    is called 1
+
+    Args:
+        fn: Yours: called with a function (xs, ys, queries) -> log odds, gives a
+            function of the same kind
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_equal_count_error(fn:Callable)->str:
+    """Check exercise 2 of lesson 27: calibration error with as many answers in each
+    bin
+
+    Args:
+        fn: Yours: called with probabilities (n,), labels (n,) and a number of
+            bins, gives a number
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_best_temperature(fn:Callable)->str:
+    """Check exercise 3 of lesson 27: the temperature of least cross-entropy
+
+    Args:
+        fn: Yours: called with log odds (n,) and labels (n,), gives a number
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """

@@ -1,0 +1,170 @@
+"""`minitrain gaze train` and `gaze play`: demonstrations with targets, a ViT, one-
+cycle, `GazeCB`, and the clone at play.
+"""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from dataclasses import dataclass
+from minitrain.core import def_device
+from minitrain.gaze_training import Scenes
+from minitrain.learner import Learner
+from minitrain.runs import Config, RunDir, setting
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ['gaze', 'GazeConfig', 'play_gaze']
+
+@dataclass
+class GazeConfig(Config):
+    """What `minitrain gaze train` trains, and how
+
+    Args:
+        gaze: Add the gaze loss; False is plain behaviour cloning
+        lamps: Catch shows the last action by lamps, which the clone can copy
+        pool: What is compared with gaze: each head, the mean of scores, or the
+            mean of probabilities
+        reg_lambda: Weight of the gaze loss
+        layer: Which attention layer learns from gaze; -1 is the last
+        target: Shares of gaze; the softmax of patch means; or the shares of other
+            frames, a control
+        epochs: Times through the demonstrations
+        batch_size: Frames per update
+        lr: Highest learning rate of the one-cycle schedule (AdamW)
+        weight_decay: Pull of the weights towards zero
+        dim: Width of a token
+        depth: Blocks of the ViT
+        heads: Heads of its attention
+        mlp_dim: Hidden width of its MLPs
+        size: Height and width of a frame; files are resized to it, Catch is drawn
+            so
+        patch_size: Side of a patch; divides `size`
+        patch_norm: Normalise each patch before its projection, and each token
+            after it
+        frames: Frames stacked as channels; 1 for Catch
+        sigma: Standard deviation of a gaze point, in pixels of a frame of `size`
+        past: How many earlier gaze samples count too, each with 0.7 times the
+            weight of the next
+        games: Demonstrated games of 400 steps (Catch)
+        valid_games: Further games for validation (Catch)
+        play_games: Unseen games that the clone plays at the end (Catch)
+        play_steps: Steps of each
+        data: Folder with GABRIL's .pt files, or Atari-HEAD's .tar.bz2 and .txt,
+            in place of Catch
+        patience: Stop after so many epochs without a better validation loss of
+            the actions; 0 never
+        save_every: Also save a checkpoint after so many batches; 0 saves at the
+            ends of epochs
+        seed: Of demonstrations, weights, order and games
+        device: Where the model lives
+    """
+    gaze: bool = True
+    lamps: bool = True
+    pool: Literal['none', 'logits', 'probs'] = 'probs'
+    reg_lambda: float = setting(1.0, ge=0)
+    layer: int = -1
+    target: Literal['shares', 'softmax', 'shuffled'] = 'shares'
+    epochs: int = setting(10, ge=1)
+    batch_size: int = setting(128, ge=1)
+    lr: float = setting(0.003, ge=0)
+    weight_decay: float = setting(0.01, ge=0)
+    dim: int = setting(48, ge=1)
+    depth: int = setting(2, ge=1)
+    heads: int = setting(4, ge=1)
+    mlp_dim: int = setting(96, ge=1)
+    size: int = setting(24, ge=1)
+    patch_size: int = setting(4, ge=1)
+    patch_norm: bool = False
+    frames: int = setting(1, ge=1)
+    sigma: float = setting(1.5, gt=0)
+    past: int = setting(0, ge=0)
+    games: int = setting(25, ge=1)
+    valid_games: int = setting(5, ge=1)
+    play_games: int = setting(64, ge=1)
+    play_steps: int = setting(400, ge=1)
+    data: str | None = None
+    patience: int = setting(0, ge=0)
+    save_every: int = setting(0, ge=0, lt=2 ** 31)
+    seed: int = setting(0, ge=0)
+    device: str = def_device
+    def __post_init__(self)->None: ...
+
+def gaze_frames(config:GazeConfig)->tuple:
+    """The data of a run
+
+    Args:
+        config: Of the run
+
+    Returns:
+        For training and for validation: other games
+    """
+
+def gaze_loaders(config:GazeConfig)->tuple:
+    """Batches of a run; only training targets are ever changed
+
+    Args:
+        config: Of the run
+
+    Returns:
+        Loaders of (frames, actions, shares) for training and validation, and the
+            validation data
+    """
+
+def make_gaze(c:GazeConfig)->Learner:
+    """Model, data, losses and schedule of a run
+
+    Args:
+        c: Of the run
+
+    Returns:
+        Ready to fit; its `data` are the validation frames
+    """
+
+gaze: Any
+
+@torch.no_grad()
+def clone_scenes(run:RunDir, c:GazeConfig, steps:int=60, seed:int=0)->Scenes:
+    """Let a clone play, and watch it
+
+    Args:
+        run: A run of `gaze` that is done
+        c: Of the run
+        steps: How many frames
+        seed: Of the game
+
+    Returns:
+        On Catch from a game that the clone plays, else from the first validation
+            game
+    """
+
+def write_scenes(scenes:Scenes, path:str | Path, pictures:int=8)->Path:
+    """A strip or a clip as a file
+
+    Args:
+        scenes: What to show
+        path: Ends in .png for a strip, or in .gif for a clip
+        pictures: In the strip
+
+    Returns:
+        The file that was written
+    """
+
+def play_gaze(
+    run:str | Path | RunDir,
+    out:str | Path | None=None,
+    steps:int=60,
+    pictures:int=8,
+    seed:int=0,
+)->list[Path]:
+    """Watch a clone play Catch (with data from files: see a validation game), its
+    attention and the gaze drawn in
+
+    Args:
+        run: A run of `gaze` that is done, or its folder
+        out: A .png for a strip or a .gif for a clip; None writes play.png and
+            play.gif into the run
+        steps: Frames of the game
+        pictures: Pictures in the strip
+        seed: Of the game, which is none of the demonstrations
+
+    Returns:
+        What was written
+    """

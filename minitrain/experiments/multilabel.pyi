@@ -1,0 +1,85 @@
+"""`minitrain multilabel`: eight epochs on canvases of several digits, two of them
+rare.
+"""
+# Made by tools/make_stubs.py: do not edit
+from dataclasses import dataclass
+from minitrain.core import def_device
+from minitrain.data import Dataset
+from minitrain.learner import Learner
+from minitrain.multilabel import MultilabelNet
+from minitrain.runs import Config, setting
+from typing import Any
+
+__all__ = ['multilabel', 'MultilabelConfig']
+
+@dataclass
+class MultilabelConfig(Config):
+    """What `minitrain multilabel` trains, and how
+
+    Args:
+        epochs: Times through the training canvases
+        batch_size: Canvases per update
+        canvases: Training canvases, made of training digits
+        valid_canvases: Validation canvases, made of validation digits; the same
+            ones for every seed
+        rare: How often a 3 or an 8 is drawn, relative to the other digits
+        pos_weight: A yes weighs (absent/present) to this power, label by label; 0
+            weighs nothing
+        width: Channels of the stem; the two residual units have 2 and 4 times as
+            many
+        dropout: Share of the features dropped in training
+        lr: Learning rate of AdamW in the first epoch; falls by equal steps
+            towards 0
+        weight_decay: Pull of the weights towards zero
+        save_every: Also save a checkpoint after so many batches; 0 saves at the
+            ends of epochs
+        seed: Of the first weights, the training canvases, their order and the
+            dropout
+        device: Where the model lives
+    """
+    epochs: int = setting(8, ge=1)
+    batch_size: int = setting(50, ge=1)
+    canvases: int = setting(5000, ge=1)
+    valid_canvases: int = setting(2000, ge=1)
+    rare: float = setting(0.1, ge=0, lt=1000)
+    pos_weight: float = setting(1.0, ge=0, lt=10)
+    width: int = setting(16, ge=1)
+    dropout: float = setting(0.1, ge=0, lt=1)
+    lr: float = setting(0.003, ge=0)
+    weight_decay: float = setting(0.01, ge=0)
+    save_every: int = setting(0, ge=0, lt=2 ** 31)
+    seed: int = setting(0, ge=0, lt=2 ** 32)
+    device: str = def_device
+    def __post_init__(self)->None: ...
+
+def canvas_data(c:MultilabelConfig)->tuple[Dataset, Dataset]:
+    """Canvases of training digits and canvases of validation digits
+
+    Args:
+        c: Its `seed`, `rare` and numbers of canvases count
+
+    Returns:
+        Training and validation canvases
+    """
+
+def canvas_model(c:MultilabelConfig)->MultilabelNet:
+    """The network of a run
+
+    Args:
+        c: Its `width` and `dropout` count
+
+    Returns:
+        With weights from torch's generator
+    """
+
+def make_canvases(c:MultilabelConfig)->Learner:
+    """Model, data, loss and schedule of a run
+
+    Args:
+        c: Of the run
+
+    Returns:
+        Ready to fit
+    """
+
+multilabel: Any

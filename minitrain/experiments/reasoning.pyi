@@ -1,0 +1,186 @@
+"""`minitrain reasoning train`, `evaluate`, `predict`: train it, put it beside its
+oracles, use it on your own table.
+"""
+# Made by tools/make_stubs.py: do not edit
+from dataclasses import dataclass
+from minitrain.core import def_device
+from minitrain.learner import Learner
+from minitrain.runs import Config, setting
+from minitrain.tasks import Curriculum, TaskLoader
+from pandas import DataFrame
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ['reasoning', 'ReasoningConfig', 'evaluate_reasoning', 'predict_reasoning']
+
+@dataclass
+class ReasoningConfig(Config):
+    """What `minitrain reasoning train` trains, and how
+
+    Args:
+        n_dims: Width of an input
+        n_positions: Examples in a sequence; at most so many where positions are
+            learned
+        n_embd: Width of the transformer
+        n_layer: Its blocks
+        n_head: Heads of each
+        encoding: A label's token: (y, 0, ..., 0), or (x, 2y-1)
+        positions: Add a learned vector for each place in the sequence
+        init_std: Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2
+            has 0.02
+        backbone: What mixes the tokens
+        weight_multiplier: alpha: the larger, the less noise in the labels
+        variable_noise: Draw alpha for each problem from the whole numbers 1 to
+            weight_multiplier
+        dims: Coordinates that are not zero, by step
+        points: Examples in a sequence, by step
+        steps: Updates
+        batch_size: Problems in an update
+        micro_batch: Problems in memory at a time; 0 is all of them
+        lr: Highest learning rate (AdamW)
+        lr_end: Share of it that is left at the end, by half a cosine; 1 keeps it
+            as it is
+        warmup: Updates until the learning rate is reached
+        weight_decay: Pull of the weights towards zero
+        beta2: Memory of AdamW's mean of squares
+        clip: Largest norm of the gradient; 0 lets it be
+        ema: Share that a moving average of the weights keeps at an update; 0 has
+            none
+        log_every: Updates between rows of metrics, each with a checkpoint
+        save_every: Updates between further checkpoints; 0 has none
+        valid_size: Problems to validate on, the same for every seed; 0 has none
+        precision: bf16 where a GPU has it and float32 elsewhere, or one for all
+        seed: Of the first weights and the problems
+        device: Where the model lives
+    """
+    n_dims: int = setting(8, ge=1)
+    n_positions: int = setting(64, ge=1)
+    n_embd: int = setting(64, ge=1)
+    n_layer: int = setting(4, ge=1)
+    n_head: int = setting(4, ge=1)
+    encoding: Literal['interleave', 'pair'] = 'pair'
+    positions: bool = False
+    init_std: float | None = setting(None, gt=0)
+    backbone: Literal['transformer', 'longconv'] = 'transformer'
+    weight_multiplier: float = setting(10.0, ge=0)
+    variable_noise: bool = False
+    dims: Curriculum = Curriculum(8, 8)
+    points: Curriculum = Curriculum(16, 64, 8, 170)
+    steps: int = setting(1700, ge=1)
+    batch_size: int = setting(32, ge=1)
+    micro_batch: int = setting(0, ge=0)
+    lr: float = setting(0.002, ge=0)
+    lr_end: float = setting(0.0, ge=0, le=1)
+    warmup: int = setting(100, ge=0)
+    weight_decay: float = setting(0.01, ge=0)
+    beta2: float = setting(0.99, ge=0, lt=1)
+    clip: float = setting(1.0, ge=0)
+    ema: float = setting(0.0, ge=0, lt=1)
+    log_every: int = setting(170, ge=1)
+    save_every: int = setting(0, ge=0, lt=2 ** 31)
+    valid_size: int = setting(128, ge=0, lt=2 ** 31)
+    precision: Literal['auto', 'no', 'bf16', 'fp16'] = 'auto'
+    seed: int = setting(42, ge=0, lt=2 ** 32)
+    device: str = def_device
+    def __post_init__(self)->None: ...
+
+class Problems(TaskLoader):
+    """A TaskLoader that cuts each batch into parts, and ends after so many batches
+    in all
+
+    Args:
+        config: Its data, sizes and seed count
+    """
+    parts: Any
+    total: Any
+    size: Any
+    def __init__(self, config:ReasoningConfig)->None: ...
+    def __len__(self): ...
+
+def samplers(config:ReasoningConfig, batch_size:int)->tuple:
+    """What the problems of a run are drawn from
+
+    Args:
+        config: Its task counts
+        batch_size: Problems in a batch
+
+    Returns:
+        Data sampler, task sampler
+    """
+
+def validation_problems(config:ReasoningConfig)->TaskLoader | None:
+    """The problems to validate on
+
+    Args:
+        config: Its data and sizes count, its seed does not
+
+    Returns:
+        Whole problems at full size, the same in each epoch
+    """
+
+def make_reasoning(c:ReasoningConfig)->Learner:
+    """Model, problems, loss and schedule of a run
+
+    Args:
+        c: Of the run
+
+    Returns:
+        Ready to fit
+    """
+
+def averaged(learn:Learner)->Any:
+    """The moving averages in place of the weights, where the run keeps them
+
+    Args:
+        learn: After its fit
+
+    Returns:
+        Context manager
+    """
+
+reasoning: Any
+
+def evaluate_reasoning(
+    head:str | Path,
+    out:str | Path | None=None,
+    problems:int=256,
+    queries:int=64,
+    seed:int=2 ** 34,
+)->DataFrame:
+    """Put a head beside the true weights, the prior-matched MAP and scikit-learn's
+    logistic regression
+
+    Args:
+        head: Name of a packaged head, or the folder of a run
+        out: Folder to write to, new or empty; None is the folder of the run, or
+            runs/evaluation-<date>-<time> for a packaged head
+        problems: Problems from the head's prior, that no training sees
+        queries: For each problem
+        seed: Of the problems
+
+    Returns:
+        pandas DataFrame: a row per model and number of examples: accuracy, loss
+            (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv,
+            panel.png, calibration.png
+    """
+
+def predict_reasoning(
+    head:str | Path,
+    train,
+    test,
+    label:str,
+    out:str | Path | None=None,
+)->DataFrame:
+    """Classify the rows of a table by the examples in another
+
+    Args:
+        head: Name of a packaged head, or the folder of a run
+        train: Labelled examples: path of a CSV file with a header, or a DataFrame
+        test: Rows to classify, with the same columns; the label may be among them
+        label: Name of the column to predict
+        out: CSV file to write; None writes nothing
+
+    Returns:
+        pandas DataFrame: a row per row of `test`: prediction, its probability,
+            and that of each class; `.attrs` has accuracy where `test` has labels
+    """

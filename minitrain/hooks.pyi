@@ -1,0 +1,349 @@
+"""From one hook to statistics of every layer, a summary of any module, and a stop at
+the first NaN.
+"""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from collections.abc import Callable, Iterable
+from fastcore.basics import noop
+from minitrain.learner import Callback, Learner
+from pandas import DataFrame
+from torch import nn
+from typing import Any
+
+__all__ = ['Hook', 'Hooks', 'append_stats', 'get_hist', 'get_min', 'HooksCallback',
+           'ActivationStats', 'GradientStats', 'plot_func', 'summary', 'NaNStopCB']
+
+class Hook:
+    """Calls `f(hook, module, inputs, output)` after each forward pass of a module,
+    until it is removed
+
+    Args:
+        m: Module to watch
+        f: What it returns, unless None, takes the place of the output, as with
+            torch's own hooks
+    """
+    module: nn.Module
+    func: Callable
+    hook: Any
+    def __init__(self, m:nn.Module, f:Callable)->None: ...
+    def add(self)->None:
+        """Put the hook on its module, if it is not there"""
+    def remove(self)->None:
+        """Take the hook off its module; what it has recorded stays"""
+    def __enter__(self): ...
+    def __exit__(self, *args)->None: ...
+    def __getstate__(self): ...
+
+class Hooks(list):
+    """A list of hooks with one function, on several modules; a context manager
+
+    Args:
+        ms: Modules to watch
+        f: Called as f(hook, module, inputs, output)
+    """
+    def __init__(self, ms:Iterable[nn.Module], f:Callable)->None: ...
+    def remove(self)->None:
+        """Take all hooks off their modules; they stay in the list with what they
+        have recorded
+        """
+    def __enter__(self): ...
+    def __exit__(self, *args)->None: ...
+    def __delitem__(self, i)->None: ...
+    def clear(self)->None:
+        """Take all hooks off and empty the list"""
+    def pop(self, i:int=-1)->Hook:
+        """Take one hook off its module and out of the list
+
+        Args:
+            i: Which one
+
+        Returns:
+            Off its module
+        """
+
+def append_stats(hook:Hook, mod:nn.Module, inp:tuple, outp)->None:
+    """Append the statistics of one forward pass: for `Hook`, `Hooks` and
+    `HooksCallback`
+
+    Args:
+        hook: Gets or has `stats`: lists of means, standard deviations, and
+            histograms of |activation|
+        mod: Not looked at
+        inp: Not looked at
+        outp: Output; of a tuple, list, dict or dataclass the first floating-point
+            tensor counts
+    """
+
+def get_hist(h:Hook)->torch.Tensor:
+    """log(1 + count) in each row of the histogram: |activation| from 0, in steps of
+    0.25; the last row has all from 9.75 up
+
+    Args:
+        h: Its `stats` have been filled by `append_stats`
+
+    Returns:
+        float32 (40, calls), on the CPU
+    """
+
+def get_min(h:Hook)->torch.Tensor:
+    """Share of the values in the lowest row: for activations, of those below 0.25 in
+    size
+
+    Args:
+        h: Its `stats` have been filled by `append_stats`
+
+    Returns:
+        float32 (calls,), from 0 to 1, on the CPU
+    """
+
+class HooksCallback(Callback):
+    """Hooks during a fit, on all modules of the model or on some; the same hooks go
+    on in the next fit
+
+    Args:
+        hookfunc: Called as hookfunc(hook, module, inputs, output); what it
+            returns is not used
+        mod_filter: Which modules: called with each, true for those to be watched;
+            all of them by default
+        on_train: Call it in training
+        on_valid: Call it in validation
+        mods: Modules to watch instead of those of `mod_filter`
+    """
+    only_in_fit = True
+    mods: Any
+    hooks: Any
+    hookfunc: Callable
+    mod_filter: Callable
+    on_train: bool
+    on_valid: bool
+    def __init__(
+        self,
+        hookfunc:Callable,
+        mod_filter:Callable=noop,
+        on_train:bool=True,
+        on_valid:bool=False,
+        mods:Iterable[nn.Module] | None=None,
+    )->None: ...
+    def __iter__(self): ...
+    def __len__(self): ...
+    def __getitem__(self, i): ...
+    def before_fit(self, learn:Learner)->None:
+        """Put the hooks on; a module that was watched before gets its old hook, with
+        all it has recorded
+
+        Args:
+            learn: Its model is watched
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Take the hooks off, however the fit has ended
+
+        Args:
+            learn: Not looked at
+        """
+
+class ActivationStats(HooksCallback):
+    """Mean, standard deviation and histogram of each module's output in each batch
+
+    Args:
+        mod_filter: Which modules: called with each, true for those to be watched;
+            all of them by default
+        every: Look at every so many-th batch
+        **kwargs: `on_train`, `on_valid` and `mods`, as for `HooksCallback`
+    """
+    every: int
+    def __init__(self, mod_filter:Callable=noop, every:int=1, **kwargs)->None: ...
+    def cleanup_batch(self, learn:Learner)->None:
+        """Finish the statistics of several batches together, which costs less
+
+        Args:
+            learn: Says which batch it was
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Finish the statistics of the epoch, however it has ended
+
+        Args:
+            learn: Not looked at
+        """
+    def __iter__(self): ...
+    def __getitem__(self, i): ...
+    @property
+    def stats(self)->list:
+        """What has been recorded
+
+        Returns:
+            For each hook its lists of means, standard deviations and histograms
+        """
+    @property
+    def df(self)->DataFrame:
+        """What has been recorded, a row for each module and call
+
+        Returns:
+            pandas DataFrame: columns module, call, mean, std, lowest (share in
+                the lowest row of the histogram)
+        """
+    def color_dim(self, figsize:tuple=(11, 5))->None:
+        """For each module a picture of its histograms: a column for each call,
+        bright where many values are; the top row has all above too
+
+        Args:
+            figsize: In inches
+        """
+    def dead_chart(self, figsize:tuple=(11, 5))->None:
+        """For each module the share of values in the lowest row of the histogram, by
+        batch
+
+        Args:
+            figsize: In inches
+        """
+    def plot_stats(self, figsize:tuple=(10, 4))->None:
+        """Means and standard deviations of each module's values, by batch
+
+        Args:
+            figsize: In inches
+        """
+    def state_dict(self)->dict:
+        """What has been recorded, for `load_state_dict`
+
+        Returns:
+            "stats": means, standard deviations and histograms by module name
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on from there: at once where the hooks are on, else in the next fit
+
+        Args:
+            state: From `state_dict`
+        """
+    def before_fit(self, learn:Learner)->None:
+        """Put the hooks on, with what they have recorded before
+
+        Args:
+            learn: Its model is watched
+        """
+
+class GradientStats(ActivationStats):
+    """Mean, standard deviation and histogram of the gradient of the loss at each
+    module's output, in each batch
+    """
+
+def plot_func(
+    f:Callable,
+    start:float=-5.0,
+    end:float=5.0,
+    steps:int=100,
+    ax=None,
+)->None:
+    """Draw a function of one number, with a grid and both axes
+
+    Args:
+        f: Called with a float tensor (steps,), gives one of the same shape
+        start: First x
+        end: Last x
+        steps: How many points
+        ax: Matplotlib axes; None draws on the current ones
+    """
+
+class _Summary:
+    """The table of `summary`: `print` shows it, and so does Jupyter
+
+    Args:
+        rows: Dicts with the columns as keys
+        params: Parameters of the model, shared ones once
+        trainable: Those of them that require a gradient
+        mflops: Of the whole model
+    """
+    columns = ('Module', 'Input', 'Output', 'Num params', 'MFLOPS')
+    note = 'MFLOPS: millions of multiply-adds for one sample, forward, in convolutions, matrix products and attention. Not counted: biases, activations, normalisation, pooling, everything elementwise.'
+    rows: list
+    params: int
+    trainable: int
+    mflops: float
+    def __init__(self, rows:list, params:int, trainable:int, mflops:float)->None: ...
+    @property
+    def total(self)->str:
+        """Sums over the whole model
+
+        Returns:
+            One line
+        """
+    def __str__(self): ...
+    def __repr__(self): ...
+
+def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
+    """Shapes, parameters and multiply-adds of the parts of a model, from one forward
+    pass in evaluation mode
+
+    Args:
+        model: Any module; weights, buffers, modes and random numbers are as
+            before afterwards
+        *inputs: One batch, as `model` is called with it; the first axis counts
+            the samples
+        depth: 1 for the children of `model`, 2 for their children too, and so on
+
+    Returns:
+        A table that prints well, with `.rows`, `.params`, `.trainable` and
+            `.mflops`
+    """
+
+class NaNStopCB(Callback):
+    """Stops a fit at the first loss or gradient that is not finite, before the
+    update, and names the module it came from
+    """
+    order, only_in_fit = (15, True)
+    report: Any
+    def before_fit(self, learn:Learner)->None:
+        """Look up what will be watched
+
+        Args:
+            learn: Its parameters are noted
+        """
+    def before_batch(self, learn:Learner)->None:
+        """Note the random numbers, so that the batch can be run again as it was
+
+        Args:
+            learn: Not looked at
+        """
+    def after_loss(self, learn:Learner)->None:
+        """Check the loss
+
+        Args:
+            learn: Its loss is read
+        """
+    def after_backward(self, learn:Learner)->None:
+        """Check the gradients
+
+        Args:
+            learn: Its gradients are read, unless a gradient scaler looks after
+                them
+        """
+
+def check_dead_units(fn:Callable)->str:
+    """Check exercise 1 of lesson 15: the share of channels that are always 0
+
+    Args:
+        fn: Yours: called with an output of a ReLU, gives a number
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_call_order(fn:Callable)->str:
+    """Check exercise 2 of lesson 15: the names of modules in the order in which they
+    run
+
+    Args:
+        fn: Yours: called with a model and a batch, gives a list of names
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_conv_macs(fn:Callable)->str:
+    """Check exercise 3 of lesson 15: multiply-adds of a convolution
+
+    Args:
+        fn: Yours: called with an nn.Conv2d, height and width, gives a whole
+            number
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """

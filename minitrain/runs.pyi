@@ -1,0 +1,198 @@
+"""Files that are whole or not there, a folder that one run owns, and configurations
+that are checked before a step is made.
+"""
+# Made by tools/make_stubs.py: do not edit
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pandas import DataFrame
+from pathlib import Path
+from typing import Any
+
+__all__ = ['atomic_write', 'setting', 'check_fields', 'Config', 'typed_config',
+           'load_config', 'versions', 'RunDir', 'run_folder', 'save_results',
+           'mean_interval']
+
+@contextmanager
+def atomic_write(path:str | Path, mode:str='w')->Iterator[Any]:
+    """Write `path` whole or not at all: a temporary neighbour is fsynced, then
+    renamed over it
+
+    Args:
+        path: File to write or replace
+        mode: "w" for text (UTF-8), "wb" for bytes
+
+    Returns:
+        Context manager that gives the open temporary file
+    """
+
+def setting(
+    default,
+    ge:float=-math.inf,
+    le:float=math.inf,
+    gt:float | None=None,
+    lt:float | None=None,
+)->Any:
+    """A field of a configuration with the values that it allows
+
+    Args:
+        default: The field's default
+        ge: Smallest value
+        le: Largest value
+        gt: All values are above it
+        lt: All values are below it
+
+    Returns:
+        A dataclass field
+    """
+
+def convert(hint, v)->Any:
+    """A value as an annotated type, if nothing is lost by it; else a TypeError
+
+    Args:
+        hint: A type as it is annotated: bool, int, float, str, Literal, dict,
+            list, a dataclass, a union of these
+        v: A value from a file, a command line or a call
+
+    Returns:
+        The value as that type
+    """
+
+def check_fields(config)->None:
+    """Check each field of a configuration against its type and its `setting`
+
+    Args:
+        config: A dataclass instance; values are converted in place where nothing
+            is lost
+    """
+
+class Config:
+    """Base of configurations: a dataclass that checks its fields when it is made"""
+    def __post_init__(self)->None: ...
+
+def read_yaml(path:Path)->dict:
+    """Read a YAML file; whatever is wrong with it is an ArgumentError that names it
+
+    Args:
+        path: A YAML file of keys and values, at most a megabyte
+
+    Returns:
+        Its content
+    """
+
+def typed_config(schema:type, values:Mapping)->Any:
+    """Build a dataclass from values; an unknown name or a wrong value is an
+    ArgumentError
+
+    Args:
+        schema: A dataclass
+        values: Values by field name
+
+    Returns:
+        An instance of `schema`, its values checked and converted
+    """
+
+def load_config(config:str | Path, schema:type | None=None, **overrides)->Any:
+    """Read a YAML configuration, on top of the file that its `base:` names, and
+    check it
+
+    Args:
+        config: Name of a packaged configuration (without .yaml), or the path of a
+            file
+        schema: A dataclass of names, types and defaults; None gives a plain dict
+        **overrides: Values that win over the file's
+
+    Returns:
+        An instance of `schema`, or a dict
+    """
+
+def versions()->dict:
+    """What a result was made with: Python, the packages that matter, platform,
+    commit
+
+    Returns:
+        Versions by name, the platform, and the git state of the code
+    """
+
+class RunDir:
+    """A folder that holds one run: config.yaml, versions.json, metrics.csv and more,
+    each whole
+
+    Args:
+        path: Folder of the run; made with its parents if it is not there
+        config: Begins a run: written as config.yaml; None opens a run
+    """
+    new: Any
+    path: Any
+    def __init__(self, path:str | Path, config:dict | None=None)->None: ...
+    def __truediv__(self, name): ...
+    def __repr__(self): ...
+    def hold(self)->None:
+        """Take the folder for this process until it ends"""
+    def release(self)->None:
+        """Give the folder back"""
+    @property
+    def config(self)->dict:
+        """The run's configuration, read from config.yaml
+
+        Returns:
+            As it was given
+        """
+    def write(self, name:str, data:str | bytes)->None:
+        """Write a file of the run, whole or not at all
+
+        Args:
+            name: File name inside the folder
+            data: The whole content
+        """
+    def log(self, **row)->None:
+        """Append a row to metrics.csv and force it to disk
+
+        Args:
+            **row: Values by column name; the first row fixes the columns
+        """
+    @property
+    def metrics(self)->DataFrame:
+        """The rows of metrics.csv that are whole
+
+        Returns:
+            pandas DataFrame: one row per call of `log`; empty before the first
+                row
+        """
+    def discard(self)->None:
+        """Delete the files that this object made, and the folder if it made it and
+        it is empty
+        """
+
+def run_folder(name:str, out:str | Path | None=None)->Path:
+    """Where a run goes
+
+    Args:
+        name: Of the job
+        out: The user's choice; None makes runs/<name>-<date>-<time>
+
+    Returns:
+        The user's folder, or a new one
+    """
+
+def save_results(df, path:str | Path, command:str, **meta)->None:
+    """Store a table with the command, seeds, versions and machine that made it, as
+    comment lines above the CSV
+
+    Args:
+        df: pandas DataFrame of results
+        path: CSV file to write, whole or not at all
+        command: The command that makes this file again
+        **meta: Anything else worth knowing, such as seeds
+    """
+
+def mean_interval(values, comparisons:int=1)->tuple[float, float, float]:
+    """The mean of some runs with a 95 % interval by Student's t
+
+    Args:
+        values: One number for each seed, or each pair of runs
+        comparisons: How many intervals hold together (Bonferroni)
+
+    Returns:
+        Mean, and the ends of its interval; nan ends for one value
+    """

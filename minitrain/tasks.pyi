@@ -1,0 +1,271 @@
+"""Fresh logistic regressions for every batch, each a function of seed and step; a
+curriculum; and how well anybody could do.
+"""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from collections.abc import Callable
+from dataclasses import dataclass
+from minitrain.data import DataLoader
+from typing import Any
+
+__all__ = ['GaussianSampler', 'LogisticRegressionTask', 'get_data_sampler',
+           'get_task_sampler', 'ceiling', 'Curriculum', 'TaskLoader']
+
+class GaussianSampler:
+    """Inputs whose coordinates are independent standard normals
+
+    Args:
+        n_dims: Width `d` of an input
+    """
+    n_dims: int
+    def __init__(self, n_dims:int)->None: ...
+    def __repr__(self): ...
+    def sample_xs(
+        self,
+        n_points:int,
+        batch_size:int,
+        n_dims_truncated:int | None=None,
+        seed:int | tuple | None=None,
+    )->tuple[torch.Tensor, torch.Tensor]:
+        """Draw the points of a batch
+
+        Args:
+            n_points: Points in a row, `n`
+            batch_size: Rows, `b`
+            n_dims_truncated: Coordinates from this one on are zero; None keeps
+                all
+            seed: The same seed gives the same points: an int, or (seed, step);
+                None draws one from torch's global generator
+
+        Returns:
+            float32 (b, n, d) on the CPU, and bool (d,): which coordinates are
+                alive
+        """
+
+class LogisticRegressionTask:
+    """A batch of problems, one for each row: weights w ~ N(0, alpha^2 I), labels 1
+    with probability sigmoid(x w)
+
+    Args:
+        n_dims: Width `d` of an input
+        batch_size: Problems, `b`
+        weight_multiplier: alpha: the larger, the less noise in the labels
+        variable_noise: Draw alpha for each row from the whole numbers 1 to
+            `weight_multiplier`
+        n_points: Points in a row at most; None for any number
+        pool: Rows take their weights from this task's, at random; None draws new
+            ones
+        seed: The same seed gives the same problems and noise: an int, or (seed,
+            step); None draws one from torch's global generator
+    """
+    n_dims: int
+    batch_size: int
+    n_points: int | None
+    seed: Any
+    alpha: Any
+    w: Any
+    def __init__(
+        self,
+        n_dims:int,
+        batch_size:int,
+        weight_multiplier:float=1,
+        variable_noise:bool=False,
+        n_points:int | None=None,
+        pool:LogisticRegressionTask | None=None,
+        seed:int | tuple | None=None,
+    )->None: ...
+    def logits(self, xs:torch.Tensor)->torch.Tensor:
+        """The true log odds of a 1 at each point
+
+        Args:
+            xs: (b, n, d)
+
+        Returns:
+            x w, shape (b, n), of the dtype and on the device of `xs`
+        """
+    def evaluate(self, xs:torch.Tensor)->tuple[torch.Tensor, torch.Tensor]:
+        """Draw a label for each point; each call draws anew, in an order that the
+        seed fixes
+
+        Args:
+            xs: (b, n, d)
+
+        Returns:
+            Labels 0. and 1. (b, n), like `xs`; the true weights (b, d, 1)
+        """
+    def get_training_metric(self)->Callable:
+        """The loss that a model of these tasks is trained with
+
+        Returns:
+            Called with logits and labels, both (b, n); gives the mean loss in
+                nats
+        """
+
+def get_data_sampler(data_type:str, n_dims:int, **kwargs)->GaussianSampler:
+    """A sampler of inputs by its name
+
+    Args:
+        data_type: "gaussian"
+        n_dims: Width of an input
+        **kwargs: Passed on to the sampler
+
+    Returns:
+        With `sample_xs(n_points, batch_size, n_dims_truncated)`
+    """
+
+def get_task_sampler(
+    task_name:str,
+    n_dims:int,
+    batch_size:int,
+    weight_multiplier:float=1,
+    variable_noise:bool=False,
+    n_points:int | None=None,
+    num_tasks:int | None=None,
+    pool_seed:int | tuple=0,
+)->Callable:
+    """A sampler of tasks by their name
+
+    Args:
+        task_name: "probabilistic_logistic_regression"
+        n_dims: Width of an input
+        batch_size: Problems in a batch
+        weight_multiplier: alpha: the larger, the less noise in the labels
+        variable_noise: Draw alpha for each row from the whole numbers 1 to
+            `weight_multiplier`
+        n_points: Points in a row at most; None for any number
+        num_tasks: Only so many different problems, drawn once with `pool_seed`;
+            None has no end of them
+        pool_seed: Of these problems
+
+    Returns:
+        Called with nothing, or with `seed=`; gives a task
+    """
+
+def ceiling(
+    n_dims:int,
+    weight_multiplier:float=1,
+    variable_noise:bool=False,
+)->tuple[float, float]:
+    """What the true weights achieve on average: no model can do better
+
+    Args:
+        n_dims: Width `d` of an input: of its coordinates that are not zero
+        weight_multiplier: alpha
+        variable_noise: alpha is drawn from the whole numbers 1 to
+            `weight_multiplier`
+
+    Returns:
+        Accuracy, and log loss in nats
+    """
+
+@dataclass(frozen=True)
+class Curriculum:
+    """A whole number that grows with the step: min(end, start +
+    inc*floor(step/interval))
+
+    Args:
+        start: Value at step 0, 1 or more
+        end: Largest value, `start` or more
+        inc: How much is added at a time, 1 or more
+        interval: After how many steps, 1 or more
+    """
+    start: int
+    end: int
+    inc: int = 1
+    interval: int = 1
+    def __post_init__(self)->None: ...
+    def __call__(self, step:int)->int:
+        """The value at a step
+
+        Args:
+            step: From 0
+
+        Returns:
+            From `start` to `end`
+        """
+    @property
+    def steps(self)->int:
+        """The first step that has the largest value
+
+        Returns:
+            0 if it never grows
+        """
+
+class TaskLoader(DataLoader):
+    """Batches (xs, ys) of new problems: each a function of seed and step alone, in a
+    Learner and through a resume
+
+    Args:
+        data_sampler: From `get_data_sampler`
+        task_sampler: From `get_task_sampler`; it fixes the batch size
+        steps: Batches in an epoch
+        points: Points in a row, or how their number grows
+        dims: Coordinates that are not zero, or how their number grows; None for
+            all
+        seed: Of everything that is drawn; None draws one from torch's global
+            generator, once
+        repeat: The same batches in every epoch, as validation wants them
+    """
+    data_sampler: GaussianSampler
+    task_sampler: Callable
+    repeat: bool
+    points: Any
+    dims: Any
+    def __init__(
+        self,
+        data_sampler:GaussianSampler,
+        task_sampler:Callable,
+        steps:int,
+        points:int | Curriculum,
+        dims:int | Curriculum | None=None,
+        seed:int | None=None,
+        repeat:bool=False,
+    )->None: ...
+    def batch(self, step:int)->tuple[torch.Tensor, torch.Tensor]:
+        """The batch of a step: the same whenever it is asked for
+
+        Args:
+            step: From 0
+
+        Returns:
+            Points (b, n, d) and labels (b, n), float32
+        """
+    def state_dict(self)->dict:
+        """The position, as a `DataLoader` has it, with the checksum also at the
+        beginning of an epoch
+
+        Returns:
+            Plain ints, ready for JSON
+        """
+
+def check_anneal(fn:Callable)->str:
+    """Check exercise 1 of lesson 25: a curriculum that comes down
+
+    Args:
+        fn: Yours: called with step, start, end, dec, interval, gives a number
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_error_rate(fn:Callable)->str:
+    """Check exercise 2 of lesson 25: the true weights' error rate where alpha is
+    large
+
+    Args:
+        fn: Yours: called with n_dims and alpha, gives the share of wrong guesses
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_with_bias(fn:Callable)->str:
+    """Check exercise 3 of lesson 25: problems with an intercept, a function of
+    (seed, step)
+
+    Args:
+        fn: Yours: called with seed, step, b, n, d, gives xs and ys
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """

@@ -1,0 +1,243 @@
+"""Patches for words, a token that asks, and a picture of where it looks."""
+# Made by tools/make_stubs.py: do not edit
+import torch
+from collections.abc import Callable, Mapping
+from matplotlib.axes import Axes
+from torch import nn
+from typing import Any
+
+__all__ = ['patchify', 'unpatchify', 'patch_map', 'ViT', 'show_heat']
+
+def as_pair(name:str, o)->tuple[int, int]:
+    """One number for both directions, or a pair of them
+
+    Args:
+        name: Of the argument
+        o: Anything
+
+    Returns:
+        (hgt, wid)
+    """
+
+def patch_grid(size:tuple, patch_size:tuple)->tuple[int, int]:
+    """How many patches an image is high and wide
+
+    Args:
+        size: (hgt, wid) of an image
+        patch_size: (hgt, wid) of a patch
+
+    Returns:
+        Rows and columns of patches
+    """
+
+def patchify(x:torch.Tensor, patch_size:int | tuple)->torch.Tensor:
+    """Images cut into patches, each of them flat
+
+    Args:
+        x: Images (b, c, hgt, wid)
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one; divides the
+            image without a rest
+
+    Returns:
+        (b, n, p1*p2*c): patches row by row; in a patch its pixels row by row, the
+            channels of a pixel side by side
+    """
+
+def unpatchify(
+    patches:torch.Tensor,
+    patch_size:int | tuple,
+    image_size:int | tuple,
+)->torch.Tensor:
+    """The images that `patchify` cut
+
+    Args:
+        patches: (b, n, p1*p2*c), as `patchify` gives them
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one
+        image_size: Side of the image in pixels, or its (hgt, wid)
+
+    Returns:
+        (b, c, hgt, wid)
+    """
+
+def patch_map(
+    values:torch.Tensor,
+    patch_size:int | tuple,
+    image_size:int | tuple,
+)->torch.Tensor:
+    """Numbers of patches as a picture, to lay over the image
+
+    Args:
+        values: (..., n): a number for each patch, in the order of `patchify`
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one
+        image_size: Side of the image in pixels, or its (hgt, wid)
+
+    Returns:
+        (..., hgt, wid): each patch filled with its number
+    """
+
+class ViT(nn.Module):
+    """Vision transformer: images (b, channels, hgt, wid) to scores (b, num_classes)
+
+    Args:
+        image_size: Side of the images in pixels, or their (hgt, wid)
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one; divides the
+            image without a rest
+        channels: Channels of the images; of several frames all the channels
+            together
+        num_classes: Scores to give
+        dim: Width of a token
+        depth: Number of blocks
+        heads: Heads of the attention
+        mlp_dim: Hidden width of the MLPs; None is 4*dim
+        head_dim: Width of one head; None is dim/heads
+        qkv_bias: With a bias in the layers that make queries, keys and values
+        qk_norm: Normalise each query and each key
+        patch_norm: Normalise each patch before its projection, and each token
+            after it
+        norm_eps: Added to the variance in each LayerNorm
+    """
+    grid: Any
+    patch_embed: Any
+    cls_token: Any
+    pos_embed: Any
+    blocks: Any
+    image_size: Any
+    patch_size: Any
+    channels: int
+    norm: Any
+    head: Any
+    def __init__(
+        self,
+        image_size:int | tuple,
+        patch_size:int | tuple,
+        channels:int,
+        num_classes:int,
+        dim:int,
+        depth:int,
+        heads:int,
+        mlp_dim:int | None=None,
+        head_dim:int | None=None,
+        qkv_bias:bool=True,
+        qk_norm:bool=False,
+        patch_norm:bool=False,
+        norm_eps:float=1e-05,
+    )->None: ...
+    def embed(self, x:torch.Tensor)->torch.Tensor:
+        """Tokens as the first block gets them
+
+        Args:
+            x: Images (b, channels, hgt, wid)
+
+        Returns:
+            (b, n+1, dim): the CLS token, then the patches in the order of
+                `patchify`
+        """
+    def features(self, x:torch.Tensor)->torch.Tensor:
+        """Tokens as the last block leaves them, normalised
+
+        Args:
+            x: Images (b, channels, hgt, wid)
+
+        Returns:
+            (b, n+1, dim): the CLS token, then the patches in the order of
+                `patchify`
+        """
+    def forward(self, x:torch.Tensor)->torch.Tensor:
+        """What the CLS token has gathered, as scores
+
+        Args:
+            x: Images (b, channels, hgt, wid)
+
+        Returns:
+            Scores (b, num_classes)
+        """
+    @classmethod
+    def from_weights(
+        cls,
+        weights:Mapping,
+        image_size:int | tuple,
+        patch_size:int | tuple,
+        heads:int,
+    )->ViT:
+        """A ViT that computes what the model with these weights does; its shape is
+        read off the weights
+
+        Args:
+            weights: A state dict of vit_pytorch's ViT or timm's VisionTransformer
+            image_size: Side of the images in pixels, or their (hgt, wid)
+            patch_size: Side of a patch in pixels, or (hgt, wid) of one
+            heads: Heads of the attention
+
+        Returns:
+            In evaluation mode
+        """
+    @torch.no_grad()
+    def attention_maps(self, x:torch.Tensor, layer:int=-1)->torch.Tensor:
+        """How much the CLS token takes from each patch, by head, without gradients
+
+        Args:
+            x: Images (b, channels, hgt, wid)
+            layer: Which block; -1 is the last
+
+        Returns:
+            (b, h, n), from 0 to 1: sums to 1 less what the CLS token takes from
+                itself
+        """
+
+def show_heat(
+    im,
+    heat:torch.Tensor,
+    ax=None,
+    figsize:tuple | None=None,
+    title=None,
+    cmap:str='autumn_r',
+    alpha:float=0.8,
+)->Axes:
+    """An image with a heat map laid over it
+
+    Args:
+        im: Image below, as for `show_image`
+        heat: (hgt, wid), of the size of the image; 0 is transparent, the highest
+            value the least
+        ax: Matplotlib axes; None makes a new figure
+        figsize: Size of that new figure in inches
+        title: Written above
+        cmap: Colours of the heat, from yellow to red
+        alpha: How opaque the highest value is
+
+    Returns:
+        matplotlib Axes, for more to be drawn on them
+    """
+
+def check_patch_conv(fn:Callable)->str:
+    """Check exercise 1 of lesson 28: a linear layer on patches as a convolution
+
+    Args:
+        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch, gives
+            an nn.Conv2d
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_resize_positions(fn:Callable)->str:
+    """Check exercise 2 of lesson 28: position vectors for another grid
+
+    Args:
+        fn: Yours: called with a pos_embed (1, 1+h*w, d) and two grids (h, w),
+            gives (1, 1+h*w, d) for the second
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
+
+def check_rollout(fn:Callable)->str:
+    """Check exercise 3 of lesson 28: attention rollout
+
+    Args:
+        fn: Yours: called with a list of attention weights (b, h, n, n), first
+            layer first, gives (b, n, n)
+
+    Returns:
+        "passed", or an AssertionError that says what is wrong
+    """
