@@ -15,7 +15,7 @@ from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.optim import AdamW
-from minitrain.vit import ViT, check_patch_conv, check_resize_positions, check_rollout, patch_map, patchify, show_heat, unpatchify
+from minitrain.vit import ViT, patch_map, patchify, show_heat, unpatchify
 
 torch.set_num_threads(1)
 
@@ -315,9 +315,3 @@ def test_heat_is_drawn_over_the_image():
     image, over = ax.images
     assert over.get_array().max() == 1 and over.get_alpha().argmax() == 8 and ax.get_title() == "t"
     matplotlib.pyplot.close("all")
-
-
-@pytest.mark.parametrize("check, wrong", [(check_patch_conv, lambda lin, p: nn.Conv2d(1, 5, p)), (check_resize_positions, lambda pos, old, new: pos),
-    (check_rollout, lambda weights: weights[0].mean(1))])
-def test_exercises_can_fail(check, wrong):
-    with pytest.raises((AssertionError, RuntimeError)): check(wrong)
