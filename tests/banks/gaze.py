@@ -369,6 +369,10 @@ def holds_the_last(gaze, target, most):
     return lag_of(gaze, target, most)
 
 
+def mean_for_a_blink(gaze, target, most):
+    return lag_of(torch.where(gaze.isnan(), gaze.nanmean(0), gaze), target, most)
+
+
 def stops_early(gaze, target, most):
     def error(k): return (lambda d: (d - d.nanmean(0)).square().nanmean())(
         gaze[k:] - target[:len(target) - k])
@@ -395,7 +399,10 @@ BANK["check_lag"] = Bank(
         (rolled_round, "last frames come before the first"),
         (lambda gaze, target, most: lag_of(gaze[gaze.isfinite().all(1)],
             target[gaze.isfinite().all(1)], most), "still as late as before"),
-        (holds_the_last, "where it was before"),
+        (holds_the_last, "What stands in for a blink"),
+        (mean_for_a_blink, "What stands in for a blink"),
+        (lambda gaze, target, most: lag_of(*(o.mean(1)[:, None] for o in (gaze, target)),
+            most), "only their mean"),
         (stops_early, "Does the error fall at each lag"),
         (fills_in_place, "Work on a copy"),
         (lambda gaze, target, most: most, "What is compared for a lag of 0"),
@@ -1345,6 +1352,10 @@ BANK["check_nested"] = Bank(
         (partial(nested_interval, joint=True), "Are the same games drawn"),
         (once_a_seed, "drawn twice"),
         (partial(nested_interval, s=1), "How many seeds"),
+        (lambda scores, n, seed: nested_interval(scores, n, seed,
+            k=max(scores.shape[1] - 1, 1)), "What does a sample draw"),
+        (lambda scores, n, seed: nested_interval(scores, n, seed,
+            s=max(scores.shape[0] - 1, 1)), "What does a sample draw|seeds"),
         (partial(nested_interval, k=1), "How many games of each seed"),
         (partial(nested_interval, ends=(0.05, 0.95)), "beyond each end"),
         (partial(nested_interval, ends=(0.975, 0.025)), "Which end comes first"),
