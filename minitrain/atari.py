@@ -7,32 +7,30 @@ __all__ = ['area_resize', 'draw_actions', 'AtariEnv', 'atari_expert', 'AtariGame
            'load_clone', 'action_confusion', 'watch_atari']
 
 # %% ../nbs/33_atari.ipynb #exported-imports
-import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
-from types import SimpleNamespace
-from typing import NamedTuple
-
-import gymnasium
+import gymnasium, math, torch
 import numpy as np
-import torch
+from collections.abc import Callable, Sequence
 from fastcore.basics import patch
-from torch import nn
-
+from functools import lru_cache
+from .catch import simulated_gaze
 from .core import asset_path, is_int, mix_seed, need
 from .data import insist
-from .loop import model_mode
-from .runs import atomic_write, load_config, mean_interval
-from .metrics import ConfusionMatrix
-from .vit import patch_map
 from .gaze import Episode, save_gabril, stack_frames
-from .catch import simulated_gaze
-from .gaze_training import AttentionExtractor, Scenes, clone_model, strip_figure
-
-try: from ale_py import Action, ALEInterface, LoggerMode, roms
-except ImportError as e: raise ImportError("minitrain.atari plays with ale-py, which `pip install minitrain[atari]` brings") from e
-ALEInterface.setLoggerMode(LoggerMode.Error)  # or it prints a banner for every game
+from .gaze_training import (
+    AttentionExtractor, clone_model, Scenes, strip_figure)
+from .loop import model_mode
+from .metrics import ConfusionMatrix
+from .runs import atomic_write, load_config, mean_interval
+from .vit import patch_map
+from pathlib import Path
+from torch import nn
+from types import SimpleNamespace
+from typing import NamedTuple
+try:
+    from ale_py import Action, ALEInterface, LoggerMode, roms
+except ImportError as e:
+    raise ImportError('minitrain.atari plays with ale-py, which `pip install minitrain[atari]` brings') from e
+ALEInterface.setLoggerMode(LoggerMode.Error)
 
 # %% ../nbs/33_atari.ipynb #area
 @lru_cache(8)
@@ -440,54 +438,3 @@ def watch_atari(
     "Watch a clone play: attention of the layer that learns from gaze in red, where the SIMULATED eye would look as a cross"
     need(is_int(pictures, 1), "pictures", pictures, "a whole number, 1 or more")
     return strip_figure(watch_scenes(clone, game, glyph, start, steps, seed), pictures)
-
-# %% ../nbs/33_atari.ipynb #check-bounce
-def check_bounce(
-    fn:Callable # Yours: called with x, u, steps, low and high, gives a number
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 33: where a ball is after some steps between two walls"
-    rng = np.random.default_rng(0)
-    for i in range(200):
-        low,high,steps = 9.,151.,int(rng.integers(0, 60))
-        x,u = (rng.uniform(low, high),rng.uniform(-30, 30)) if i > 1 else ((80., 0.), (9., -3.))[i]
-        want,way = x,u
-        for _ in range(steps):
-            want += way
-            if want < low: want,way = 2*low - want,-way
-            elif want > high: want,way = 2*high - want,-way
-        got = float(fn(x, u, steps, low, high))
-        insist(low - 1e-6 <= got <= high + 1e-6, f"x={x:.1f}, u={u:.1f}, {steps} steps: {got:.1f} is beyond the walls {low} and {high}. Hint: unfolded, the field repeats every 2*(high - low)")
-        insist(abs(got - want) < 1e-3, f"x={x:.1f}, u={u:.1f}, {steps} steps: expected {want:.2f}, got {got:.2f}. Hint: in the second half of each period the ball runs back")
-    return "passed"
-
-# %% ../nbs/33_atari.ipynb #check-copier
-def check_copier(
-    fn:Callable # Yours: called with a list of int tensors (steps,), the actions of each game, gives a share
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 33: how often the best rule that sees only the action before is right"
-    def same(games, want, hint):
-        got = float(fn([o.clone() for o in games]))
-        insist(abs(got - want) < 1e-6, f"expected {want:.3f}, got {got:.3f}. Hint: {hint}")
-    same([torch.tensor([0, 0, 0, 0, 3])], 0.75, "after 0 comes 0 in three of four steps; the first step has none before it")
-    same([torch.tensor([0, 3, 0, 3, 0, 3])], 1., "the best rule need not repeat: after 0 comes 3, after 3 comes 0")
-    same([torch.tensor([0, 0, 0]), torch.tensor([4, 4, 4])], 1., "a game does not go on in the next one")
-    same([torch.tensor([3, 0, 3, 0, 3, 4, 4, 17])], 5/7, "for each action before, take what follows it most often")
-    return "passed"
-
-# %% ../nbs/33_atari.ipynb #check-nested
-def check_nested(
-    fn:Callable # Yours: called with scores (seeds, games), a number of samples and a seed, gives (mean, low, high)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 33: an interval that draws seeds, and then games of each seed drawn"
-    g = torch.Generator().manual_seed(0)
-    mean,low,high = map(float, fn(torch.full((5, 10), 3.), 500, 0))
-    insist(mean == low == high == 3, f"all scores are 3: got {mean:.2f} ({low:.2f} to {high:.2f})")
-    apart = torch.arange(5.)[:, None].expand(5, 10)
-    mean,low,high = map(float, fn(apart, 4000, 0))
-    insist(abs(mean - 2) < 1e-6, f"expected the mean 2, got {mean:.2f}")
-    insist(low < 1.1 and high > 2.9, f"seeds of 0, 1, 2, 3, 4 points in each game: {low:.2f} to {high:.2f} is too narrow. Hint: draw five seeds first; 50 games as one heap forget that those of a seed go together")
-    alike = torch.randn(5, 10, generator=g)
-    alike = (alike - alike.mean(1, keepdim=True))/alike.std(1, keepdim=True, correction=0)
-    mean,low,high = map(float, fn(alike, 4000, 0))
-    insist(0.2 < high < 0.36 and -0.36 < low < -0.2, f"seeds alike, games apart: expected about -0.28 to 0.28, got {low:.2f} to {high:.2f}. Hint: then draw ten games within each seed drawn")
-    return "passed"

@@ -7,20 +7,16 @@ __all__ = ['CatchEnv', 'catch_expert', 'rollout', 'catch_rate', 'switch_accuracy
 
 # %% ../nbs/31_catch.ipynb #exported-imports
 #| code-fold: true
-import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-import gymnasium
+import gymnasium, math, torch
 import numpy as np
-import torch
+from collections.abc import Callable, Sequence
 from fastcore.basics import patch
 from gymnasium.utils.seeding import np_random
-from torch import nn
-
+from .core import is_int, mix_seed, need
 from .data import insist
 from .loop import model_mode
-from .core import is_int, mix_seed, need
+from torch import nn
+from typing import NamedTuple
 
 # %% ../nbs/31_catch.ipynb #game
 _bar,_half,_stay,_wait = 4,2,1,8  # rows above the field; half the paddle beside its middle; the action "stay"; smallest room for the ball
@@ -343,55 +339,3 @@ def catch_demos(
     episodes = torch.arange(games).repeat_interleave(steps)
     points = simulated_gaze(o.objects, seed=seed, **gaze)
     return CatchDemos(o.frames.flatten(0, 1), o.actions.flatten(), previous.flatten(), points.flatten(0, 1), episodes)
-
-# %% ../nbs/31_catch.ipynb #check-previous
-def check_previous_actions(
-    fn:Callable # Yours: called with actions (n,) and numbers of games (n,), gives actions (n,)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 31: the action before, within a game"
-    for games,steps in ((1, 30), (3, 40), (4, 1)):
-        d = catch_demos(games, steps, seed=games)
-        actions = 2 - d.actions if games == 3 else d.actions  # for three games left and right change places
-        got,want = fn(actions.clone(), d.episodes + 5),2 - d.previous if games == 3 else d.previous
-        insist(getattr(got, "shape", None) == want.shape, f"{games} games of {steps}: expected a tensor of shape {tuple(want.shape)}, got {got}")
-        first = torch.arange(len(want)) % steps == 0
-        insist((got[first] == 1).all(), f"{games} games of {steps}: the first frame of a game has {got[first].tolist()}. Hint: before it nothing was done, which is 1")
-        insist(torch.equal(got, want), f"{games} games of {steps}: {(got != want).sum()} frames are wrong. Hint: shift by one")
-    return "passed"
-
-# %% ../nbs/31_catch.ipynb #check-paired
-def check_paired_interval(
-    fn:Callable # Yours: called with two int tensors (games,), a number of samples and a seed, gives (mean, low, high)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 31: a bootstrap interval of paired differences"
-    g = torch.Generator().manual_seed(0)
-    a = torch.randint(0, 22, (64,), generator=g)
-    mean,low,high = map(float, fn(a, a + 1, 1000, 0))
-    insist(abs(mean - 1) < 1e-6, f"b is one better in every game: expected the mean 1, got {mean:.3f}. Hint: b - a")
-    insist(low == high == mean, f"b is one better in every game: got the interval {low:.3f} to {high:.3f}. Hint: the same draw for both")
-    b = a + torch.randint(-3, 4, (64,), generator=g)
-    mean,low,high = map(float, fn(a, b, 4000, 1))
-    diff = (b - a).double()
-    half = 1.96*(diff.std(correction=0)/8).item()
-    insist(abs(mean - diff.mean()) < 1e-6, f"expected the mean {diff.mean():.3f}, got {mean:.3f}")
-    ok = abs(mean - half - low) < 0.15*half and abs(mean + half - high) < 0.15*half
-    insist(ok, f"expected about {mean - half:.2f} to {mean + half:.2f}, got {low:.2f} to {high:.2f}. Hint: means of {len(a)} games, drawn with replacement")
-    return "passed"
-
-# %% ../nbs/31_catch.ipynb #check-needs
-def check_needs_lamp(
-    fn:Callable # Yours: called with frames uint8 (n, 1, hgt, wid) and actions (n,), gives a share
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 31: frames whose picture without lamps does not decide the action"
-    for lamps in (False, True):
-        d = catch_demos(20, lamps=lamps)
-        got = float(fn(d.frames, d.actions))
-        insist(got == 0, f"our expert, {'with' if lamps else 'without'} lamps: expected 0, got {got:.3f}. Hint: leave out rows 0 to 3")
-    stuck = torch.arange(len(d.actions)) % 3 == 0
-    sticky = torch.where(stuck, d.previous, d.actions)
-    seen = {}
-    for x,a in zip(d.frames[:, :, _bar:].flatten(1).numpy(), sticky.tolist()): seen.setdefault(x.tobytes(), set()).add(a)
-    want = float(np.mean([len(seen[x.tobytes()]) > 1 for x in d.frames[:, :, _bar:].flatten(1).numpy()]))
-    got = float(fn(d.frames, sticky))
-    insist(abs(got - want) < 1e-6, f"a sticky expert, which every third time goes on as before: expected {want:.3f}, got {got:.3f}. Hint: count every frame of such a picture")
-    return "passed"

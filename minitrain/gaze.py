@@ -8,20 +8,17 @@ __all__ = ['gabril_window', 'show_gaze', 'gaze_heatmap', 'degrees_to_pixels', 'p
 
 # %% ../nbs/29_gaze.ipynb #exported-imports
 #| code-fold: true
-import io, math, re, struct, tarfile, warnings, zlib
-from collections.abc import Callable, Iterator, Sequence
+import io, math, re, struct, tarfile, torch, warnings, zlib
+import numpy as np
+import torch.nn.functional as F
+from collections.abc import Iterator, Sequence
+from einops import reduce
+from .core import ArgumentError, is_int, mix_seed, need
+from .data import insist
+from .vit import as_pair, patch_grid, show_heat
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
-import torch
-import torch.nn.functional as F
-from einops import reduce
-
-from .core import ArgumentError, is_int, mix_seed, need
-from .data import insist
-from .vit import patch_grid, as_pair, show_heat
 
 # %% ../nbs/29_gaze.ipynb #show-gaze
 def show_gaze(
@@ -446,56 +443,3 @@ def split_episodes(
     g = torch.Generator().manual_seed(mix_seed(seed, len(episodes)) % 2**63)
     chosen = set(torch.randperm(len(episodes), generator=g)[:k].tolist())
     return [o for i,o in enumerate(episodes) if i not in chosen], [o for i,o in enumerate(episodes) if i in chosen]
-
-# %% ../nbs/29_gaze.ipynb #check-lag
-def check_lag(
-    fn:Callable # Yours: called with gaze (f, 2), target (f, 2) and the largest lag, gives a whole number of frames
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 29: by how many frames gaze follows a target"
-    g = torch.Generator().manual_seed(0)
-    target = 0.5 + 0.3*torch.sin(torch.arange(300)[:, None]*torch.tensor([0.11, 0.07]))
-    for k in (0, 1, 4, 9):
-        late = target[(torch.arange(300) - k).clamp(min=0)]
-        insist(int(fn(late, target, 12)) == k, f"gaze {k} frames behind gave {fn(late, target, 12)}. Hint: compare gaze[k:] with target[:-k], and k = 0 too")
-        noisy = late + 0.02*torch.randn(300, 2, generator=g)
-        noisy[50:70] = torch.nan
-        insist(int(fn(noisy, target, 12)) == k, f"with noise and a blink, {k} frames behind gave {fn(noisy, target, 12)}. Hint: leave out frames with nan")
-        insist(int(fn(noisy + 0.1, target, 12)) == k, f"a tracker that is off by 0.1 everywhere: {k} behind gave {fn(noisy + 0.1, target, 12)}. Hint: take the mean difference off first")
-    return "passed"
-
-# %% ../nbs/29_gaze.ipynb #check-shuffle
-def check_shuffle_gaze(
-    fn:Callable # Yours: called with shares (f, n) and a seed, gives (f, n)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 29: shuffled gaze"
-    for f,seed in ((2, 0), (3, 1), (3, 2), (50, 3), (50, 4)):
-        x = torch.rand(f, 6, generator=torch.Generator().manual_seed(f))
-        if f > 3: x[10:15] = 0
-        kept,got = x.clone(),fn(x, seed)
-        insist(torch.equal(x, kept), "the shares that were given have changed")
-        insist(got.shape == x.shape and torch.equal(got.sort(0).values, x.sort(0).values), f"{f} frames: the rows are not those that were given, each as often")
-        empty = ~x.any(-1)
-        insist(torch.equal(empty, ~got.any(-1)), f"{f} frames: other frames are without gaze. Hint: shuffle among those that have some")
-        same = ((got == x).all(-1) & ~empty).nonzero().flatten().tolist()
-        insist(not same, f"{f} frames, seed {seed}: frames {same} keep their own. Hint: a random order, then each gets its successor's")
-        insist(torch.equal(got, fn(x, seed)), "the same seed gave another order. Hint: a torch.Generator of your own")
-    return "passed"
-
-# %% ../nbs/29_gaze.ipynb #check-nss
-def check_nss(
-    fn:Callable # Yours: called with heat maps (f, hgt, wid) and points (f, m, 2), gives a number
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 29: normalised scanpath saliency"
-    heat = torch.zeros(2, 2, 3)
-    heat[:, 0, 2] = 1
-    hit,miss = torch.tensor([5/6, 1/4]),torch.tensor([1/6, 3/4])
-    def score(*rows, heat=heat): return float(fn(heat, torch.stack([torch.stack(o) for o in rows])))
-    want = 5/6/(5/36)**0.5
-    insist(math.isclose(score([hit, hit], [hit, hit]), want, rel_tol=1e-4), f"all points on the one bright pixel of 6 score {want:.3f}, not {score([hit, hit], [hit, hit]):.3f}. "
-        "Hint: x is the column and y the row; divide by the standard deviation of all pixels, unbiased or not is a detail: take correction=0")
-    got,want = score([hit, miss], [miss, miss]),(want - 3/6/(5/36)**0.5)/4
-    insist(math.isclose(got, want, rel_tol=1e-4, abs_tol=1e-5), f"one hit in four points scores {want:.3f}, not {got:.3f}")
-    insist(math.isclose(score([hit, miss], [miss, miss], heat=7*heat + 3), got, abs_tol=1e-4), "the scale of the map must not matter: normalise each map")
-    nan = torch.full((2,), math.nan)
-    insist(math.isclose(score([hit, nan], [nan, miss + 1]), score([hit, hit], [hit, hit]), rel_tol=1e-4), "nan and points beyond the screen must not count")
-    return "passed"

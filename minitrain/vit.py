@@ -7,17 +7,14 @@ __all__ = ['patchify', 'unpatchify', 'patch_map', 'ViT', 'show_heat']
 
 # %% ../nbs/28_vit.ipynb #exported-imports
 #| code-fold: true
-import math, re
-from collections.abc import Callable, Mapping
-
-import torch
+import math, re, torch
+from collections.abc import Mapping
 from einops import rearrange, repeat
 from fastcore.basics import patch
-from torch import nn
-
 from .attention import TransformerBlock
 from .core import ArgumentError, explain, is_int, need
 from .data import as_picture, insist, show_image
+from torch import nn
 
 # %% ../nbs/28_vit.ipynb #pair
 def as_pair(
@@ -223,55 +220,3 @@ def show_heat(
     heat = heat/heat.max().clamp(min=torch.finfo(torch.float32).tiny)
     ax.imshow(heat, cmap=cmap, vmin=0, vmax=1, alpha=(alpha*heat.clamp(0, 1)).numpy(), interpolation="nearest")
     return ax
-
-# %% ../nbs/28_vit.ipynb #check-patch-conv
-def check_patch_conv(
-    fn:Callable # Yours: called with an nn.Linear and the (hgt, wid) of a patch, gives an nn.Conv2d
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 28: a linear layer on patches as a convolution"
-    for c,p,bias in ((1, (4, 4), True), (3, (2, 2), True), (2, (3, 2), False)):
-        lin,x = nn.Linear(p[0]*p[1]*c, 5, bias=bias),torch.rand(2, c, 2*p[0], 3*p[1])
-        conv = fn(lin, p)
-        what = f"{c} channels, patches of {p}"
-        insist(isinstance(conv, nn.Conv2d), f"{what}: expected an nn.Conv2d, got {type(conv).__name__}")
-        got,want = conv(x),lin(patchify(x, p))
-        ok = tuple(got.shape) == (2, 5, 2, 3)
-        insist(ok, f"{what}: the output has shape {tuple(got.shape)}, expected (2, 5, 2, 3). Hint: the stride is the size of the kernel")
-        got = rearrange(got, "b d h w -> b (h w) d")
-        insist(torch.allclose(got, want, atol=1e-5), f"{what}: tokens differ by up to {(got - want).abs().max():.2f}. Hint: a row of the linear weight is (p1 p2 c)")
-    return "passed"
-
-# %% ../nbs/28_vit.ipynb #check-resize
-def check_resize_positions(
-    fn:Callable # Yours: called with a pos_embed (1, 1+h*w, d) and two grids (h, w), gives (1, 1+h*w, d) for the second
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 28: position vectors for another grid"
-    pos = torch.randn(1, 1 + 2*5, 3)
-    got = fn(pos, (2, 5), (2, 5))
-    insist(got.shape == pos.shape and torch.allclose(got, pos, atol=1e-5), "the same grid must change nothing")
-    got = fn(pos, (2, 5), (4, 3))
-    insist(tuple(got.shape) == (1, 13, 3), f"for a grid of (4, 3) expected shape (1, 13, 3), got {tuple(got.shape)}")
-    insist(torch.equal(got[:, 0], pos[:, 0]), "the first vector belongs to the CLS token, which has no place: keep it")
-    ramp = torch.arange(6.).repeat(4)[None, :, None]  # (1, 4*6, 1): rises along a row of 6
-    got = fn(torch.cat([torch.zeros(1, 1, 1), ramp], 1), (4, 6), (8, 12))[0, 1:, 0].view(8, 12)
-    insist((got[:, 1:-1].diff(dim=1) > 0).all(), "what rises from left to right no longer does. Hint: patches are counted row by row, '(h w)'")
-    insist(got.std(dim=0).max() < 1e-4, "what is alike from top to bottom no longer is. Hint: patches are counted row by row, '(h w)'")
-    return "passed"
-
-# %% ../nbs/28_vit.ipynb #check-rollout
-def check_rollout(
-    fn:Callable # Yours: called with a list of attention weights (b, h, n, n), first layer first, gives (b, n, n)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 28: attention rollout"
-    eye = torch.eye(4).expand(2, 3, 4, 4)
-    got = fn([eye, eye])
-    ok = tuple(got.shape) == (2, 4, 4)
-    insist(ok, f"expected shape (2, 4, 4), got {tuple(got.shape)}: the mean over the heads comes first")
-    insist(torch.allclose(got, torch.eye(4)), "tokens that look at themselves alone must give the identity")
-    layers = torch.rand(3, 2, 3, 4, 4).softmax(-1)
-    got = fn(list(layers))
-    insist(torch.allclose(got.sum(-1), torch.ones(2, 4), atol=1e-5), "rows must sum to 1. Hint: (A + I)/2, not A + I")
-    first,second = torch.eye(4)[[0, 2, 2, 3]],torch.eye(4)[[1, 1, 2, 3]]  # in layer 1 token 1 looks at 2, in layer 2 token 0 looks at 1
-    got = fn([o.expand(1, 1, 4, 4) for o in (first, second)])[0, 0]
-    insist(got[2] > 0.2, f"token 0 looks at token 1, which has looked at token 2, so it has 1/4 of token 2, not {got[2]:.2f}. Hint: the last layer stands left")
-    return "passed"
