@@ -309,38 +309,3 @@ def main(
         print("; ".join(["minitrain: stopped", *getattr(e, "__notes__", [])[-1:]]), file=sys.stderr)
         return 130
     return 0
-
-# %% ../nbs/49_cli.ipynb #check-repeat
-def check_repeat(
-    first:str|Path, # Folder of a run
-    second:str|Path # Folder of another run that should be the same
-)->str: # "passed", or an AssertionError that says what differs
-    "Check exercise 1 of lesson 49: two runs are the same run"
-    first,second = Path(first),Path(second)
-    assert first.resolve() != second.resolve(), "the same folder twice: the second run needs a folder of its own (--out)"
-    for name in ("config.yaml", "model.safetensors"):
-        a,b = first/name,second/name
-        assert a.is_file() and b.is_file(), f"{name} is missing: did both runs end?"
-        assert a.read_bytes() == b.read_bytes(), f"{name} differs: start the second run with --config {a}"
-    return "passed"
-
-# %% ../nbs/49_cli.ipynb #check-parse
-def check_parse(
-    fn, # Yours: called with a list of words, gives an instance of `schema`
-    schema:type # A dataclass with fields `lr` (float) and `epochs` (int)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 49: typed options whose errors are one line"
-    import io
-    from contextlib import redirect_stderr
-    got = fn(["--lr", "1e-2"])
-    assert isinstance(got, schema), f"expected a {schema.__name__}, got {got!r}"
-    assert type(got.lr) is float and got.lr == 0.01, f"--lr 1e-2 gave {got.lr!r}: options arrive as strings, give each a type"
-    assert got.epochs == schema().epochs, "an option that is not given keeps the dataclass's default"
-    for argv in (["--lr", "x"], ["--epochs", "2.5"], ["--epocs", "3"]):
-        err = io.StringIO()
-        try:
-            with redirect_stderr(err): fn(argv)
-        except SystemExit as e: assert e.code == 2, f"{argv}: ended with status {e.code}, expected 2"
-        else: raise AssertionError(f"{argv} was accepted")
-        assert err.getvalue().count("\n") == 1, f"{argv}: expected one line on standard error, got {err.getvalue()!r}; override `error`"
-    return "passed"
