@@ -11,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.attention import (Attention, TransformerBlock, _causal, _slice, attention, attention_weights, block_cost, causal_mask,
-                                 check_attend_next, check_packed_mask, check_streamed_attention)
+from minitrain.attention import (Attention, TransformerBlock, _causal, _slice, attention,
+    attention_weights, block_cost, causal_mask)
 from minitrain.hooks import summary
 
 torch.set_num_threads(1)
@@ -338,29 +338,3 @@ BOOL = torch.ones(5, 5, dtype=torch.bool)
 def test_refusals_are_one_clear_line(call, error, words):
     with pytest.raises(error) as e: call()
     assert words in str(e.value) and "\n" not in str(e.value)
-
-
-def test_exercise_checks_tell_what_is_wrong():
-    def packed(c, m):
-        mask = torch.eye(c + m, dtype=torch.bool)
-        mask[:, :c] = True
-        return mask
-    for fn, words in ((packed, "context must be causal"), (lambda c, m: causal_mask(c + m).float(), "boolean"), (lambda c, m: causal_mask(c), "expected shape"),
-                      (lambda c, m: causal_mask(c + m), "no other query"), (lambda c, m: packed(c, m) & causal_mask(c + m) & ~torch.eye(c + m, dtype=torch.bool).logical_and(torch.arange(c + m) >= c), "the context and itself")):
-        with pytest.raises(AssertionError, match=words): check_packed_mask(fn)
-    def forgets(layer, x, cache):
-        q, k, v = layer._split(x)
-        return layer(x), (k, v)
-    with pytest.raises(AssertionError, match="token 1 differs"): check_attend_next(forgets)
-    state = torch.get_rng_state()
-    with pytest.raises(AssertionError, match="an output of shape"): check_attend_next(lambda layer, x, cache: (x[:, 0], None))
-    assert torch.equal(state, torch.get_rng_state())
-    def unsafe(q, k, v, size):
-        total = out = 0
-        for kb, vb in zip(k.split(size, -2), v.split(size, -2)):
-            e = (q @ kb.mT/q.shape[-1]**0.5).exp()
-            total, out = total + e.sum(-1, keepdim=True), out + e @ vb
-        return out/total
-    with pytest.raises(AssertionError, match="subtract the largest"): check_streamed_attention(unsafe)
-    with pytest.raises(AssertionError, match="no score of all"): check_streamed_attention(lambda q, k, v, size: attention(q, k, v))
-    with pytest.raises(AssertionError, match="not the same as attention"): check_streamed_attention(lambda q, k, v, size: attention(q, k[:, :size], v[:, :size]))

@@ -17,8 +17,8 @@ from minitrain.core import ArgumentError, load_config, load_results, set_seed
 from minitrain.data import DataLoaders
 from minitrain.learner import Callback, Learner, SingleBatchCB, TrainCB
 from minitrain.optim import AdamW
-from minitrain.tasks import (Curriculum, GaussianSampler, LogisticRegressionTask, TaskLoader, _stream, ceiling, check_anneal, check_error_rate,
-    check_with_bias, get_data_sampler, get_task_sampler)
+from minitrain.tasks import (Curriculum, GaussianSampler, LogisticRegressionTask,
+    TaskLoader, _stream, ceiling, get_data_sampler, get_task_sampler)
 from conftest import ROOT
 
 NAME = "probabilistic_logistic_regression"
@@ -463,28 +463,6 @@ def test_in_a_learner():
     learn.cbs.append(Log())
     learn.fit(3)
     assert losses[-1] < losses[0]  # the validation batches are the same, so losses compare
-
-
-def test_exercise_checks_catch():
-    with pytest.raises(AssertionError, match="nothing but the step"):
-        memory = []
-        def once(step, start, end, dec, interval):
-            memory.append(step)
-            return max(end, start - dec*(max(memory)//interval))
-        check_anneal(once)
-    with pytest.raises(AssertionError, match="substitute"): check_error_rate(lambda d, alpha: 1/alpha)
-    def sampler(seed, step, b, n, d, bias=10.):
-        xs, _ = GaussianSampler(d).sample_xs(n, b, seed=(seed, step))
-        c = bias*torch.randn(b, 1, generator=_stream((seed, step), "c"))
-        z = LogisticRegressionTask(d, b, 10, seed=(seed, step)).logits(xs) + c
-        return xs, (torch.rand(b, n, generator=_stream((seed, step), "ys")) < z.sigmoid()).float()
-    assert check_with_bias(sampler) == "passed"
-    wrong = [(partial(sampler, bias=0.), "is there an intercept"), (partial(sampler, bias=100.), "of the size of the weights"),
-        (lambda *args: (lambda xs, ys: (xs.flip(1), ys))(*sampler(*args)), "follow x w"), (lambda *args: (torch.rand(1), sampler(*args))[1], "must not move"),
-        (lambda seed, step, *args: sampler(step, seed, *args) if seed > step else sampler(seed, step, *args), "gives the points"),
-        (lambda seed, step, b, n, d: (torch.randn(b, n, d), torch.randint(2, (b, n)).float()), "the same batch")]
-    for fn, words in wrong:
-        with pytest.raises(AssertionError, match=words): check_with_bias(fn)
 
 
 @pytest.fixture(scope="module")
