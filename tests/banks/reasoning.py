@@ -35,9 +35,9 @@ def packed_lists(context, queries):
 
 
 def packed_blocks(context, queries):
-    left = torch.cat([torch.ones(context, context).tril(), torch.ones(queries, context)])
-    right = torch.cat([torch.zeros(context, queries), torch.eye(queries)])
-    return torch.cat([left, right], 1).bool()
+    c, m = context, queries
+    left = torch.cat([torch.ones(c, c).tril(), torch.ones(m, c)])
+    return torch.cat([left, torch.cat([torch.zeros(c, m), torch.eye(m)])], 1).bool()
 
 
 def packed_full_context(context, queries):
@@ -104,7 +104,7 @@ BANK["check_packed_mask"] = Bank(
         (lambda c, m: torch.ones(c + m, c + m).bool(), "see a later one"),
         (lambda c, m: torch.eye(c + m).bool(), "see itself and all before"),
         (lambda c, m: print("here") if c < 0 else None, "return"),
-        (lambda c, m: packed(c, m) if c and m else torch.ones(c + m, c + m).tril().bool(),
+        (lambda c, m: packed(c, m) if c and m else causal_mask(c + m),
             "one query see another"),
     ])
 
@@ -193,7 +193,8 @@ def next_only_last(layer, x, cache):
 def next_not_itself(layer, x, cache):
     q, k, v = parts(layer, x)
     out = merged(layer, attention(q, *(cache or (k, v))))
-    return out, (k, v) if cache is None else [torch.cat(o, 2) for o in zip(cache, (k, v))]
+    if cache is not None: k, v = (torch.cat(o, 2) for o in zip(cache, (k, v)))
+    return out, (k, v)
 
 
 def next_without_norm(layer, x, cache):
@@ -226,7 +227,8 @@ def next_no_out(layer, x, cache):
 
 def next_mixed(layer, x, cache):
     q, k, v = parts(layer, x)
-    if cache is not None: k, v = torch.cat([cache[0], k], 2), torch.cat([v, cache[1]], 2)
+    if cache is not None:
+        k, v = torch.cat([cache[0], k], 2), torch.cat([v, cache[1]], 2)
     return merged(layer, attention(q, k, v)), (k, v)
 
 
@@ -239,8 +241,42 @@ def next_on_the_layer(layer, x, cache):
     return merged(layer, attention(q, k, v)), "see layer.kept"
 
 
+def next_of_three(layer, x, cache):
+    "Only the last three tokens stay in the cache"
+    q, k, v = parts(layer, x)
+    if cache is not None: k, v = (torch.cat(o, 2) for o in zip(cache, (k, v)))
+    k, v = k[:, :, -3:], v[:, :, -3:]
+    return merged(layer, attention(q, k, v)), (k, v)
+
+
+def next_all_outputs(layer, x, cache):
+    q, k, v = new = parts(layer, x)
+    if cache is not None: q, k, v = new = [torch.cat(o, 2) for o in zip(cache, new)]
+    return merged(layer, attention(q, k, v)), new
+
+
+def next_other_norms(layer, x, cache):
+    q, k, v = (rearrange(o, "b n (h d) -> b h n d", h=layer.heads)
+        for o in layer.qkv(x).chunk(3, -1))
+    q, k = layer.k_norm(q), layer.q_norm(k)
+    if cache is not None: k, v = (torch.cat(o, 2) for o in zip(cache, (k, v)))
+    return merged(layer, attention(q, k, v)), (k, v)
+
+
+def next_keys_first(layer, x, cache):
+    k, q, v = (rearrange(o, "b n (h d) -> b h n d", h=layer.heads)
+        for o in layer.qkv(x).chunk(3, -1))
+    q, k = layer.q_norm(q), layer.k_norm(k)
+    if cache is not None: k, v = (torch.cat(o, 2) for o in zip(cache, (k, v)))
+    return merged(layer, attention(q, k, v)), (k, v)
+
+
+def next_squeezed(layer, x, cache):
+    out, cache = next_with(layer, x, cache)
+    return out.squeeze(1), cache
+
+
 def unscaled(q, k, v): return attention(q*q.shape[-1]**0.5, k, v)
-def of_all(q, k, v): return attention(q/q.shape[1]**0.5, k, v)
 
 
 BANK["check_attend_next"] = Bank(
@@ -266,6 +302,11 @@ BANK["check_attend_next"] = Bank(
         (next_no_out, "through `layer.out`"),
         (next_mixed, "same order"),
         (next_on_the_layer, "cache of its own"),
+        (next_of_three, "first tokens still in the cache"),
+        (next_all_outputs, "new token alone"),
+        (next_other_norms, "Which of the two norms"),
+        (next_keys_first, "In which order"),
+        (next_squeezed, "axis of the one token"),
         (partial(next_with, attend=unscaled), "divided by the root"),
         (partial(next_with, join=lambda o, axis: o[0]), "new token see itself"),
     ])
@@ -365,6 +406,51 @@ def streamed_whole_blocks(q, k, v, size):
     return streamed(q, k[..., :m, :], v[..., :m, :], size)
 
 
+def streamed_rows_padded(q, k, v, size):
+    "All keys for one query at a time, filled up to whole blocks"
+    extra = -k.shape[-2] % size
+    rows = []
+    for one in q.split(1, -2):
+        s = one @ F.pad(k, (0, 0, 0, extra)).mT/q.shape[-1]**0.5
+        s[..., k.shape[-2]:] = -torch.inf
+        rows.append(s.softmax(-1) @ F.pad(v, (0, 0, 0, extra)))
+    return torch.cat(rows, -2)
+
+
+def streamed_fused(q, k, v, size):
+    "The fused kernel itself, which wants four axes and values as wide as keys"
+    wide, lead = v.shape[-1], q.shape[:-2]
+    v = F.pad(v, (0, k.shape[-1] - wide))
+    q, k, v = (o.reshape(-1, 1, *o.shape[-2:]) for o in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v)[..., :wide]
+    return out.reshape(*lead, *out.shape[-2:])
+
+
+def streamed_filled(q, k, v, size):
+    "Fills up the last block with zeros, which count"
+    extra = -k.shape[-2] % size
+    return streamed(q, F.pad(k, (0, 0, 0, extra)), F.pad(v, (0, 0, 0, extra)), size)
+
+
+def streamed_lists(q, k, v, size):
+    "Without torch or NumPy"
+    if q.ndim > 2: return [streamed_lists(*o, size) for o in zip(q, k, v)]
+    keys, values, rows = k.tolist(), v.tolist(), []
+    def dot(a, b): return sum(x*y for x, y in zip(a, b))
+    for one in q.tolist():
+        top, total, out = -math.inf, 0., [0.]*v.shape[1]
+        for i in range(0, len(keys), size):
+            s = [dot(one, o)/len(one)**0.5 for o in keys[i:i + size]]
+            new = max(top, *s)
+            shrink, e = math.exp(top - new), [math.exp(o - new) for o in s]
+            total = total*shrink + sum(e)
+            out = [o*shrink + dot(e, column)
+                for o, column in zip(out, zip(*values[i:i + size]))]
+            top = new
+        rows.append([o/total for o in out])
+    return rows
+
+
 def streamed_mean(q, k, v, size):
     blocks = zip(k.split(size, -2), v.split(size, -2))
     return torch.stack([attention(q, *o) for o in blocks]).mean(0)
@@ -378,11 +464,15 @@ def streamed_undivided(q, k, v, size):
 
 
 BANK["check_streamed_attention"] = Bank(
-    right=[streamed, streamed_numpy, streamed_twice, streamed_by_logs, streamed_loop],
+    right=[streamed, streamed_numpy, streamed_twice, streamed_by_logs, streamed_loop,
+        streamed_lists],
     wrong=[
         (lambda q, k, v, size: attention(q, k, v), "which scores are needed"),
         (lambda q, k, v, size: F.scaled_dot_product_attention(q, k, v), "scores"),
         (streamed_rows, "which scores are needed"),
+        (streamed_rows_padded, "which scores are needed"),
+        (streamed_fused, "which scores are needed"),
+        (streamed_filled, "fills up the last block"),
         (streamed_keeps_all, "left of a block"),
         (streamed_matrix_numpy, "left of a block"),
         (streamed_unsafe, "subtracted before exp"),
@@ -403,7 +493,8 @@ BANK["check_streamed_attention"] = Bank(
 
 # ---- anneal
 
-def anneal(step, start, end, dec, interval): return max(end, start - dec*(step//interval))
+def anneal(step, start, end, dec, interval):
+    return max(end, start - dec*(step//interval))
 
 
 def anneal_loop(step, start, end, dec, interval):
@@ -488,16 +579,6 @@ def rate_by_logs(d, alpha):
     return math.log(2)/math.pi**0.5*(logs[0] - logs[1]).exp()/alpha
 
 
-def rate_by_numpy(d, alpha):
-    "The mean of 1/|x| by a sum"
-    r = np.linspace(0, d**0.5 + 12, 400_001)[1:]
-    logs = (d - 1)*np.log(r) - r*r/2
-    w = np.exp(logs - logs.max())
-    mean = (w/r).sum()/w.sum() + (0.5*(r[1] - r[0]) if d == 2 else 0)*w[0]/r[0]/w.sum()/(
-        r[1] - r[0])
-    return np.float32(np.sqrt(2/np.pi)*np.log(2)*mean/alpha)
-
-
 BANK["check_error_rate"] = Bank(
     right=[rate, rate_by_logs, lambda d, alpha: np.float32(rate(d, alpha)),
         lambda d, alpha: torch.tensor([rate(d, 1)]).div(alpha).squeeze()],
@@ -549,7 +630,8 @@ def bias(seed, step, b, n, d, w=10., c=10., streams=(0, 1, 2, 3), seeds=mix, coi
 def bias_numpy(seed, step, b, n, d):
     "One generator, drawn from in turn, float64 and labels that are bool"
     g = np.random.default_rng([seed, step])
-    xs, w, c = g.normal(size=(b, n, d)), g.normal(0, 10, (b, d)), g.normal(0, 10, (b, 1))
+    xs, w = g.normal(size=(b, n, d)), g.normal(0, 10, (b, d))
+    c = g.normal(0, 10, (b, 1))
     return xs, g.random((b, n)) < 1/(1 + np.exp(-np.einsum("bnd,bd->bn", xs, w) - c))
 
 
@@ -564,7 +646,8 @@ def bias_bernoulli(seed, step, b, n, d):
 def bias_numpy_coins(seed, step, b, n, d):
     "NumPy, and the coins begin where the points began"
     def g(name): return np.random.default_rng([seed, step, name])
-    xs, w, c = g(0).normal(size=(b, n, d)), g(1).normal(size=(b, d)), g(2).normal(size=b)
+    xs, w = g(0).normal(size=(b, n, d)), g(1).normal(size=(b, d))
+    c = g(2).normal(size=b)
     z = 10*np.einsum("bnd,bd->bn", xs, w) + 10*c[:, None]
     return xs, (g(0).random((b, n)) < 1/(1 + np.exp(-z))).astype(float)
 
@@ -635,7 +718,37 @@ class Continues:
             2**40, (1,), generator=g).item())
 
 
-def halves(b, n, d, **kwargs): return torch.rand(b, n, d, **kwargs)
+def bias_laplace(seed, step, b, n, d):
+    g = np.random.default_rng([seed, step])
+    def draw(*shape): return g.laplace(0, 10/2**0.5, shape)
+    xs = g.normal(size=(b, n, d))
+    z = np.einsum("bnd,bd->bn", xs, draw(b, d)) + draw(b, 1)
+    return xs, (g.random((b, n)) < 1/(1 + np.exp(-z))).astype(float)
+
+
+def intercept_per_point(seed, step, b, n, d):
+    g = gen(mix(seed, step))
+    xs, w = torch.randn(b, n, d, generator=g), 10*torch.randn(b, d, 1, generator=g)
+    z = (xs @ w)[..., 0] + 10*torch.randn(b, n, generator=g)
+    return xs, (torch.rand(b, n, generator=g) < z.sigmoid()).float()
+
+
+def seeded_numpy(seed, step, b, n, d):
+    np.random.seed(mix(seed, step))
+    xs, w = np.random.randn(b, n, d), 10*np.random.randn(b, d, 1)
+    z = (xs @ w)[..., 0] + 10*np.random.randn(b, 1)
+    return xs, (np.random.rand(b, n) < 1/(1 + np.exp(-z))).astype(float)
+
+
+def same_points(seed, step, b, n, d):
+    xs, ys = bias(seed, step, b, n, d)
+    return xs[:, :1].expand(b, n, d), ys
+
+
+def row_by_row(seed, step, b, n, d):
+    "Row i of a step is row 0 of i steps later"
+    rows = [bias(seed, step + i, 1, n, d) for i in range(b)]
+    return [torch.cat(o) for o in zip(*rows)]
 
 
 BANK["check_with_bias"] = Bank(
@@ -685,6 +798,11 @@ BANK["check_with_bias"] = Bank(
         (Continues(), "depend on"),
         (labels_in_another_order, "their own points|probability of its own point"),
         (uniform_points, "normal, or uniform"),
+        (bias_laplace, "weights normal"),
+        (intercept_per_point, "same for all points of a problem"),
+        (seeded_numpy, "generator of your own"),
+        (same_points, "once for all"),
+        (row_by_row, "no other step uses"),
         (partial(bias, spread=torch.rand), "drawn|centred"),
         (lambda *args: bias(*args)[0], "xs and ys"),
         (lambda *args: (bias(*args)[0], 2*bias(*args)[1] - 1), "neither 0 nor 1|coin"),
@@ -735,7 +853,7 @@ BANK["check_split"] = Bank(
     wrong=[
         (lambda s: (s[:, ::2], (s[:, 1::2, -1] + 1)/2), "last number of an input's"),
         (lambda s: (s[:, ::2, :-1], s[:, 1::2, -1]), "stands for 0"),
-        (lambda s: (s[:, ::2, :-1], s[:, ::2, -1]), "which of the two|Which of the two"),
+        (lambda s: (s[:, ::2, :-1], s[:, ::2, -1]), "Which of the two"),
         (lambda s: (s[:, ::2, :-1], (s[:, ::2, -1] + 1)/2), "Which of the two tokens"),
         (lambda s: (s[:, ::2, :-1], (s[:, 1::2, -1:] + 1)/2), r"shape of ys"),
         (lambda s: split(s)[::-1], "Which one comes first"),
@@ -819,12 +937,38 @@ def seen_by_gradient(model, xs, ys):
     ys = ys.clone().requires_grad_()
     out, counts = model(xs, ys), []
     for i in range(ys.shape[1]):
-        g, = torch.autograd.grad(out[:, i].sum(), ys, retain_graph=True, allow_unused=True)
+        g, = torch.autograd.grad(out[:, i].sum(), ys, retain_graph=True,
+            allow_unused=True)
         counts.append(0 if g is None else (g != 0).any(0).sum().item())
     return counts
 
 
-def seen_all_at_once(model, xs, ys): return (model(xs, ys) != model(xs, 1 - ys)).any(0).int()
+def seen_earlier(model, xs, ys):
+    "Looks at earlier labels only"
+    out, counts = model(xs, ys), [0]*ys.shape[1]
+    for i in range(ys.shape[1]):
+        for j in range(i):
+            flipped = ys.clone()
+            flipped[:, j] = 1 - flipped[:, j]
+            counts[i] += (model(xs, flipped)[:, i] != out[:, i]).any().item()
+    return counts
+
+
+def seen_from_zeros(model, xs, ys):
+    zeros, counts = torch.zeros_like(ys), 0
+    for j in range(ys.shape[1]):
+        one = zeros.clone()
+        one[:, j] = 1
+        counts = counts + (model(xs, one) != model(xs, zeros)).any(0)
+    return counts
+
+
+def seen_of_means(model, xs, ys):
+    return seen(lambda xs, ys: model(xs, ys).mean(0, keepdim=True), xs, ys)
+
+
+def seen_all_at_once(model, xs, ys):
+    return (model(xs, ys) != model(xs, 1 - ys)).any(0).int()
 
 
 def close(a, b): return ~torch.isclose(a, b)
@@ -847,6 +991,9 @@ BANK["check_seen"] = Bank(
         (partial(seen_with, rows=0), "only the first"),
         (partial(seen_with, differs=close), "small change"),
         (seen_all_at_once, "all at once"),
+        (seen_earlier, "its own label, or on later ones"),
+        (seen_from_zeros, "starting from those given"),
+        (seen_of_means, "or is it their mean"),
         (seen_in_place, "copy"),
         (seen_by_gradient, "Not yet"),
         (lambda model, xs, ys: seen(model, xs, ys)[:-1], "shape"),
@@ -995,7 +1142,7 @@ BANK["check_mirror"] = Bank(
         (with_half(lambda a, b: (a.sigmoid() + 1 - b.sigmoid())/2), "or a probability"),
         (with_half(lambda a, b: (a + 1 - b)/2), "log odds of the other class"),
         (lambda ask: lambda xs, ys, q: (ask(xs, ys, q) - ask(xs, -ys, q))/2,
-            "swapped to 1 and 0"),
+            "labels that are 0 or 1"),
         (lambda ask: lambda xs, ys, q: (ask(xs, ys, q) - ask(-xs, ys, q))/2,
             "log odds of the other class"),
         (lambda ask: lambda xs, ys, q: (ask(xs, ys, q) - ask(xs, ys.flip(1), q))/2,
@@ -1034,7 +1181,8 @@ def equal_sums(p, y, bins):
 def equal_rounded(p, y, bins):
     cuts = torch.linspace(0, len(p), bins + 1).round().long().diff().tolist()
     order = sorted(range(len(p)), key=lambda i: p[i])
-    return sum((p[o] - y[o]).sum().abs() for o in torch.tensor(order).split(cuts))/len(p)
+    parts = torch.tensor(order).split(cuts)
+    return sum((p[o] - y[o]).sum().abs() for o in parts)/len(p)
 
 
 def parts_of(p, y, cut, weigh=True, distance=torch.abs, key=None):
@@ -1058,7 +1206,7 @@ def equal_worst(p, y, bins):
 def equal_drops(p, y, bins):
     n = len(p)//bins*bins
     order = p.argsort()[:n]
-    return (p[order].view(bins, -1).mean(1) - y[order].view(bins, -1).mean(1)).abs().mean()
+    return (p - y)[order].view(bins, -1).mean(1).abs().mean()
 
 
 def equal_rest_last(p, y, bins):
@@ -1095,7 +1243,8 @@ BANK["check_equal_count_error"] = Bank(
         (lambda p, y, bins: equal_with(p, y, bins, key=y), "or by the labels"),
         (partial(equal_with, weigh=False), "weighed by how many"),
         (partial(equal_with, distance=lambda o: o), "absolute"),
-        (lambda p, y, bins: equal_with(p, y, bins, distance=lambda o: o).abs(), "signed"),
+        (lambda p, y, bins: abs(equal_with(p, y, bins, distance=lambda o: o)),
+            "signed"),
         (partial(equal_with, distance=torch.square), "squared"),
         (lambda p, y, bins: equal_with(p, y, bins, distance=torch.square)**0.5,
             "root taken"),
@@ -1218,10 +1367,10 @@ BANK["check_best_temperature"] = Bank(
         (lambda z, y: z.std(), "deviation of z"),
         (temperature_of_brier, "squared error"),
         (temperature_narrow, "as large or as small"),
-        (temperature_short, "come to its end"),
-        (temperature_few_steps, "come to its end"),
-        (temperature_wild, "come to its end|nan|above 0"),
-        (temperature_grid, "come to its end"),
+        (temperature_short, "searched, to the end"),
+        (temperature_few_steps, "searched, to the end"),
+        (temperature_wild, "searched, to the end|nan|above 0"),
+        (temperature_grid, "searched, to the end"),
         (lambda z, y: z/temperature(z, y), "One temperature"),
         (lambda z, y: temperature(z.abs(), y), "Not yet"),
         (lambda z, y: temperature(z, 1 - y), "Not yet"),
