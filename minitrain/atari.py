@@ -14,7 +14,6 @@ from fastcore.basics import patch
 from functools import lru_cache
 from .catch import simulated_gaze
 from .core import asset_path, is_int, mix_seed, need
-from .data import insist
 from .gaze import Episode, save_gabril, stack_frames
 from .gaze_training import (
     AttentionExtractor, clone_model, Scenes, strip_figure)

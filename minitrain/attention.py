@@ -7,17 +7,14 @@ __all__ = ['causal_mask', 'attention_weights', 'attention', 'Attention', 'Transf
 
 # %% ../nbs/24_attention.ipynb #exported-imports
 #| code-fold: true
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
+from collections.abc import Callable
 from einops import rearrange
 from fastcore.basics import patch
-from torch import nn
-
 from .core import ArgumentError, explain, is_int, need
-from .hooks import Hook
 from .softmax import softmax
+from torch import nn
 
 # %% ../nbs/24_attention.ipynb #causal-mask
 def causal_mask(
@@ -226,59 +223,3 @@ def block_cost(
     inner = heads*head_dim
     params = 3*inner*(dim + qkv_bias) + dim*(inner + 1) + mlp_dim*(dim + 1) + dim*(mlp_dim + 1) + 4*dim + 4*head_dim*qk_norm
     return dict(params=params, qkv=3*n*dim*inner, mixing=2*n*n*inner, out=n*inner*dim, mlp=2*n*dim*mlp_dim)
-
-# %% ../nbs/24_attention.ipynb #check-packed
-def check_packed_mask(
-    fn:Callable # Yours: called with two whole numbers, gives a bool mask (n, n) of their sum
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 24: several queries behind one context, none of which sees another"
-    c,m = 5,3
-    mask = fn(c, m)
-    assert isinstance(mask, torch.Tensor) and mask.dtype == torch.bool, "expected a boolean tensor: True where a token may look"
-    assert mask.shape == (c + m, c + m), f"expected shape {(c + m, c + m)}, got {tuple(mask.shape)}"
-    q,k,v = torch.randn(3, c + m, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    together = attention(q, k, v, mask)
-    assert torch.allclose(together[:c], attention(q[:c], k[:c], v[:c], causal_mask(c))), "the context must be causal, and must not see the queries"
-    for j in range(c, c + m):
-        i = [*range(c), j]
-        assert torch.allclose(together[j], attention(q[i], k[i], v[i])[-1]), f"query {j - c} does not get what it would get alone: it sees the context and itself, and no other query"
-    return "passed"
-
-# %% ../nbs/24_attention.ipynb #check-cache
-def check_attend_next(
-    fn:Callable # Yours: called with a causal Attention, a token (b, 1, dim) and a cache, gives the output (b, 1, dim) and a cache
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 24: attention with a cache of keys and values"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        layer,x = Attention(12, 3, head_dim=5, causal=True, qk_norm=True).double(),torch.randn(2, 6, 12, dtype=torch.float64)
-    want,cache,widths = layer(x),None,[]
-    with Hook(layer.qkv, lambda h, m, inp, out: widths.append(out.shape[1])):
-        for t in range(6):
-            got,cache = fn(layer, x[:, t:t + 1], cache)
-            assert got.shape == (2, 1, 12), f"expected an output of shape (2, 1, 12), got {tuple(got.shape)}"
-            assert torch.allclose(got, want[:, t:t + 1]), f"token {t} differs from the layer on the whole sequence: put the new key and value behind the old ones"
-    assert widths == [1]*6, f"layer.qkv saw {widths} tokens: keep keys and values, not the tokens"
-    return "passed"
-
-# %% ../nbs/24_attention.ipynb #check-stream
-def check_streamed_attention(
-    fn:Callable # Yours: called with queries, keys, values and the size of a block
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 24: attention over blocks of keys"
-    from torch.utils._python_dispatch import TorchDispatchMode
-    g = torch.Generator().manual_seed(0)
-    q,k,v = (torch.randn(*s, generator=g, dtype=torch.float64) for s in ((2, 7, 4), (2, 13, 4), (2, 13, 3)))
-    class Seen(TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            assert not (isinstance(out, torch.Tensor) and 13 in out.shape and out.numel() >= 2*7*13), f"{func} made a tensor {tuple(out.shape)}: no score of all queries with all keys, please"
-            return out
-    for size in (1, 5, 13):
-        for scale in (1, 1e4):
-            if size == 13: got = fn(q*scale, k, v, size)
-            else:
-                with Seen(): got = fn(q*scale, k, v, size)
-            assert torch.isfinite(got).all(), f"inf or nan with scores around {scale:g}: subtract the largest score before exp"
-            assert torch.allclose(got, attention(q*scale, k, v)), f"size={size}: not the same as attention; when a larger score comes, both sums shrink by exp(old - new)"
-    return "passed"

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from fastcore.basics import patch
 from gymnasium.utils.seeding import np_random
 from .core import is_int, mix_seed, need
-from .data import insist
 from .loop import model_mode
 from torch import nn
 from typing import NamedTuple

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from collections.abc import Iterator, Sequence
 from einops import reduce
 from .core import ArgumentError, is_int, mix_seed, need
-from .data import insist
 from .vit import as_pair, patch_grid, show_heat
 from numbers import Real
 from pathlib import Path

@@ -8,7 +8,6 @@ __all__ = ['AttentionExtractor', 'gaze_targets', 'action_loss', 'gaze_loss', 'ce
 # %% ../nbs/32_gaze_training.ipynb #exported-imports
 #| code-fold: true
 import math, re
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from .binary import binary_cross_entropy_with_logits
-from .core import ArgumentError, explain, is_int, mix_seed, need
+from .core import explain, is_int, mix_seed, need
 from .data import DataLoader, choose_seed, order_digest
 
 # %% ../nbs/25_tasks.ipynb #stream
@@ -301,68 +301,3 @@ def state_dict(self:TaskLoader)->dict: # Plain ints, ready for JSON
     "The position, as a `DataLoader` has it, with the checksum also at the beginning of an epoch"
     state = DataLoader.state_dict(self)
     return state if state["batch"] else dict(state, order=order_digest(self._order(state["epoch"])))
-
-# %% ../nbs/25_tasks.ipynb #check-anneal
-def check_anneal(
-    fn:Callable # Yours: called with step, start, end, dec, interval, gives a number
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 25: a curriculum that comes down"
-    for start,end,dec,interval in ((10, 1, 3, 5), (7, 7, 1, 4), (9, 2, 1, 1)):
-        up = Curriculum(1, 1 + start - end, dec, interval)
-        steps = [*range(40), 3, 17, 0]
-        got = [fn(s, start, end, dec, interval) for s in steps]
-        assert all(o >= end for o in got), f"fn(step, {start}, {end}, {dec}, {interval}) goes down to {min(got)}: stop at the end, {end}"
-        for s,o in zip(steps, got):
-            want = start + 1 - up(s)
-            hint = "nothing but the step may count" if s in (3, 17, 0) and got[s] == want else f"step {s} comes after {s//interval} whole intervals"
-            assert o == want, f"fn({s}, {start}, {end}, {dec}, {interval}): expected {want}, got {o}: {hint}"
-    return "passed"
-
-# %% ../nbs/25_tasks.ipynb #check-error
-def check_error_rate(
-    fn:Callable # Yours: called with n_dims and alpha, gives the share of wrong guesses
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 25: the true weights' error rate where alpha is large"
-    for d in (2, 3, 8, 16):
-        one,two = float(fn(d, 50)),float(fn(d, 100))
-        assert math.isclose(one, 2*two, rel_tol=1e-9), f"d={d}: twice the alpha must halve the errors, got {one:.6f} and {two:.6f}"
-        want = 1 - ceiling(d, 100)[0]
-        hint = "the density of |g| at 0 is sqrt(2/pi), twice that of g" if math.isclose(2*two, want, rel_tol=0.02) else "substitute u = alpha*|x|*|g|"
-        assert math.isclose(two, want, rel_tol=0.02), f"d={d}, alpha=100: expected about {want:.6f}, got {two:.6f}: {hint}"
-    off = [abs(float(fn(8, a))/(1 - ceiling(8, a)[0]) - 1) for a in (3, 10, 30)]
-    assert off[0] > off[1] > off[2], f"the relative error at alpha 3, 10, 30 must shrink, got {off}"
-    return "passed"
-
-# %% ../nbs/25_tasks.ipynb #check-sampler
-def check_with_bias(
-    fn:Callable # Yours: called with seed, step, b, n, d, gives xs and ys
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 3 of lesson 25: problems with an intercept, a function of (seed, step)"
-    xs,ys = fn(0, 3, 2000, 40, 5)
-    assert xs.shape == (2000, 40, 5) and ys.shape == (2000, 40), f"expected xs (2000, 40, 5) and ys (2000, 40), got {tuple(xs.shape)} and {tuple(ys.shape)}"
-    assert ((ys == 0) | (ys == 1)).all(), "labels are 0 and 1"
-    before = torch.get_rng_state()
-    torch.rand(3)
-    moved = torch.get_rng_state()
-    again = fn(0, 3, 2000, 40, 5)
-    assert torch.equal(xs, again[0]) and torch.equal(ys, again[1]), "the same seed and step must give the same batch, whatever was drawn before"
-    assert torch.equal(moved, torch.get_rng_state()), "the global generator must not move: draw from a torch.Generator of your own"
-    torch.set_rng_state(before)
-    for other in ((0, 4), (1, 3), (3, 0)): assert not torch.equal(xs, fn(*other, 2000, 40, 5)[0]), f"(seed, step) = {other} gives the points of (0, 3)"
-    share = fn(0, 3, 2000, 1, 5)[1].mean().item()
-    assert abs(share - 0.5) < 0.06, f"with one point in a row its label is 1 in {share:.2f} of the rows, expected a half: do points and weights share a generator?"
-    _check_intercept(xs, ys)
-    return "passed"
-
-# %% ../nbs/25_tasks.ipynb #check-sampler-2
-def _check_intercept(
-    xs:torch.Tensor, # (b, n, d), ten times as many points as coordinates or so
-    ys:torch.Tensor # (b, n)
-):
-    "Labels of a row must lean to one side as an intercept makes them, and follow the points"
-    lean = (ys.mean(1) - 0.5).abs().mean().item()
-    assert lean > 0.1, f"on average a row's share of ones is {lean:.3f} from a half, expected about 0.15: is there an intercept, one for each row?"
-    assert lean < 0.2, f"on average a row's share of ones is {lean:.3f} from a half, expected about 0.15: is the intercept of the size of the weights?"
-    votes = torch.einsum("bn,bnd->bd", 2*ys - 1 - (2*ys - 1).mean(1, keepdim=True), xs)
-    fits = (((xs*votes[:, None]).sum(-1) > 0) == (ys > 0.5)).float().mean().item()
-    assert fits > 0.7, f"labels agree with the direction of their own points in {fits:.2f} of the cases only: do they follow x w?"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from einops import rearrange, repeat
 from fastcore.basics import patch
 from .attention import TransformerBlock
-from .core import ArgumentError, explain, is_int, need
-from .data import as_picture, insist, show_image
+from .core import explain, is_int, need
+from .data import as_picture, show_image
 from torch import nn
 
 # %% ../nbs/28_vit.ipynb #pair
