@@ -292,3 +292,206 @@ BANK["check_conv_macs"] = Bank([macs_runs, macs_loop, macs_numpy, macs], [
     (macs_filter, "every output channel"),
     (lambda c, h, w: macs(c, h, w)//c.weight.numel(), "products are there"),
     (lambda c, h, w: macs(c, h, w, plus=0), "room to move")])
+
+
+# ---------------------------------------------------------------- gain
+def normal(n=400_000): return torch.randn(n, generator=torch.Generator().manual_seed(5))
+
+
+def gain_numpy(f):
+    z = np.random.default_rng(3).standard_normal(400_000)
+    return np.mean(f(torch.from_numpy(z)).numpy()**2)**-0.5
+
+
+def gain_integral(f):
+    z = torch.linspace(-9, 9, 5001)
+    w = torch.exp(-z**2/2)
+    return ((w*f(z)**2).sum()/w.sum()).rsqrt()
+
+
+def gain_global(f): return f(torch.randn(1000, 400)).pow(2).mean()**-0.5
+
+
+def gain_slope(f):
+    z = normal().requires_grad_()
+    f(z).sum().backward()
+    return z.grad.square().mean()**-0.5
+
+
+def gain_uniform(f): return f(torch.linspace(-1, 1, 10_001)).square().mean()**-0.5
+
+
+BANK["check_gain"] = Bank([gain_numpy, gain_integral, gain_global], [
+    (lambda f: 1/f(normal()).std(), "variance, or the mean of the square"),
+    (lambda f: f(normal()).square().mean()**0.5, "has to undo"),
+    (lambda f: 1/f(normal()).square().mean(), "is the inverse"),
+    (lambda f: f(normal()).square().mean(), "What makes it 1"),
+    (lambda f: 1/f(normal()).abs().mean(), "mean absolute"),
+    (lambda f: 1/f(normal()).mean(), "before the mean, or after"),
+    (gain_slope, "or its slope"), (gain_uniform, "evenly, or normally"),
+    (lambda f: 2**0.5, "Is ReLU the"),
+    (lambda f: f(normal(30)).square().mean()**-0.5, "enough of them"),
+    (lambda f: nn.init.calculate_gain(f.__name__), "raised"),
+    (lambda f: {F.relu: 2**0.5}.get(f, 1.), "Over which"),
+    (lambda f: 1/f(torch.zeros(3)).square().mean().sqrt(), "enough of them")])
+
+
+# ---------------------------------------------------------------- quiet
+def quiet_batch_norm(block):
+    "The last convolution, or the scale of the BatchNorm after it"
+    part = block.convs[1]
+    if len(part) == 2: part[1].weight.data.zero_()
+    else:
+        with torch.no_grad():
+            part[0].weight.fill_(0)
+            part[0].bias.fill_(0)
+
+
+def quiet_conv(block):
+    "The last convolution in any case; BatchNorm makes nothing of nothing"
+    conv = block.convs[-1][0]
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None: nn.init.zeros_(conv.bias)
+    return block
+
+
+def quiet_last(block):
+    for p in list(block.convs[-1].children())[-1].parameters(): p.data *= 0
+
+
+def quiet_all(block):
+    for p in block.convs.parameters(): nn.init.zeros_(p)
+
+
+def quiet_all_constant(block):
+    for p in block.convs[0].parameters(): nn.init.constant_(p, 0.1)
+    quiet_last(block)
+
+
+def quiet_both(block):
+    for p in block.convs[-1].parameters(): nn.init.zeros_(p)
+
+
+def quiet_weight(block): nn.init.zeros_(block.convs[-1][0].weight)
+def quiet_norm_only(block):
+    for m in block.convs.modules():
+        if isinstance(m, nn.BatchNorm2d): nn.init.zeros_(m.weight)
+def quiet_first(block):
+    for p in block.convs[0].parameters(): nn.init.zeros_(p)
+def quiet_small(block):
+    with torch.no_grad():
+        for p in block.convs[-1].parameters(): p.mul_(1e-3)
+def quiet_frozen(block):
+    quiet_last(block)
+    for p in block.convs[-1].parameters(): p.requires_grad_(False)
+def quiet_frozen_first(block):
+    quiet_last(block)
+    block.convs[0].requires_grad_(False)
+def quiet_removed(block): block.convs = nn.Sequential()
+def quiet_forward(block):
+    block.forward = lambda x: block.act(block.idconv(block.pool(x)))
+def quiet_hook(block):
+    block.convs.register_forward_hook(lambda m, i, o: o*0)
+def quiet_everything(block):
+    for p in block.parameters(): nn.init.zeros_(p)
+def quiet_eval(block):
+    quiet_last(block)
+    block.eval()
+def quiet_shortcut(block):
+    for p in block.idconv.parameters(): nn.init.zeros_(p)
+
+
+BANK["check_quiet"] = Bank([quiet_batch_norm, quiet_conv, quiet_last], [
+    (quiet_all, "last layer only"), (quiet_all_constant, "last layer only"),
+    (quiet_both, "the other factor is 0 too"), (quiet_weight, "It has a bias"),
+    (quiet_norm_only, "must the last convolution"), (quiet_first, "last convolution"),
+    (quiet_small, "last convolution"), (quiet_frozen, "is frozen"),
+    (quiet_frozen_first, "is frozen"), (quiet_removed, "only changes the numbers"),
+    (quiet_forward, "only changes the numbers"), (quiet_everything, "shortcut itself"),
+    (quiet_hook, "other factor|only changes the numbers"),
+    (quiet_eval, "only changes the numbers"), (quiet_shortcut, "shortcut itself"),
+    (lambda block: block, "last convolution")])
+
+
+# ---------------------------------------------------------------- fold
+def fold_new(conv, bn):
+    one = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+        conv.padding, conv.dilation, conv.groups)
+    s = (bn.weight/torch.sqrt(bn.running_var + bn.eps)).detach()
+    one.weight.data = s.view(-1, 1, 1, 1)*conv.weight.detach()
+    b = torch.zeros_like(s) if conv.bias is None else conv.bias.detach()
+    one.bias.data = (b - bn.running_mean)*s + bn.bias.detach()
+    return one
+
+
+def fold_loop(conv, bn):
+    "One channel at a time, in NumPy"
+    one = copy.deepcopy(conv)
+    n = conv.out_channels
+    array = lambda o: o.detach().double().numpy().copy()
+    w, g, beta = map(array, (conv.weight, bn.weight, bn.bias))
+    m, v = map(array, (bn.running_mean, bn.running_var))
+    bias = np.zeros(n) if conv.bias is None else array(conv.bias)
+    for c in range(n):
+        s = g[c]/math.sqrt(v[c] + bn.eps)
+        w[c], bias[c] = w[c]*s, beta[c] + s*(bias[c] - m[c])
+    one.weight = nn.Parameter(torch.from_numpy(w).float())
+    one.bias = nn.Parameter(torch.from_numpy(bias).float())
+    return one
+
+
+def fold_double(conv, bn): return fold_new(conv, bn).double()
+
+
+def folded(scale=lambda bn: bn.weight/(bn.running_var + bn.eps).sqrt(),
+           bias=lambda s, b, bn: bn.bias + s*(b - bn.running_mean), axis=0, **settings):
+    "An answer that is wrong in one way"
+    def answer(conv, bn):
+        names = "stride", "padding", "dilation", "groups"
+        kept = {k: getattr(conv, k) for k in names}
+        kept = {k: v for k, v in {**kept, **settings}.items() if v is not None}
+        one = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, **kept)
+        with torch.no_grad():
+            s = scale(bn)
+            shape = [1]*4
+            shape[axis] = -1
+            one.weight.copy_(conv.weight*s.reshape(shape))
+            one.bias.copy_(bias(s, 0 if conv.bias is None else conv.bias, bn))
+        return one
+    return answer
+
+
+def fold_in_place(conv, bn):
+    one = fold_new(conv, bn)
+    conv.weight.data, conv.bias = one.weight.data, one.bias
+    return conv
+
+
+def fold_leaves_bias(conv, bn):
+    one = copy.deepcopy(conv)
+    one.weight.data = fold_new(conv, bn).weight.data
+    if one.bias is not None: one.bias.data = fold_new(conv, bn).bias.data
+    return one
+
+
+BANK["check_fold"] = Bank([fold_new, fold_loop, fold_double, folded()], [
+    (folded(lambda bn: bn.weight/bn.running_var.sqrt()), "the BatchNorm's eps"),
+    (folded(lambda bn: bn.weight/(bn.running_var.sqrt() + bn.eps)), "eps inside"),
+    (folded(lambda bn: bn.weight/(bn.running_var + 1e-5).sqrt()), "eps|black"),
+    (folded(lambda bn: bn.weight/(bn.running_var + bn.eps)), "by its root"),
+    (folded(lambda bn: (bn.running_var + bn.eps).rsqrt()), "scale .its weight. gone"),
+    (folded(bias=lambda s, b, bn: s*(b - bn.running_mean)), "shift .its bias. gone"),
+    (folded(bias=lambda s, b, bn: bn.bias + s*b), "Where has the running mean"),
+    (folded(bias=lambda s, b, bn: bn.bias + s*b - bn.running_mean), "mean scaled too"),
+    (folded(bias=lambda s, b, bn: bn.bias + s*(b + bn.running_mean)), "added, or"),
+    (folded(bias=lambda s, b, bn: bn.bias - s*bn.running_mean), "own bias gone"),
+    (folded(bias=lambda s, b, bn: bn.bias + b - s*bn.running_mean), "own bias too"),
+    (folded(bias=lambda s, b, bn: bn.bias + b - bn.running_mean), "left of the bias"),
+    (folded(axis=1), "raised RuntimeError.*groups and a bias"),
+    (folded(axis=2), "raised RuntimeError"), (folded(stride=None), "Its stride"),
+    (folded(padding=None), "Its padding"), (folded(dilation=None), "Its dilation"),
+    (folded(groups=None), "groups"), (fold_in_place, "Make a new one"),
+    (fold_leaves_bias, "Where do the running mean"),
+    (lambda conv, bn: nn.Sequential(conv, bn), "two modules be one"),
+    (lambda conv, bn: copy.deepcopy(conv), "no bias|as it was"),
+    (lambda conv, bn: conv, "was given")])
