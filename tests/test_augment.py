@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.augment import RandAffine, RandCopy, RandErase, _affine_matrices, check_mixup, check_rotation, digits_model, rand_affine, rand_copy, rand_erase, tta
+from minitrain.augment import RandAffine, RandCopy, RandErase, _affine_matrices, digits_model, rand_affine, rand_copy, rand_erase, tta
 from minitrain.callbacks import BatchTransformCB
 from minitrain.core import load_results
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
@@ -220,8 +220,3 @@ def test_climb_table():
     steps = df[df.kind == "step"].groupby("step", sort=False).error_percent.mean()
     assert steps.iloc[-1] < steps.iloc[0]/3 and set(df[df.kind == "branch"].on) <= set(steps.index)
     assert ((df.error_percent*5).round(6) % 1 == 0).all()  # whole mistakes of 500
-
-
-@pytest.mark.parametrize("check, wrong", [(check_rotation, lambda d, h, w: torch.eye(2, 3)), (check_mixup, lambda x, y, lam: (x, F.one_hot(y, 10).float()))])
-def test_exercises_can_fail(check, wrong):
-    with pytest.raises(AssertionError): check(wrong)

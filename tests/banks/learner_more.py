@@ -495,3 +495,194 @@ BANK["check_fold"] = Bank([fold_new, fold_loop, fold_double, folded()], [
     (lambda conv, bn: nn.Sequential(conv, bn), "two modules be one"),
     (lambda conv, bn: copy.deepcopy(conv), "no bias|as it was"),
     (lambda conv, bn: conv, "was given")])
+
+
+# ---------------------------------------------------------------- rotation
+def turned(degrees, ratio, signs=(-1, 1), radians=math.radians):
+    "The matrix that turns by an angle; ratio is height by width"
+    c, s = math.cos(radians(degrees)), math.sin(radians(degrees))
+    return torch.tensor([[c, signs[0]*s*ratio, 0], [signs[1]*s/ratio, c, 0]])
+
+
+def rotation_numpy(degrees, hgt, wid):
+    a = np.deg2rad(degrees)
+    turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    half = np.diag([wid/2, hgt/2])  # pixels in a unit
+    return np.hstack([np.linalg.inv(half) @ turn @ half, np.zeros((2, 1))])
+
+
+def rotation_list(degrees, hgt, wid):
+    a = degrees/180*math.pi
+    c, s = math.cos(a), math.sin(a)
+    return [[c, -s*hgt/wid, 0], [s*wid/hgt, c, 0]]
+
+
+def rotation_float(degrees, hgt, wid): return turned(degrees, hgt/wid).float()
+def rotation_shifted(degrees, hgt, wid):
+    theta = turned(degrees, hgt/wid)
+    theta[:, 2] = torch.tensor([0.1, 0])
+    return theta
+def rotation_one_entry(degrees, hgt, wid):
+    theta = turned(degrees, hgt/wid)
+    theta[1, 0] = turned(degrees, wid/hgt)[1, 0]
+    return theta
+def rotation_scaled(degrees, hgt, wid):
+    return turned(degrees, 1)*torch.tensor([[hgt/wid], [1.]])
+
+
+BANK["check_rotation"] = Bank([rotation_numpy, rotation_list, rotation_float], [
+    (lambda d, h, w: turned(d, 1), "How many pixels is 1"),
+    (lambda d, h, w: turned(d, w/h), "Which side is divided"),
+    (lambda d, h, w: turned(d, h/w, (1, -1)), "Which way does it turn, if the grid"),
+    (lambda d, h, w: turned(d, w/h, (1, -1)), "direction alone, or also"),
+    (lambda d, h, w: turned(d, 1, (1, -1)), "Which way does it turn, and how many"),
+    (lambda d, h, w: turned(d, h/w, (1, 1)), "One pixel|one pixel"),
+    (lambda d, h, w: turned(d, h/w, radians=float), "degrees or radians"),
+    (lambda d, h, w: turned(d, (h - 1)/(w - 1)), "align_corners"),
+    (lambda d, h, w: turned(d, h/w)[:, :2], "centre"),
+    (rotation_one_entry, "Whose sides"), (rotation_shifted, "column moves"),
+    (rotation_scaled, "step of one pixel"),
+    (lambda d, h, w: torch.eye(3)[:2]*d/d, "step of one pixel"),
+    (lambda d, h, w: turned(d, h/w)*torch.nan, "nan")])
+
+
+# ---------------------------------------------------------------- mixup
+def mixed(x, y, lam, j, k=None, targets=None):
+    "Images mixed with partners j, targets with partners k and a lambda of their own"
+    rows, k = torch.eye(10)[y], j if k is None else k
+    share = lam if targets is None else targets
+    return lam*x + (1 - lam)*x[j], share*rows + (1 - share)*rows[k]
+
+
+def mixup_loop(x, y, lam):
+    "Sorted random numbers; one image at a time"
+    j = torch.rand(len(x)).argsort().tolist()
+    images, targets = torch.empty_like(x), torch.zeros(len(x), 10, dtype=torch.float64)
+    for i in range(len(x)):
+        images[i] = x[i]*lam + x[j[i]]*(1 - lam)
+        targets[i, y[i]] += lam
+        targets[i, y[j[i]]] += 1 - lam
+    return images, targets
+
+
+def mixup_lerp(x, y, lam):
+    g = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    j = torch.randperm(len(x), generator=g)
+    rows = F.one_hot(y, num_classes=10).to(x.dtype)
+    return [torch.lerp(o[j], o, lam) for o in (x, rows)]
+
+
+def mixup_numpy(x, y, lam):
+    j = torch.randperm(len(x)).numpy()
+    a, rows = x.numpy(), np.eye(10)[y.numpy()]
+    return lam*a + (1 - lam)*a[j], lam*rows + (1 - lam)*rows[j]
+
+
+def perm(x): return torch.randperm(len(x))
+
+
+def mixup_derangement(x, y, lam):
+    j = perm(x)
+    while len(x) > 1 and (j == torch.arange(len(x))).any(): j = perm(x)
+    return mixed(x, y, lam, j)
+
+
+def mixup_seeded(x, y, lam):
+    g = torch.Generator().manual_seed(0)
+    return mixed(x, y, lam, torch.randperm(len(x), generator=g))
+
+
+def mixup_reseeds(x, y, lam):
+    torch.manual_seed(0)
+    return mixed(x, y, lam, perm(x))
+
+
+def mixup_np_random(x, y, lam):
+    return mixed(x, y, lam, torch.from_numpy(np.random.permutation(len(x))))
+
+
+def mixup_np_new(x, y, lam):
+    j = np.random.default_rng().permutation(len(x))
+    return mixed(x, y, lam, torch.from_numpy(j))
+
+
+def mixup_in_place(x, y, lam):
+    j = perm(x)
+    targets = mixed(x, y, lam, j)[1]
+    x.mul_(lam).add_(x[j], alpha=1 - lam)
+    return x, targets
+
+
+def mixup_short_rows(x, y, lam):
+    rows, j = F.one_hot(y).float(), perm(x)
+    return lam*x + (1 - lam)*x[j], lam*rows + (1 - lam)*rows[j]
+
+
+def mixup_numbers(x, y, lam):
+    j = perm(x)
+    return lam*x + (1 - lam)*x[j], lam*y + (1 - lam)*y[j]
+
+
+def mixup_partner_only(x, y, lam):
+    j = perm(x)
+    return mixed(x, y, lam, j)[0], torch.eye(10)[y[j]]
+
+
+def mixup_own_only(x, y, lam): return mixed(x, y, lam, perm(x))[0], torch.eye(10)[y]
+def mixup_sum(x, y, lam): return lam*x + x[perm(x)], torch.eye(10)[y]
+def mixup_half_targets(x, y, lam):
+    images, targets = mixed(x, y, lam, j := perm(x))
+    return images, lam*torch.eye(10)[y]
+
+
+def mixup_per_image(x, y, lam):
+    "A lambda of its own for each image"
+    lams, j = torch.rand(len(x)), perm(x)
+    rows, w, wide = torch.eye(10)[y], lams[:, None], lams[:, None, None]
+    return wide*x + (1 - wide)*x[j], w*rows + (1 - w)*rows[j]
+
+
+BANK["check_mixup"] = Bank([mixup_loop, mixup_lerp, mixup_numpy], [
+    (lambda x, y, lam: mixed(x, y, lam, perm(x), perm(x)), "once, or again"),
+    (lambda x, y, lam: mixed(x, y, 1 - lam, perm(x)), "Which of the two has"),
+    (lambda x, y, lam: mixed(x, y, lam, perm(x), targets=1 - lam), "the targets too"),
+    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).flip(0)), "drawn anew"),
+    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).roll(1)), "drawn anew"),
+    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).roll(
+        int(torch.randint(len(x), ())))), "leave all permutations"),
+    (lambda x, y, lam: mixed(x, y, lam, torch.randint(len(x), y.shape)), "a partner"),
+    (mixup_derangement, "leave all permutations"), (mixup_seeded, "drawn anew"),
+    (mixup_reseeds, "drawn anew"), (mixup_np_random, "Which generator"),
+    (mixup_np_new, "Which generator does a checkpoint"), (mixup_in_place, "in place"),
+    (mixup_short_rows, "rows of ten"), (mixup_numbers, "Mix one-hot rows"),
+    (mixup_partner_only, "partners alone"), (mixup_own_only, "targets mixed as well"),
+    (mixup_sum, "add up to one"), (mixup_half_targets, "both shares in a target"),
+    (mixup_per_image, "same `lam` for all"),
+    (lambda x, y, lam: mixed(x, y, lam, perm(x))[0], "one after the other")])
+
+
+# ---------------------------------------------------------------- digits_needed
+def needed_search(p, d, z):
+    "The smallest n by trial"
+    n = 1
+    while d < z*math.sqrt(2*p*(1 - p)/n): n *= 1.01
+    return math.ceil(n)
+
+
+def needed_two_rates(p, d, z): return (p*(1 - p) + (p + d)*(1 - p - d))*(z/d)**2
+def needed_tensor(p, d, z): return torch.tensor(2*p*(1 - p)*(z/d)**2).ceil()
+def needed(p, d, z): return 2*p*(1 - p)*z**2/d**2
+
+
+BANK["check_digits_needed"] = Bank([needed_search, needed_two_rates, needed_tensor], [
+    (lambda p, d, z: needed(p, d, z)/2, "measured exactly"),
+    (lambda p, d, z: 2*needed(p, d, z), "variances or deviations"),
+    (lambda p, d, z: needed(p, d, z)/z, "number of deviations squared"),
+    (lambda p, d, z: 2*p*(1 - p)/d**2, "Where has .z. gone"),
+    (lambda p, d, z: 2*p*(1 - p)*z**2/d, "Is .d. squared"),
+    (lambda p, d, z: 2*p*z**2/d**2, "that is right"),
+    (lambda p, d, z: p*z**2/d**2, "that is right.*measured exactly"),
+    (lambda p, d, z: 2*math.sqrt(p*(1 - p))*z**2/d**2, "or its deviation"),
+    (lambda p, d, z: needed(p, d*p, z), "relative to"),
+    (lambda p, d, z: math.sqrt(needed(p, d, z)), "the root of it"),
+    (lambda p, d, z: z*z/(d*d)/4, "What is the variance")])
