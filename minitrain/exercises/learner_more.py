@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_dead_units', 'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
-           'check_mixup', 'check_digits_needed']
+           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told']
 
 # %% ../../nbs/56_learner_more.ipynb #exported-imports
 #| code-fold: true
@@ -557,7 +557,7 @@ def check_rotation(
         holds(moved.shape == (2, 3), case,
             f"returned shape {tuple(moved.shape)}, expected (2, 3)",
             "Where does the centre go? There is a third column."
-            if moved.shape == (2, 2) else "Which numbers does `affine_grid` take for each image?")
+            if moved.shape == (2, 2) else "What does `affine_grid` take for an image?")
         holds(not (moved[:, 2].abs() > 1e-5).any(), case,
             "the centre moves", "Which column moves the image?")
         hint = "Is a step of one pixel as long as before, whichever way it points?"
@@ -710,3 +710,404 @@ def check_digits_needed(
 # %% ../../nbs/56_learner_more.ipynb #solve-digits-needed
 @solves("digits_needed")
 def digits_needed(p, d, z): return z*z*2*p*(1 - p)/(d*d)
+
+# %% ../../nbs/56_learner_more.ipynb #text-equal
+def _text_same(a, b):
+    "Whether two nestings are equal, types and order of keys included"
+    if type(a) is not type(b): return False
+    if isinstance(a, dict): return _text_same(list(a.items()), list(b.items()))
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_text_same, a, b))
+    return repr(a) == repr(b)
+
+def _text_parse(text, case):
+    "What strict JSON says, or a sentence"
+    def constant(o): wrong(case, f"wrote {o}, which is no JSON",
+        "How can a string or a dict stand for it?")
+    holds(isinstance(text, str), case,
+        f"`dump` returned a {type(text).__name__}, expected a string",
+        "Is it `json.dumps`?")
+    try: return json.loads(text, parse_constant=constant)
+    except ValueError as e:
+        wrong(case, f"wrote {text[:60]!r}, which is no JSON ({e})",
+            "Which part of it did the module `json` not write?")
+
+def _text_cases():
+    "A nesting, what is special in it, and a hint"
+    inf, nan = float("inf"), float("nan")
+    return (
+        ([1, 2.5, "a", None, True, False, 0, "", []], "values of JSON",
+            "Does JSON know them already?"),
+        ({"b": 1, "a": [2, {"c": 3.0}]}, "dicts with string keys",
+            "Is their order kept?"),
+        ((1, (2, [3]), [], ()), "tuples",
+            "What does JSON make of a tuple? It needs a mark."),
+        ({0: "a", "0": "b", -7: {}}, "int keys",
+            "What does JSON make of an int key? A list of pairs has no keys."),
+        ({"a": {1: {2: ()}}, "b": [{3: (4,)}]}, "int keys and tuples deep inside",
+            "Is every level of the nesting looked at, keys and values?"),
+        ({(1, "x"): 2, ((), 3): 4, "(1, 'x')": 5}, "tuples as keys",
+            "Can a key be written as a value is? Then anything can be a key."),
+        ([inf, -inf, [inf]], "infinity", "What does strict JSON have for infinity?"),
+        ([nan, {"x": nan}], "nan", "What does strict JSON have for nan?"),
+        ([-0.0, 0.1 + 0.2, 5e-324, 1e300, 1., 10**30, -1], "unusual numbers",
+            "Is any number rounded, or turned into another type?"),
+        (["NaN", "nan", "Infinity", "-Infinity", "inf", "null", "true", "1", "[]"],
+            "strings that look like something else",
+            "Is a string ever taken for a number?"),
+        (["é\n\"\\", "\x00"], "unusual characters", "Who escapes them?"),
+        ({"tuple": [1], "__tuple__": True, "items": [2], "type": "tuple"},
+            "a dict that has names like marks", "What if a dict looks like your mark?"),
+        ([["tuple", 1], ["dict", []], ["t", [1, 2]], [[0, 1]], [["a", 1]]],
+            "lists that look like marks or pairs",
+            "What if a list looks like your mark?"),
+        ({}, "an empty dict", "Is an empty dict a dict after all?"),
+        ((), "an empty tuple", "Is an empty tuple a tuple after all?"),
+        (7, "a number", "What is a leaf?"))
+
+# %% ../../nbs/56_learner_more.ipynb #check-text
+@check
+def check_text(
+    cls:Callable # Yours: a class with the methods dump(x) and load(text)
+)->Report: # Passed, or a sentence that says what is wrong
+    "A nesting through strict JSON and back, with every type"
+    made = partial(ask, cls, case="an object of the class")
+    for name in ("dump", "load"): holds(callable(getattr(made(), name, None)),
+        "an object of the class", f"has no method `{name}`", "Is it misspelt?")
+    g = random.Random(0)
+    long = "".join(g.choices("abcdefghijklmnopqrstuvwxyz", k=2000))
+    texts = [_text_once(made, *o) for o in _text_cases()]
+    text = _text_once(made, [long], "a string of 2,000 letters", "Is it cut?")
+    holds(len(text) > 900, "a string of 2,000 letters", f"wrote {len(text)} characters",
+        "Could a new process read it? Only the text is left then.")
+    if long in text:
+        case, other = "a text edited by hand", long[::-1]
+        got = ask(made().load, text.replace(long, other), case=case)
+        holds(got == [other], case, f"came back as {str(got)[:60]}",
+            "Is it read from the text, or from what `dump` has kept?")
+    for (x, case, hint), text in zip(_text_cases(), texts):
+        looks = _text_parse(text, case)
+        _text_once(made, looks, "a nesting that looks like what `dump` writes for "
+            f"{case}, {str(looks)[:60]}",
+            "How does `load` tell your mark from data that looks like it?")
+        try: later = made().load(text)
+        except Exception: later = None
+        holds(_text_same(later, x), f"{case}, read once more by another object",
+            f"came back as {str(later)[:80]!r}",
+            "Is all that `load` needs in the text?")
+
+# %% ../../nbs/56_learner_more.ipynb #text-once
+def _text_once(made, x, case, hint):
+    "One nesting through text and back; the text"
+    kept = copy.deepcopy(x)
+    text = ask(made().dump, x, case=case, hint=hint)
+    holds(_text_same(x, kept), case, "`dump` changed what it was given",
+        "Whose data is it? Build a new nesting.")
+    _text_parse(text, case)
+    ran, plain = [], eval
+    def no(*args, **kwargs):
+        ran.append(1)
+        wrong(case, "`load` evaluated or unpickled the text",
+            "What may a stranger's text do? Reading it must run no code.")
+    def no_text(code, *args):  # importing a module evaluates too
+        return no() if isinstance(code, str) and (
+            code in text or json.dumps(code)[1:-1] in text) else plain(code, *args)
+    with (replaced.object(builtins, "eval", no_text),
+            replaced.multiple(pickle, load=no, loads=no, Unpickler=no)):
+        got = ask(made().load, text, case=case, hint=hint, returns=x is not None)
+    if ran: no()
+    holds(_text_same(got, x), case, f"{str(x)[:80]} came back as {str(got)[:80]}", hint)
+    holds(got is not x or not isinstance(x, (dict, list)), case,
+        "`load` returned the very object that `dump` got",
+        "Could a new process read it? Only the text is left then.")
+    return text
+
+# %% ../../nbs/56_learner_more.ipynb #solve-text
+@solves("text")
+class Text:
+    "Lists stay lists; what JSON has no word for becomes a dict of its kind and parts"
+    def dump(self, x): return json.dumps(self.encode(x), allow_nan=False)
+    def load(self, text): return self.decode(json.loads(text))
+
+    def encode(self, x):
+        if isinstance(x, list): return [self.encode(o) for o in x]
+        if isinstance(x, tuple): return {"tuple": [self.encode(o) for o in x]}
+        if isinstance(x, dict):
+            return {"dict": [[self.encode(k), self.encode(v)] for k, v in x.items()]}
+        if isinstance(x, float) and not math.isfinite(x): return {"float": str(x)}
+        return x
+
+    def decode(self, x):
+        if isinstance(x, list): return [self.decode(o) for o in x]
+        if not isinstance(x, dict): return x
+        (kind, parts), = x.items()
+        if kind == "float": return float(parts)
+        parts = self.decode(parts)
+        return dict(parts) if kind == "dict" else tuple(parts)
+
+# %% ../../nbs/56_learner_more.ipynb #newest-folder
+class _NewestFolder:
+    "Files, and a `read` that notes what it reads and fails for some"
+    def __init__(self, names, damaged={}):
+        self.temp, self.damaged, self.seen = tempfile.TemporaryDirectory(), damaged, []
+        self.path, self.lost = Path(self.temp.name), False
+        for o in names: (self.path/o).write_text(o)
+
+    def __enter__(self): return self
+    def __exit__(self, *args): self.temp.cleanup()
+
+    def read(self, path):
+        self.seen.append(Path(path).name)
+        if error := self.damaged.get(Path(path).name): raise error
+        if not Path(path).is_file(): self.lost = True
+        Path(path).read_text()
+        return {}  # a checkpoint in which nothing was stored
+
+    def ask(self, fn, case):
+        "The name of the file, or None"
+        before = sorted(o.name for o in self.path.iterdir())
+        got = ask(fn, self.path, self.read, case=case, returns=False,
+            hint="Is an error of `read` a reason to stop?" if self.damaged else
+            "What if there is no checkpoint, or a name without a number?")
+        holds(before == sorted(o.name for o in self.path.iterdir()), case,
+            "files have gone, or have come", "Who may remove a checkpoint?")
+        holds(not self.lost, case, f"called `read` with {str(self.seen[-1:])[1:-1]}, "
+            "where there is no file", "Is it the whole path that `read` gets?")
+        if got is None: return None
+        holds(isinstance(got, (str, Path)), case,
+            f"returned {str(got)[:60]!r}, expected a path or None",
+            "Is it the path that is wanted, or what was read?")
+        holds(Path(got).parent == self.path, case,
+            f"returned {str(got)[-60:]!r}, which is not in the folder",
+            "Is it the whole path, or the name?")
+        return Path(got).name
+
+# %% ../../nbs/56_learner_more.ipynb #check-newest
+@check
+def check_newest(
+    fn:Callable # Yours: called with a folder (a Path) and a function that reads a file
+)->Report: # Passed, or a sentence that says what is wrong
+    "The checkpoint with the highest number among those that can be read"
+    name = "checkpoint-{}.safetensors".format
+    others = ("checkpoint-x.safetensors", "checkpoint-.safetensors", "config.yaml",
+        ".checkpoint-31.safetensors.1.tmp", "checkpoint-32.safetensors.tmp",
+        "old-checkpoint-33.safetensors", "checkpoint-34-copy.safetensors",
+        "checkpoint-35.yaml", "checkpoint-best.safetensors", "model.safetensors")
+    with _NewestFolder(()) as f:
+        got = f.ask(fn, "an empty folder")
+        holds(got is None, "an empty folder", f"returned {got}", "What is in it?")
+    _newest_whole(fn, name)
+    for numbers, want in (((1, "000003", 2), "000003"), ((4, "000003", 5), 5)):
+        with _NewestFolder((*map(name, numbers), *others)) as f:
+            case, want = "three checkpoints among other files", name(want)
+            got, bad = f.ask(fn, case), sorted({*f.seen} & {*others})
+            holds(got == want, case, f"returned {got}, expected {want}",
+                "Which names are checkpoints? The whole name must fit."
+                if got in others else "Is a number with zeros in front a number?")
+            holds(not bad, case, f"read {bad}", "Which names are checkpoints?")
+    with _NewestFolder(others) as f:
+        case = "a folder without any checkpoint"
+        got = f.ask(fn, case)
+        holds(got is None, case, f"returned {got}", "Which names are checkpoints?")
+    with _NewestFolder(map(name, (1, 2)), {name(2): KeyboardInterrupt()}) as f:
+        case, came = "Ctrl-C while a file is read", None
+        try: fn(f.path, f.read)
+        except BaseException as e: came = e
+        holds(isinstance(came, KeyboardInterrupt), case, "did not stop",
+            "What does `except:` catch that `except Exception:` does not?")
+
+# %% ../../nbs/56_learner_more.ipynb #newest-whole
+def _newest_whole(fn, name):
+    "Files 3 to 100, more and more of them damaged, each in its own way"
+    numbers = 9, 100, 3, 10, 21  # in the order in which they are written
+    errors = (ValueError("cut off"), OSError("disk"), EOFError(),
+        RuntimeError("digest"), ArgumentError("path", "", "a checkpoint"))
+    for n in range(len(numbers) + 1):
+        order = sorted(numbers, reverse=True)
+        damaged = {name(o): e for o, e in zip(order[:n], errors)}
+        left = order[n:]
+        case = f"checkpoints {order}" + f", of which {order[:n]} are damaged"*(n > 0)
+        with _NewestFolder(map(name, numbers), damaged) as f:
+            got, want = f.ask(fn, case), name(left[0]) if left else None
+            seen = list(f.seen)
+        hint = (
+            "Is every file damaged? Then there is none." if not left else
+            "Is it the last one written that is wanted, or the highest number?"
+            if got == name(numbers[-1]) else
+            "Is 9 more than 10? Compare numbers, not strings." if got == name(9) else
+            "Is it the highest number or the lowest?" if got == name(3) else
+            "Is an empty checkpoint a damaged one? Only an error says so."
+            if got is None and not n else
+            "Has it been read? A name alone does not say that a file is whole."
+            if got in damaged else
+            "Does one damaged file end the search?" if got is None else
+            "In which order are they tried?")
+        holds(got == want, case, f"returned {got}, expected {want}", hint)
+        tried = [name(o) for o in order[:n + 1]]
+        holds(sorted(seen) == sorted(tried), case,
+            f"`read` was called {len(seen)} times, expected {len(tried)}",
+            "Is reading a file once enough?" if {*seen} == {*tried} else
+            "Must a file be read that is older than one that is whole?"
+            if len(seen) > len(tried) else "Is it read before it is returned?")
+
+# %% ../../nbs/56_learner_more.ipynb #solve-newest
+@solves("newest")
+def newest(folder, read):
+    files = {}
+    for o in folder.iterdir():
+        m = re.fullmatch(r"checkpoint-(\d+)\.safetensors", o.name)
+        if m: files[int(m[1])] = o
+    for n in sorted(files, reverse=True):
+        try: read(files[n])
+        except Exception: continue
+        return files[n]
+
+# %% ../../nbs/56_learner_more.ipynb #told-helpers
+def _told_epoch(dl, n, case):
+    "One epoch of a loader, or what is left of it"
+    try: return list(islice(iter(dl), 3*n))
+    except NotImplementedError: raise
+    except Exception as e: wrong(case, f"the loop raised {type(e).__name__}: {e}"[:200],
+        "Can the loader be looped over, and more than once?")
+
+def _told_state(dl, case):
+    "The state as text"
+    state = ask(dl.state_dict, case=case)
+    try: return state, json.dumps(state)
+    except (TypeError, ValueError) as e:
+        wrong(case, f"the state is no JSON ({str(e)[:60]})",
+            "Can it go into a file? Numbers, strings, lists and dicts can.")
+
+# %% ../../nbs/56_learner_more.ipynb #check-told
+@check
+def check_told(
+    cls:Callable # Yours: called with a list of batches and a seed
+)->Report: # Passed, or a sentence that says what is wrong
+    "A loader that can go on in the middle of an epoch"
+    case = "a list of twelve batches"
+    items = [f"batch {i}" for i in range(10)] + ["batch 3", "batch 3"]
+    kept, n = list(items), len(items)
+    dl = ask(cls, items, 1, case=case)
+    for name in ("__iter__", "__len__", "state_dict", "load_state_dict"):
+        holds(callable(getattr(dl, name, None)), case, f"has no method `{name}`",
+            "Is it misspelt?")
+    holds(ask(dl.__len__, case=case) == n, case, f"has length {len(dl)}, expected {n}",
+        "How many batches has an epoch?")
+    whole = {}
+    for seed in (1, 2):
+        states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        dl = cls(items, seed)
+        whole[seed] = [_told_epoch(dl, n, case) for _ in range(4)]
+        after = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        holds(states[0] == after[0] and str(states[1]) == str(after[1]) and
+            torch.equal(states[2], after[2]), case, "drew from, or reseeded, a global "
+            "generator of Python, NumPy or torch", "Who else draws from it?")
+        for i, o in enumerate(whole[seed]):
+            holds(sorted(map(str, o)) == sorted(items), case,
+                f"epoch {i} gave {len(o)} batches, not each of the list once",
+                "Are these numbers, or the batches?"
+                if o and not {*map(str, o)} & {*items} else
+                "Is the order a permutation, and the loop whole again in each epoch?")
+        holds(items == kept, case, "changed the list that it was given",
+            "Whose list is shuffled? Shuffle its indices, or a copy.")
+        holds(len({*map(tuple, whole[seed])}) == 4, case,
+            "gave one order in two epochs", "What is different in the next epoch?")
+    holds(whole[1] != whole[2], case, "gave the same orders for two seeds",
+        "What does the seed change?")
+    holds(len({*map(tuple, whole[1] + whole[2])}) == 8, case,
+        "gave an order of seed 1 in another epoch of seed 2",
+        "What do seed 1 in epoch 1 and seed 2 in epoch 0 have in common?")
+    again = cls(items, 1)
+    holds([_told_epoch(again, n, case) for _ in range(2)] == whole[1][:2], case,
+        "gave other orders for the same seed", "What else does the order depend on?")
+    for epoch in range(3):
+        for at in (*range(2, n + 1), 0, 1):
+            _told_resume(cls, items, whole[1], epoch, at)
+    _told_chain(cls, items, whole[1])
+
+# %% ../../nbs/56_learner_more.ipynb #told-resume
+def _told_resume(cls, items, whole, epoch, at):
+    "Save after `at` batches of an epoch; go on in another object, used before or not"
+    n, case = len(items), f"a state after {at} batches of epoch {epoch} (from 0)"
+    dl = cls(items, 1)
+    for _ in range(epoch): _told_epoch(dl, n, case)
+    if not at:  # between two epochs, and not yet begun
+        _told_rest(cls(items, 2), _told_state(dl, case)[1], whole, epoch, 0, n,
+            f"a state between epochs {epoch - 1} and {epoch}" if epoch else
+            "a state before the first epoch")
+    batches = iter(dl)
+    for _ in range(at): next(batches)
+    state, text = _told_state(dl, case)
+    if at < n: next(batches)
+    holds(json.dumps(state) == text, case, "changed when the loader went on",
+        "Is the state a copy, or the loader's own dict?")
+    other = cls(items, 2)
+    if epoch: _told_epoch(other, n, case), next(iter(other))
+    _told_rest(other, text, whole, epoch, at, n, case)
+
+def _told_rest(other, text, whole, epoch, at, n, case):
+    "What an object gives that has got a state: the rest of an epoch, then whole ones"
+    state = json.loads(text)
+    ask(other.load_state_dict, state, case=case, returns=False)
+    holds(len(other) == n, case, f"its length is now {len(other)}, expected {n}",
+        "How many batches has an epoch, wherever one stands in it?")
+    got, want = _told_epoch(other, n, case), whole[epoch][at:]
+    ends = [i for i in range(len(whole)) if got and got == whole[i][-len(got):]]
+    holds(got == want, case, f"the rest was {len(got)} batches" + (
+            f", expected {len(want)}" if len(got) != len(want) else ", but others")
+        + f": {str(got[:3])[:60]}, expected {str(want[:3])[:60]}",
+        "Is a batch counted before it is handed out, or after?"
+        if at and got == whole[epoch][at - 1:] else
+        "Is one counted too many?" if got == whole[epoch][at + 1:] else
+        "When is an epoch over: with its last batch, or when the loop asks for more?"
+        if at == n else
+        "Is the place in the epoch part of the state, and used?"
+        if got == whole[epoch] else
+        "Is the place counted, or looked for? Two batches may be equal."
+        if epoch in ends else
+        "Is the epoch part of the state?" if ends else
+        "Is the seed part of the state, and everything else that the order depends on?")
+    for i in range(epoch + 1, len(whole)):
+        got = _told_epoch(other, n, case)
+        holds(got == whole[i], case, f"epoch {i}, after it, gave {len(got)} batches" + (
+            f", expected {n}" if len(got) != n else ", in another order"),
+            "Is the next epoch whole, from its first batch on?" if len(got) < n else
+            "Is the epoch counted on after a restored one, from the same seed?")
+    holds(json.dumps(state) == text, case, "changed the state that it was given",
+        "Whose dict is it? Copy what is in it.")
+
+def _told_chain(cls, items, whole):
+    "Stop and go on several times within one epoch"
+    case, n = "a run that stops and goes on three times in one epoch", len(items)
+    dl, seen = cls(items, 1), []
+    _told_epoch(dl, n, case)
+    for i, m in enumerate((3, 1, 4)):
+        batches = iter(dl)
+        for _ in range(m): seen.append(next(batches, None))
+        text, dl = _told_state(dl, case)[1], cls(items, 5 + i)
+        ask(dl.load_state_dict, json.loads(text), case=case, returns=False)
+    seen += _told_epoch(dl, n, case)
+    holds(seen == whole[1], case,
+        f"gave {len(seen)} batches, expected the {n} of the epoch in their order",
+        "From where does a loader count that has begun in the middle?")
+
+# %% ../../nbs/56_learner_more.ipynb #solve-told
+@solves("told")
+class Told:
+    def __init__(self, batches, seed):
+        self.batches, self.seed, self.epoch, self.batch = batches, seed, 0, 0
+
+    def __len__(self): return len(self.batches)
+
+    def __iter__(self):
+        g = torch.Generator().manual_seed(1000*self.seed + self.epoch)
+        order = torch.randperm(len(self), generator=g).tolist()
+        for i in order[self.batch:]:
+            self.batch += 1
+            yield self.batches[i]
+        self.epoch, self.batch = self.epoch + 1, 0
+
+    def state_dict(self):
+        return dict(seed=self.seed, epoch=self.epoch, batch=self.batch)
+
+    def load_state_dict(self, state): vars(self).update(state)

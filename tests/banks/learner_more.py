@@ -686,3 +686,560 @@ BANK["check_digits_needed"] = Bank([needed_search, needed_two_rates, needed_tens
     (lambda p, d, z: needed(p, d*p, z), "relative to"),
     (lambda p, d, z: math.sqrt(needed(p, d, z)), "the root of it"),
     (lambda p, d, z: z*z/(d*d)/4, "What is the variance")])
+
+
+# ---------------------------------------------------------------- text
+class TextPairs:
+    "Everything is a pair of a kind and its parts"
+    @staticmethod
+    def dump(x): return json.dumps(TextPairs.pack(x), allow_nan=False)
+
+    @staticmethod
+    def load(text): return TextPairs.unpack(json.loads(text))
+
+    @staticmethod
+    def pack(x):
+        if isinstance(x, (list, tuple)):
+            return [type(x).__name__, [TextPairs.pack(o) for o in x]]
+        if isinstance(x, dict):
+            return ["dict", [list(map(TextPairs.pack, o)) for o in x.items()]]
+        return ["float", repr(x)] if type(x) is float else ["plain", x]
+
+    @staticmethod
+    def unpack(pair):
+        kind, o = pair
+        if kind == "list": return [TextPairs.unpack(v) for v in o]
+        if kind == "tuple": return tuple(TextPairs.unpack(v) for v in o)
+        if kind == "dict": return dict(map(TextPairs.unpack, kv) for kv in o)
+        return float(o) if kind == "float" else o
+
+
+class TextEscapes:
+    "Dicts with string keys stay, unless they look like a mark; keys are texts"
+    def dump(self, x): return json.dumps(self.enc(x), allow_nan=False, indent=1)
+    def load(self, text): return self.dec(json.loads(text))
+
+    def enc(self, x):
+        if type(x) is tuple: return {"$tuple": self.enc(list(x))}
+        if type(x) is list: return [self.enc(o) for o in x]
+        if type(x) is float and x != x: return {"$float": "nan"}
+        if type(x) is float and math.isinf(x): return {"$float": str(x)}
+        if type(x) is not dict: return x
+        if all(type(k) is str and k[:1] != "$" for k in x):
+            return {k: self.enc(v) for k, v in x.items()}
+        return {"$dict": {json.dumps(self.enc(k)): self.enc(v) for k, v in x.items()}}
+
+    def dec(self, x):
+        if type(x) is list: return [self.dec(o) for o in x]
+        if type(x) is not dict: return x
+        if "$tuple" in x: return tuple(self.dec(x["$tuple"]))
+        if "$float" in x: return float(x["$float"])
+        if "$dict" in x:
+            return {self.dec(json.loads(k)): self.dec(v) for k, v in x["$dict"].items()}
+        return {k: self.dec(v) for k, v in x.items()}
+
+
+class TextMarked:
+    "A dict with a mark for each kind, also for dicts"
+    marked, pairs, floats = (tuple, dict), True, True
+
+    def dump(self, x): return json.dumps(self.enc(x), allow_nan=not self.floats)
+    def load(self, text): return self.dec(json.loads(text))
+
+    def enc(self, x):
+        if type(x) is tuple and tuple in self.marked:
+            return {"tuple": [self.enc(o) for o in x]}
+        if type(x) in (list, tuple): return [self.enc(o) for o in x]
+        if type(x) is float and self.floats and not math.isfinite(x):
+            return {"float": str(x)}
+        if type(x) is dict and self.pairs:
+            return {"dict": [[self.enc(k), self.enc(v)] for k, v in x.items()]}
+        return {k: self.enc(v) for k, v in x.items()} if type(x) is dict else x
+
+    def dec(self, x):
+        if type(x) is list: return [self.dec(o) for o in x]
+        if type(x) is not dict: return x
+        if "tuple" in x: return tuple(self.dec(x["tuple"]))
+        if "float" in x: return float(x["float"])
+        if "dict" in x: return {self.dec(k): self.dec(v) for k, v in x["dict"]}
+        return {k: self.dec(v) for k, v in x.items()}
+
+
+class TextNoTuples(TextMarked):
+    marked = ()
+    def enc(self, x): return super().enc(x)
+
+class TextNoPairs(TextMarked):
+    pairs = False
+    def enc(self, x): return super().enc(x)
+
+class TextNoFloats(TextMarked):
+    floats = False
+    def enc(self, x): return super().enc(x)
+
+class TextCollides(TextMarked):
+    "Dicts with string keys stay, also if they look like a mark"
+    def enc(self, x):
+        if type(x) is dict and all(type(k) is str for k in x):
+            return {k: self.enc(v) for k, v in x.items()}
+        return super().enc(x)
+
+class TextShallow(TextMarked):
+    def enc(self, x):
+        if type(x) is tuple: return {"tuple": list(x)}
+        if type(x) is dict: return {"dict": [[k, v] for k, v in x.items()]}
+        return x
+
+class TextNanString(TextMarked):
+    "nan and infinity as strings"
+    def enc(self, x):
+        return str(x) if type(x) is float and not math.isfinite(x) else super().enc(x)
+    def dec(self, x): return float(x) if x in ("nan", "inf", "-inf") else super().dec(x)
+
+class TextPlain:
+    def dump(self, x): return json.dumps(x)
+    def load(self, text): return json.loads(text)
+
+class TextEval:
+    def dump(self, x): return json.dumps(repr(x))
+    def load(self, text):
+        return eval(json.loads(text), dict(inf=float("inf"), nan=float("nan")))
+
+class TextPickle:
+    def dump(self, x): return json.dumps(list(pickle.dumps(x)))
+    def load(self, text): return pickle.loads(bytes(json.loads(text)))
+
+class TextUnpickler(TextPickle):
+    def load(self, text):
+        import io
+        return pickle.Unpickler(io.BytesIO(bytes(json.loads(text)))).load()
+
+class TextMemory:
+    "Keeps the object, and writes where"
+    kept = []
+    def dump(self, x):
+        self.kept.append(copy.deepcopy(x))
+        return str(len(self.kept) - 1)
+    def load(self, text): return copy.deepcopy(self.kept[int(text)])
+
+class TextHash:
+    "Keeps the object under a number made from it"
+    kept = {}
+    def dump(self, x):
+        self.kept[hash(repr(x))] = copy.deepcopy(x)
+        return json.dumps(hash(repr(x)))
+    def load(self, text): return copy.deepcopy(self.kept[json.loads(text)])
+
+class TextMemo:
+    kept = {}
+    def dump(self, x):
+        text = json.dumps(repr(x))
+        self.kept[text] = copy.deepcopy(x)
+        return text
+    def load(self, text): return copy.deepcopy(self.kept.get(text, "not known"))
+
+class TextSelf:
+    def dump(self, x):
+        self.x = copy.deepcopy(x)
+        return json.dumps(repr(x))
+    def load(self, text): return self.x
+
+class TextList:
+    "A list that begins with a name is a tuple"
+    def dump(self, x): return json.dumps(self.enc(x), allow_nan=False)
+    def load(self, text): return self.dec(json.loads(text))
+    def enc(self, x):
+        if type(x) is tuple: return ["tuple", *map(self.enc, x)]
+        if type(x) is dict: return ["dict", *[[self.enc(k), self.enc(v)]
+            for k, v in x.items()]]
+        if type(x) is float and not math.isfinite(x): return ["float", str(x)]
+        return [self.enc(o) for o in x] if type(x) is list else x
+    def dec(self, x):
+        if type(x) is not list: return x
+        kind = x[0] if x and type(x[0]) is str else None
+        if kind == "tuple": return tuple(map(self.dec, x[1:]))
+        if kind == "dict": return {self.dec(k): self.dec(v) for k, v in x[1:]}
+        return float(x[1]) if kind == "float" else [self.dec(o) for o in x]
+
+class TextBytes(TextPairs):
+    @staticmethod
+    def dump(x): return json.dumps(TextPairs.pack(x)).encode()
+
+class TextRepr:
+    def dump(self, x): return repr(x)
+    def load(self, text): return json.loads(text.replace("'", '"'))
+
+class TextChanges(TextPairs):
+    @staticmethod
+    def dump(x):
+        text = TextPairs.dump(x)
+        if isinstance(x, list): x.clear()
+        return text
+
+class TextAllTuples(TextMarked):
+    "Lists become tuples too"
+    def dec(self, x):
+        return tuple(map(self.dec, x)) if type(x) is list else super().dec(x)
+
+class TextAllFloats(TextPairs):
+    "Every number is a float"
+    @staticmethod
+    def load(text):
+        unpack = lambda o: float(o) if type(o) is int else o
+        return unpack(TextPairs.load(text))
+
+class TextSorted(TextPairs):
+    @staticmethod
+    def load(text):
+        x = TextPairs.load(text)
+        return dict(sorted(x.items(), key=str)) if type(x) is dict else x
+
+
+BANK["check_text"] = Bank([TextPairs, TextEscapes, TextMarked], [
+    (TextPlain, "What does JSON make of a tuple"), (TextCollides, "looks like"),
+    (TextHash, "Only the text is left"), (TextMemo, "what `dump` has kept"),
+    (TextNoTuples, "make of a tuple"), (TextNoPairs, "an int key"),
+    (TextNoFloats, "or a dict stand for it"), (TextShallow, "JSON make of|level"),
+    (TextNanString, "string ever taken|looks like"), (TextEval, "run no code"),
+    (TextUnpickler, "run no code"), (TextPickle, "run no code"),
+    (TextMemory, "Only the text is left"),
+    (TextSelf, "raised|the text"),
+    (TextList, "looks like"), (TextBytes, "json.dumps"), (TextRepr, "module `json`"),
+    (TextChanges, "Whose data"), (TextAllTuples, "know them already"),
+    (TextAllFloats, "leaf"), (TextSorted, "order kept")])
+
+
+# ---------------------------------------------------------------- newest
+def newest_list(folder, read):
+    numbers = []
+    for path in folder.glob("checkpoint-*.safetensors"):
+        try: numbers.append((int(path.stem.split("-", 1)[1]), path))
+        except ValueError: continue
+    while numbers:
+        path = max(numbers)[1]
+        try:
+            read(path)
+            return path
+        except Exception: numbers.remove(max(numbers))
+    return None
+
+
+def newest_recursive(folder, read, below=float("inf")):
+    import os
+    found = [(int(m[1]), n) for n in os.listdir(folder)
+        if (m := re.match(r"^checkpoint-([0-9]+)[.]safetensors$", n))]
+    found = [o for o in found if o[0] < below]
+    if not found: return None
+    n, name = max(found)
+    path = os.path.join(str(folder), name)
+    try: read(Path(path))
+    except Exception: return newest_recursive(folder, read, n)
+    return path
+
+
+def newest_try(folder, read, key=None, catch=Exception, full=True, truth=False,
+               pattern="checkpoint-*.safetensors", reverse=True):
+    "An answer that is wrong in one way"
+    number = lambda o: int(re.sub(r"\D", "", o.name) or 0)
+    files = list(folder.glob(pattern))
+    if full:
+        fits = re.compile(r"checkpoint-\d+\.safetensors").fullmatch
+        files = [o for o in files if fits(o.name)]
+    for path in sorted(files, key=key or number, reverse=reverse):
+        try: content = read(path)
+        except catch: continue
+        if content or not truth: return path
+
+
+def newest_all(folder, read):
+    "Reads every file first"
+    whole = []
+    for path in folder.glob("checkpoint-*.safetensors"):
+        try: whole.append((int(path.stem[11:]), read(path), path)[::2])
+        except Exception: pass
+    return max(whole)[1] if whole else None
+
+
+def checkpoints(folder):
+    return [o for o in folder.glob("checkpoint-*.safetensors") if o.stem[11:].isdigit()]
+
+
+def newest_one(folder, read):
+    files = checkpoints(folder)
+    if not files: return None
+    path = max(files, key=lambda o: int(o.stem[11:]))
+    try: read(path)
+    except Exception: return None
+    return path
+
+
+def newest_unread(folder, read):
+    return max(checkpoints(folder), key=lambda o: int(o.stem[11:]), default=None)
+
+
+def newest_content(folder, read):
+    path = newest_list(folder, read)
+    return path and read(path)
+
+
+def newest_removes(folder, read):
+    path = newest_list(folder, read)
+    for o in folder.glob("checkpoint-*"):
+        if path and o != path: o.unlink()
+    return path
+
+
+def newest_bare(folder, read):
+    for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True,
+                       key=lambda o: int("0" + re.sub(r"\D", "", o.name))):
+        if not re.fullmatch(r"checkpoint-\d+\.safetensors", path.name): continue
+        try: read(path)
+        except: continue  # noqa
+        return path
+
+
+def by(key): return lambda folder, read: newest_try(folder, read, key)
+def newest_with(**kwargs):
+    return lambda folder, read: newest_try(folder, read, **kwargs)
+
+
+BANK["check_newest"] = Bank([newest_list, newest_recursive, newest_try], [
+    (by(lambda o: o.name), "Compare numbers, not strings"),
+    (by(lambda o: o.stat().st_mtime_ns), "last one written"),
+    (newest_with(reverse=False), "highest number or the lowest"),
+    (newest_with(truth=True), "empty checkpoint a damaged"),
+    (newest_with(catch=(ValueError, OSError)), "reason to stop"),
+    (newest_with(catch=ValueError), "reason to stop"), (newest_bare, "except:"),
+    (newest_with(full=False), "Which names"),
+    (newest_with(full=False, pattern="*"), "Which names"),
+    (newest_all, "older than one"),
+    (newest_one, "one damaged file end"), (newest_unread, "read before it|been read"),
+    (newest_content, "what was read"), (newest_removes, "Who may remove"),
+    (by(lambda o: (len(o.name), o.name)), "zeros in front"),
+    (lambda folder, read: newest_try(folder, lambda p: read(p) or read(p)), "once"),
+    (lambda folder, read: newest_try(folder, lambda p: read(p.name)), "whole path"),
+    (lambda folder, read: (p := newest_list(folder, read)) and p.name, "or the name"),
+    (lambda folder, read: max(folder.glob("checkpoint-*"), default=None), "strings")])
+
+
+# ---------------------------------------------------------------- told
+def shuffled(n, seed, epoch):
+    return random.Random(f"{seed} {epoch}").sample(range(n), n)
+
+
+class ToldRandom:
+    "Python's generator; the order of the epoch in the state"
+    def __init__(self, batches, seed):
+        self.batches, self.seed, self.epoch, self.at = batches, seed, 0, 0
+    def __len__(self): return len(self.batches)
+    def __iter__(self):
+        order = shuffled(len(self), self.seed, self.epoch)
+        while self.at < len(self):
+            self.at += 1
+            yield self.batches[order[self.at - 1]]
+        self.at, self.epoch = 0, self.epoch + 1
+    def state_dict(self): return {"position": [self.seed, self.epoch, self.at]}
+    def load_state_dict(self, state): self.seed, self.epoch, self.at = state["position"]
+
+
+class ToldGenerator:
+    "One generator over all epochs; its state at the start of the epoch is saved"
+    def __init__(self, batches, seed):
+        self.batches, self.at = list(batches), 0
+        self.g = np.random.default_rng(seed)
+        self.start = self.g.bit_generator.state
+    def __len__(self): return len(self.batches)
+    def __iter__(self):
+        self.g.bit_generator.state = self.start
+        order, first = self.g.permutation(len(self)), self.at
+        for i in order[first:]:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.start = 0, self.g.bit_generator.state
+    def state_dict(self): return copy.deepcopy(dict(start=self.start, at=self.at))
+    def load_state_dict(self, state):
+        self.start, self.at = copy.deepcopy(state["start"]), state["at"]
+
+
+class ToldIterator:
+    "An iterator object of its own"
+    def __init__(self, batches, seed):
+        self.batches, self.pos = batches, dict(seed=seed, epoch=0, at=0)
+    def __len__(self): return len(self.batches)
+    def __iter__(self):
+        order = shuffled(len(self), self.pos["seed"], self.pos["epoch"])
+        def step():
+            if self.pos["at"] == len(self):
+                self.pos.update(at=0, epoch=self.pos["epoch"] + 1)
+                raise StopIteration
+            self.pos["at"] += 1
+            return self.batches[order[self.pos["at"] - 1]]
+        return ToldStep(step)
+    def state_dict(self): return dict(self.pos)
+    def load_state_dict(self, state): self.pos = dict(state)
+
+
+class ToldStep:
+    def __init__(self, step): self.step = step
+    def __iter__(self): return self
+    def __next__(self): return self.step()
+
+
+class ToldLate(ToldRandom):
+    "Counts a batch when it is asked for the next one"
+    def __iter__(self):
+        for i in shuffled(len(self), self.seed, self.epoch)[self.at:]:
+            yield self.batches[i]
+            self.at += 1
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldNoSeed(ToldRandom):
+    def state_dict(self): return {"epoch": self.epoch, "at": self.at}
+    def load_state_dict(self, state): self.epoch, self.at = state["epoch"], state["at"]
+
+class ToldNoEpoch(ToldRandom):
+    def state_dict(self): return {"seed": self.seed, "at": self.at}
+    def load_state_dict(self, state): self.seed, self.at = state["seed"], state["at"]
+
+class ToldNoPlace(ToldRandom):
+    def state_dict(self): return {"seed": self.seed, "epoch": self.epoch}
+    def load_state_dict(self, state):
+        self.seed, self.epoch = state["seed"], state["epoch"]
+
+class ToldBetween(ToldRandom):
+    "Saves nothing between two epochs"
+    def state_dict(self): return super().state_dict() if self.at else {}
+    def load_state_dict(self, state):
+        if state: super().load_state_dict(state)
+
+class ToldOneOrder(ToldRandom):
+    def __iter__(self):
+        self.at = 0
+        for i in shuffled(len(self), self.seed, 0):
+            self.at += 1
+            yield self.batches[i]
+
+class ToldAlways(ToldRandom):
+    "Leaves out the beginning of every epoch after a restored one"
+    first = 0
+    def __iter__(self):
+        for i in shuffled(len(self), self.seed, self.epoch)[self.first:]:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.epoch = 0, self.epoch + 1
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.first = self.at
+
+class ToldCountsAnew(ToldRandom):
+    "Counts from 0 again after it has got a state"
+    def __iter__(self):
+        order, self.at = shuffled(len(self), self.seed, self.epoch)[self.at:], 0
+        for i in order:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldAlias(ToldIterator):
+    def state_dict(self): return self.pos
+
+class ToldTakes(ToldIterator):
+    def load_state_dict(self, state): self.pos = state
+
+class ToldEager(ToldRandom):
+    "The epoch is over with its last batch"
+    def __iter__(self):
+        for i in shuffled(len(self), self.seed, self.epoch)[self.at:]:
+            self.at += 1
+            if self.at == len(self): self.at, self.epoch = 0, self.epoch + 1
+            yield self.batches[i]
+
+class ToldLength(ToldRandom):
+    def __len__(self): return len(self.batches) - self.at
+    def __iter__(self):
+        n = len(self.batches)
+        for i in shuffled(n, self.seed, self.epoch)[self.at:]:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldShuffles(ToldRandom):
+    "Shuffles the list of the caller"
+    def __iter__(self):
+        random.Random(f"{self.seed} {self.epoch}").shuffle(self.batches)
+        for o in self.batches[self.at:]:
+            self.at += 1
+            yield o
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldGlobal(ToldRandom):
+    def __iter__(self):
+        torch.manual_seed(1000*self.seed + self.epoch)
+        for i in torch.randperm(len(self)).tolist()[self.at:]:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldChoice(ToldRandom):
+    "Draws with replacement"
+    def __iter__(self):
+        g = random.Random(f"{self.seed} {self.epoch}")
+        for o in g.choices(self.batches, k=len(self))[self.at:]:
+            self.at += 1
+            yield o
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldTensor(ToldRandom):
+    def state_dict(self):
+        return {"position": torch.tensor([self.seed, self.epoch, self.at])}
+
+class ToldNumbers(ToldRandom):
+    def __init__(self, batches, seed):
+        super().__init__(batches, seed)
+        self.batches = range(len(batches))
+    def __iter__(self): yield from super().__iter__()
+
+class ToldOnce(ToldRandom):
+    "Cannot be looped over again"
+    def __init__(self, batches, seed):
+        super().__init__(batches, seed)
+        self.whole = super().__iter__()
+    def __iter__(self): return self.whole
+
+class ToldSum(ToldRandom):
+    "Seed plus epoch"
+    def __iter__(self):
+        for i in shuffled(len(self), self.seed + self.epoch, 0)[self.at:]:
+            self.at += 1
+            yield self.batches[i]
+        self.at, self.epoch = 0, self.epoch + 1
+
+class ToldLast(ToldRandom):
+    "Looks for the last batch"
+    last = None
+    def __iter__(self):
+        order = shuffled(len(self), self.seed, self.epoch)
+        batches = [self.batches[i] for i in order]
+        for o in batches[batches.index(self.last) + 1 if self.last else 0:]:
+            self.last = o
+            yield o
+        self.last, self.epoch = None, self.epoch + 1
+    def state_dict(self): return [self.seed, self.epoch, self.last]
+    def load_state_dict(self, state): self.seed, self.epoch, self.last = state
+
+class ToldNoSeedUsed(ToldRandom):
+    def __init__(self, batches, seed): super().__init__(batches, 0)
+
+
+BANK["check_told"] = Bank([ToldRandom, ToldGenerator, ToldIterator], [
+    (ToldLate, "before it is handed out"), (ToldNoSeed, "seed part of the state"),
+    (ToldNoEpoch, "epoch part of the state"), (ToldNoPlace, "place in the epoch"),
+    (ToldBetween, "part of the state"), (ToldOneOrder, "different in the next epoch"),
+    (ToldAlways, "next epoch whole"), (ToldCountsAnew, "begun in the middle"),
+    (ToldAlias, "own dict"), (ToldTakes, "Whose dict"),
+    (ToldEager, "When is an epoch over"),
+    (ToldLength, "How many batches"), (ToldShuffles, "Whose list"),
+    (ToldGlobal, "Who else draws"), (ToldChoice, "a permutation"),
+    (ToldTensor, "go into a file"), (ToldNumbers, "or the batches"),
+    (ToldSum, "in common"), (ToldLast, "or looked for"), (ToldOnce, "whole again"),
+    (ToldNoSeedUsed, "does the seed change")])
