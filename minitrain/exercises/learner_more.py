@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_dead_units', 'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
-           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told']
+           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told', 'check_shares',
+           'check_weigh']
 
 # %% ../../nbs/56_learner_more.ipynb #exported-imports
 #| code-fold: true
@@ -433,6 +434,8 @@ def _fold_traps(y, bias, bn):
             scale*(y - b - mean)/sd + b + shift,
         "Are only the running mean and the shift left of the bias?":
             scale*(y - b)/sd + b - mean + shift,
+        "Is the shift all that is left when the image is black?":
+            scale*(y - b)/sd + shift,
         "Where has the BatchNorm's scale (its weight) gone?": (y - mean)/sd + shift,
         "Where has the BatchNorm's shift (its bias) gone?": scale*(y - mean)/sd,
         "Is that the convolution as it was?": y,
@@ -1111,3 +1114,163 @@ class Told:
         return dict(seed=self.seed, epoch=self.epoch, batch=self.batch)
 
     def load_state_dict(self, state): vars(self).update(state)
+
+# %% ../../nbs/56_learner_more.ipynb #shares-pairs
+def _shares_pairs(got, case):
+    "Pairs of whole numbers, also from slices, ranges, arrays and tensors"
+    def pair(o):
+        if isinstance(o, (slice, range)):
+            holds(o.step in (None, 1), case,
+                f"has the share {o}, which leaves some out",
+                "Is a share one piece, or every so many-th sample?")
+            return index(o.start or 0), index(o.stop)
+        a, b = o
+        return index(a.item() if hasattr(a, "item") else a), index(
+            b.item() if hasattr(b, "item") else b)
+    try: shown = [*got]
+    except TypeError: wrong(case, f"returned {str(got)[:60]}, expected a list of pairs")
+    try: return list(map(pair, shown))
+    except (TypeError, ValueError):
+        fractions = any(isinstance(v, float) for o in shown
+            if isinstance(o, (tuple, list)) for v in o)
+        wrong(case, f"returned {str(shown)[:100]}, expected pairs of whole numbers",
+            "Does `/` give a whole number? `//` does." if fractions else
+            "Is a share where it starts and where it stops?")
+
+def _shares_traps(n, world):
+    "Hint -> what that mistake returns"
+    q, up = n//world, -(-n//world)
+    even = [(q*r, q*(r + 1)) for r in range(world)]
+    ends = [(n*r//world, n*(r + 1)//world) for r in range(world)]
+    cut = [(min(n, up*r), min(n, up*(r + 1))) for r in range(world)]
+    steps = range(0, n, max(up, 1))
+    sizes = [q + (r < n % world) for r in range(world)]
+    starts = [sum(sizes[:r]) for r in range(world)]
+    short = [(0, 0)]*world
+    return {
+        "Who takes the rest? All of it is too much for one.":
+            [*even[:-1], (even[-1][0], n)],
+        "Who takes the rest? All of it is too much for the first.":
+            [(max(0, a + n - q*world) if r else 0, b + n - q*world)
+                for r, (a, b) in enumerate(even)],
+        "Is the rest lost that does not divide?": even,
+        "What is left for the last when all others have rounded up?": cut,
+        "Is `stop` the last sample, or one after it?": [(a, b - 1) for a, b in ends],
+        "Is `stop` the last sample of a share, or one after it?":
+            [(a, a + k - 1) for a, k in zip(starts, sizes)],
+        "Is it (start, stop), or (start, length)?": [*zip(starts, sizes)],
+        "Is it (start, stop), or (start, length) of each?":
+            [(a, b - a) for a, b in ends],
+        "Is a share that is empty a share too?": [o for o in ends if o[0] < o[1]],
+        "How many shares are there when the samples are few?":
+            [(i, min(n, i + up)) for i in steps] or short[:0],
+        "Whose starts are these, if some shares are longer than others?":
+            [(q*r, q*r + sizes[r]) for r in range(world)]}
+
+# %% ../../nbs/56_learner_more.ipynb #check-shares
+@check
+def check_shares(
+    fn:Callable # Yours: called with a number of samples and of processes
+)->Report: # Passed, or a sentence that says what is wrong
+    "Every sample once, and no process with much more than another"
+    for n, world in ((11, 4), (8, 4), (101, 8), (7, 3), (2, 5), (0, 3), (1, 1), (64, 8),
+            (5, 3), (1, 8), (9, 8), (15, 8), (1, 49), (6, 98), (1_000_003, 7)):
+        case = f"{n} samples, {world} process{'es'*(world > 1)}"
+        got = _shares_pairs(ask(fn, n, world, case=case), case)
+        hint = next((h for h, o in _shares_traps(n, world).items() if o == got), "")
+        shown = f"returned {str(got)[:150]}"
+        holds(len(got) == world, case, f"{shown}, which is {len(got)} shares",
+            hint or "Has every process a share, be it an empty one?")
+        sizes = [b - a for a, b in got]
+        holds(min(sizes) >= 0, case,
+            f"{shown}, in which a share stops before it starts",
+            hint or "What is left for the last when all others have rounded up?")
+        full = [o for o in got if o[0] < o[1]]
+        ends = [0, *(b for _, b in full)]
+        holds([a for a, _ in full] == ends[:-1] and ends[-1] == n, case,
+            f"{shown}, which is not each sample once, in order",
+            hint or "Where does a share begin that follows another?")
+        holds(max(sizes) - min(sizes) <= 1, case, f"{shown}, with sizes {sizes}",
+            hint or "How many shares are longer than the others, and by how much?")
+
+# %% ../../nbs/56_learner_more.ipynb #solve-shares
+@solves("shares")
+def shares(n, world): return [(n*r//world, n*(r + 1)//world) for r in range(world)]
+
+# %% ../../nbs/56_learner_more.ipynb #weigh-traps
+def _weigh_traps(losses, counts):
+    "Hint -> the mean over the processes that such weights give"
+    n, world = sum(counts), len(counts)
+    total = lambda w: sum(w(c)*o for o, c in zip(losses, counts) if c)/world
+    return {
+        "Does a process with few samples count as much as one with many?":
+            total(lambda c: 1),
+        "The mean over the processes divides by their number. What makes up for it?":
+            total(lambda c: c/n),
+        "Is the loss a mean already, or a sum?": total(lambda c: world/n),
+        "Is it the number of samples, or their share?": total(lambda c: c),
+        "By what is the number of samples to be divided?": total(lambda c: c*world),
+        "Which of the numbers is the share relative to, the largest or the sum?":
+            total(lambda c: c/max(counts)),
+        "Has a process with more samples the smaller weight?":
+            total(lambda c: n/(c*world)),
+        "How many processes are there, with those that have no samples?":
+            total(lambda c: c/n*sum(map(bool, counts))),
+        "What is the number of processes needed for, if it is one?":
+            total(lambda c: c/n/world)}
+
+# %% ../../nbs/56_learner_more.ipynb #check-weigh
+@check
+def check_weigh(
+    fn:Callable # Yours: called with a loss, its number of samples, all numbers
+)->Report: # Passed, or a sentence that says what is wrong
+    "The plain mean over processes becomes the mean over samples, in value and gradient"
+    g = torch.Generator().manual_seed(0)
+    for counts in ([7, 5], [10, 1, 1], [6, 6], [12], [0, 4, 1, 0], [3, 0],
+            [1, 2, 3, 40]):
+        for dtype in (torch.float32, torch.float64):
+            _weigh_case(fn, counts, torch.randn(sum(counts), generator=g, dtype=dtype))
+    case = "a process with 3 of 5 samples, whose loss is nan"
+    loss = torch.tensor(torch.nan, requires_grad=True)*1
+    got = as_double(ask(fn, loss, 3, [3, 2], case=case), case)
+    holds(bool(got.isnan().all()), case,
+        f"returned {got.tolist()}, as if nothing were wrong",
+        "Whose nan may be hidden: that of a process without samples, or any?")
+
+# %% ../../nbs/56_learner_more.ipynb #weigh-case
+def _weigh_case(fn, counts, x):
+    "All processes of one batch: values, gradients, a loss for those without samples"
+    w, world = torch.zeros((), dtype=x.dtype, requires_grad=True), len(counts)
+    losses = [((w - o)**2).mean() for o in x.split(counts)]
+    returned = []
+    for rank, (loss, c) in enumerate(zip(losses, counts)):
+        case = f"process {rank} of {world}, with {c} of {counts} samples"
+        got = ask(fn, loss, c, list(counts), case=case)
+        if not c:
+            same(got, 0., f"{case}, whose loss is nan",
+                "What is nan times 0? Without samples, a loss of its own is needed.")
+            hint = "Can `backward` be called on it? Every process calls it, this too."
+        else: hint = "Does the loss still depend on the model?"
+        holds(isinstance(got, torch.Tensor) and got.requires_grad, case,
+            f"returned {got!r:.60}, on which `backward` cannot be called", hint)
+        holds(got.shape == (), case,
+            f"returned shape {tuple(got.shape)}, expected one number",
+            "What is the loss of one process?")
+        returned.append(got)
+    case = f"{world} process{'es'*(world > 1)} with {counts} samples"
+    whole = ((w - x)**2).mean()
+    mean = sum(returned)/world
+    hint = "Which weights make the mean over the processes the mean over the samples?"
+    same(mean, whole, case, hint, _weigh_traps(losses, counts))
+    slope = lambda o: torch.autograd.grad(o, w, retain_graph=True, allow_unused=True)[0]
+    got = slope(mean)
+    holds(got is not None, case, "no gradient reaches the model",
+        "Does the loss still depend on the model?")
+    same(got, slope(whole), f"{case}, the gradient",
+        "Is the factor on the loss itself? The value alone is not enough.")
+
+# %% ../../nbs/56_learner_more.ipynb #solve-weigh
+@solves("weigh")
+def weigh(loss, n, counts):
+    if not n: return torch.zeros_like(loss, requires_grad=True)
+    return loss*len(counts)*n/sum(counts)

@@ -65,14 +65,14 @@ BANK["check_dead_units"] = Bank([dead_loop, dead_numpy, dead_alive], [
 
 
 # ---------------------------------------------------------------- call_order
-def leaves(model):
+def order_leaves(model):
     return [(n, m) for n, m in model.named_modules() if not list(m.children())]
 
 
 def order_finally(model, xb):
     names, handles = [], []
     try:
-        for n, m in leaves(model):
+        for n, m in order_leaves(model):
             handles.append(m.register_forward_hook(lambda *a, n=n: names.append(n)))
         model(xb)
         return names
@@ -87,14 +87,14 @@ def order_pre(model, xb):
         def note(module, inputs): names.append(name)
         return note
     with ExitStack() as stack, torch.no_grad():
-        for n, m in leaves(model):
+        for n, m in order_leaves(model):
             stack.callback(m.register_forward_pre_hook(hook(n)).remove)
         model(xb)
     return tuple(names)
 
 
 def order_global(model, xb):
-    names, found = {m: n for n, m in leaves(model)}, []
+    names, found = {m: n for n, m in order_leaves(model)}, []
     def note(m, *args):
         if m in names: found.append(names[m])
     handle = nn.modules.module.register_module_forward_hook(note)
@@ -105,23 +105,18 @@ def order_global(model, xb):
 
 def order_made(model, xb):
     order_finally(model, xb)
-    return [n for n, m in leaves(model)]
+    return [n for n, m in order_leaves(model)]
 
 
-def order_hooked(model, xb, modules=leaves, late=False, remove=True, value=False,
-                 guard=None):
-    "Hooks that may be wrong in one way each"
+def order_hooked(model, xb, modules=order_leaves, remove=True, value=False):
+    "Hooks on some modules, perhaps left, perhaps with a value of their own"
     names, handles = [], []
     for n, m in modules(model):
         def hook(m, i, o, n=n):
             names.append(n)
             return o*2 if value else None
-        f = (lambda *a: names.append(n)) if late else hook
-        handles.append(m.register_forward_hook(f))
-    if guard is None: model(xb)
-    else:
-        try: model(xb)
-        except guard: pass
+        handles.append(m.register_forward_hook(hook))
+    model(xb)
     if remove:
         for h in handles: h.remove()
     return names
@@ -129,7 +124,7 @@ def order_hooked(model, xb, modules=leaves, late=False, remove=True, value=False
 
 def order_late(model, xb):
     names, handles = [], []
-    for n, m in leaves(model):
+    for n, m in order_leaves(model):
         handles.append(m.register_forward_hook(lambda *a: names.append(n)))
     model(xb)
     for h in handles: h.remove()
@@ -138,7 +133,7 @@ def order_late(model, xb):
 
 def order_except(model, xb):
     names, handles = [], []
-    for n, m in leaves(model):
+    for n, m in order_leaves(model):
         handles.append(m.register_forward_hook(lambda *a, n=n: names.append(n)))
     try: model(xb)
     except Exception:
@@ -150,7 +145,7 @@ def order_except(model, xb):
 
 def order_swallows(model, xb):
     names, handles = [], []
-    for n, m in leaves(model):
+    for n, m in order_leaves(model):
         handles.append(m.register_forward_hook(lambda *a, n=n: names.append(n)))
     try: model(xb)
     except BaseException: pass
@@ -161,7 +156,7 @@ def order_swallows(model, xb):
 def order_clears(model, xb):
     names = []
     try:
-        for n, m in leaves(model):
+        for n, m in order_leaves(model):
             m.register_forward_hook(lambda *a, n=n: names.append(n))
         model(xb)
     finally:
@@ -171,7 +166,7 @@ def order_clears(model, xb):
 
 def order_pre_left(model, xb):
     names = []
-    for n, m in leaves(model):
+    for n, m in order_leaves(model):
         m.register_forward_pre_hook(lambda *a, n=n: names.append(n))
     model(xb)
     return names
@@ -179,7 +174,7 @@ def order_pre_left(model, xb):
 
 def order_patches(model, xb):
     names = []
-    for n, m in leaves(model):
+    for n, m in order_leaves(model):
         def forward(x, n=n, old=m.forward):
             names.append(n)
             return old(x)
@@ -252,7 +247,7 @@ def macs_numpy(conv, hgt, wid):
     return np.prod((size + 2*p - d*(k - 1) - 1)//s + 1)*conv.weight.numel()
 
 
-def macs(conv, hgt, wid, axes=(0, 1), padding=2, dilation=None, ceil=False, plus=1):
+def macs_but(conv, hgt, wid, axes=(0, 1), padding=2, dilation=None, ceil=False, plus=1):
     "The size of the output, wrong in one way each"
     def size(n, i):
         reach = (dilation or conv.dilation[i])*(conv.kernel_size[i] - 1) + 1
@@ -277,25 +272,26 @@ def macs_stride_only(conv, hgt, wid):
 def macs_filter(conv, hgt, wid): return macs_runs(conv, hgt, wid)//conv.out_channels
 
 
-BANK["check_conv_macs"] = Bank([macs_runs, macs_loop, macs_numpy, macs], [
+BANK["check_conv_macs"] = Bank([macs_runs, macs_loop, macs_numpy, macs_but], [
     (macs_input, "input pixel, or"), (macs_stride_only, "input pixel, or"),
-    (lambda c, h, w: macs(c, h, w, axes=(0, 0)), "the same entry"),
-    (lambda c, h, w: macs(c, h, w, axes=(1, 0)), "for the height"),
-    (lambda c, h, w: macs(c, h, w, padding=1), "how many sides"),
-    (lambda c, h, w: macs(c, h, w, padding=0), "output with padding"),
-    (lambda c, h, w: macs(c, h, w, dilation=1), "dilated kernel"),
-    (lambda c, h, w: macs(c, h, w, ceil=True), "last step"),
+    (lambda c, h, w: macs_but(c, h, w, axes=(0, 0)), "the same entry"),
+    (lambda c, h, w: macs_but(c, h, w, axes=(1, 0)), "for the height"),
+    (lambda c, h, w: macs_but(c, h, w, padding=1), "how many sides"),
+    (lambda c, h, w: macs_but(c, h, w, padding=0), "output with padding"),
+    (lambda c, h, w: macs_but(c, h, w, dilation=1), "dilated kernel"),
+    (lambda c, h, w: macs_but(c, h, w, ceil=True), "last step"),
     (macs_square, "as wide as"), (macs_no_groups, "see with groups"),
     (macs_groups_twice, "groups in the shape"), (macs_bias, "does a bias multiply"),
-    (lambda c, h, w: 2*macs(c, h, w), "products and sums"),
+    (lambda c, h, w: 2*macs_but(c, h, w), "products and sums"),
     (lambda c, h, w: c.weight.numel(), "How many pixels"),
     (macs_filter, "every output channel"),
-    (lambda c, h, w: macs(c, h, w)//c.weight.numel(), "products are there"),
-    (lambda c, h, w: macs(c, h, w, plus=0), "room to move")])
+    (lambda c, h, w: macs_but(c, h, w)//c.weight.numel(), "products are there"),
+    (lambda c, h, w: macs_but(c, h, w, plus=0), "room to move")])
 
 
 # ---------------------------------------------------------------- gain
-def normal(n=400_000): return torch.randn(n, generator=torch.Generator().manual_seed(5))
+def gain_normal(n=400_000):
+    return torch.randn(n, generator=torch.Generator().manual_seed(5))
 
 
 def gain_numpy(f):
@@ -313,7 +309,7 @@ def gain_global(f): return f(torch.randn(1000, 400)).pow(2).mean()**-0.5
 
 
 def gain_slope(f):
-    z = normal().requires_grad_()
+    z = gain_normal().requires_grad_()
     f(z).sum().backward()
     return z.grad.square().mean()**-0.5
 
@@ -322,15 +318,15 @@ def gain_uniform(f): return f(torch.linspace(-1, 1, 10_001)).square().mean()**-0
 
 
 BANK["check_gain"] = Bank([gain_numpy, gain_integral, gain_global], [
-    (lambda f: 1/f(normal()).std(), "variance, or the mean of the square"),
-    (lambda f: f(normal()).square().mean()**0.5, "has to undo"),
-    (lambda f: 1/f(normal()).square().mean(), "is the inverse"),
-    (lambda f: f(normal()).square().mean(), "What makes it 1"),
-    (lambda f: 1/f(normal()).abs().mean(), "mean absolute"),
-    (lambda f: 1/f(normal()).mean(), "before the mean, or after"),
+    (lambda f: 1/f(gain_normal()).std(), "variance, or the mean of the square"),
+    (lambda f: f(gain_normal()).square().mean()**0.5, "has to undo"),
+    (lambda f: 1/f(gain_normal()).square().mean(), "is the inverse"),
+    (lambda f: f(gain_normal()).square().mean(), "What makes it 1"),
+    (lambda f: 1/f(gain_normal()).abs().mean(), "mean absolute"),
+    (lambda f: 1/f(gain_normal()).mean(), "before the mean, or after"),
     (gain_slope, "or its slope"), (gain_uniform, "evenly, or normally"),
     (lambda f: 2**0.5, "Is ReLU the"),
-    (lambda f: f(normal(30)).square().mean()**-0.5, "enough of them"),
+    (lambda f: f(gain_normal(30)).square().mean()**-0.5, "enough of them"),
     (lambda f: nn.init.calculate_gain(f.__name__), "raised"),
     (lambda f: {F.relu: 2**0.5}.get(f, 1.), "Over which"),
     (lambda f: 1/f(torch.zeros(3)).square().mean().sqrt(), "enough of them")])
@@ -443,7 +439,7 @@ def fold_loop(conv, bn):
 def fold_double(conv, bn): return fold_new(conv, bn).double()
 
 
-def folded(scale=lambda bn: bn.weight/(bn.running_var + bn.eps).sqrt(),
+def fold_but(scale=lambda bn: bn.weight/(bn.running_var + bn.eps).sqrt(),
            bias=lambda s, b, bn: bn.bias + s*(b - bn.running_mean), axis=0, **settings):
     "An answer that is wrong in one way"
     def answer(conv, bn):
@@ -474,23 +470,24 @@ def fold_leaves_bias(conv, bn):
     return one
 
 
-BANK["check_fold"] = Bank([fold_new, fold_loop, fold_double, folded()], [
-    (folded(lambda bn: bn.weight/bn.running_var.sqrt()), "the BatchNorm's eps"),
-    (folded(lambda bn: bn.weight/(bn.running_var.sqrt() + bn.eps)), "eps inside"),
-    (folded(lambda bn: bn.weight/(bn.running_var + 1e-5).sqrt()), "eps|black"),
-    (folded(lambda bn: bn.weight/(bn.running_var + bn.eps)), "by its root"),
-    (folded(lambda bn: (bn.running_var + bn.eps).rsqrt()), "scale .its weight. gone"),
-    (folded(bias=lambda s, b, bn: s*(b - bn.running_mean)), "shift .its bias. gone"),
-    (folded(bias=lambda s, b, bn: bn.bias + s*b), "Where has the running mean"),
-    (folded(bias=lambda s, b, bn: bn.bias + s*b - bn.running_mean), "mean scaled too"),
-    (folded(bias=lambda s, b, bn: bn.bias + s*(b + bn.running_mean)), "added, or"),
-    (folded(bias=lambda s, b, bn: bn.bias - s*bn.running_mean), "own bias gone"),
-    (folded(bias=lambda s, b, bn: bn.bias + b - s*bn.running_mean), "own bias too"),
-    (folded(bias=lambda s, b, bn: bn.bias + b - bn.running_mean), "left of the bias"),
-    (folded(axis=1), "raised RuntimeError.*groups and a bias"),
-    (folded(axis=2), "raised RuntimeError"), (folded(stride=None), "Its stride"),
-    (folded(padding=None), "Its padding"), (folded(dilation=None), "Its dilation"),
-    (folded(groups=None), "groups"), (fold_in_place, "Make a new one"),
+BANK["check_fold"] = Bank([fold_new, fold_loop, fold_double, fold_but()], [
+    (fold_but(lambda bn: bn.weight/bn.running_var.sqrt()), "the BatchNorm's eps"),
+    (fold_but(lambda bn: bn.weight/(bn.running_var.sqrt() + bn.eps)), "eps inside"),
+    (fold_but(lambda bn: bn.weight/(bn.running_var + 1e-5).sqrt()), "eps|black"),
+    (fold_but(lambda bn: bn.weight/(bn.running_var + bn.eps)), "by its root"),
+    (fold_but(lambda bn: (bn.running_var + bn.eps).rsqrt()), "scale .its weight. gone"),
+    (fold_but(bias=lambda s, b, bn: s*(b - bn.running_mean)), "shift .its bias. gone"),
+    (fold_but(bias=lambda s, b, bn: bn.bias + s*b), "Where has the running mean"),
+    (fold_but(bias=lambda s, b, bn: bn.bias + s*b - bn.running_mean), "scaled too"),
+    (fold_but(bias=lambda s, b, bn: bn.bias + s*(b + bn.running_mean)), "added, or"),
+    (fold_but(bias=lambda s, b, bn: bn.bias - s*bn.running_mean), "own bias gone"),
+    (fold_but(bias=lambda s, b, bn: bn.bias + b - s*bn.running_mean), "own bias too"),
+    (fold_but(bias=lambda s, b, bn: bn.bias + b - bn.running_mean), "left of the bias"),
+    (fold_but(bias=lambda s, b, bn: bn.bias), "all that is left"),
+    (fold_but(axis=1), "raised RuntimeError.*groups and a bias"),
+    (fold_but(axis=2), "raised RuntimeError"), (fold_but(stride=None), "Its stride"),
+    (fold_but(padding=None), "Its padding"), (fold_but(dilation=None), "Its dilation"),
+    (fold_but(groups=None), "groups"), (fold_in_place, "Make a new one"),
     (fold_leaves_bias, "Where do the running mean"),
     (lambda conv, bn: nn.Sequential(conv, bn), "two modules be one"),
     (lambda conv, bn: copy.deepcopy(conv), "no bias|as it was"),
@@ -498,7 +495,7 @@ BANK["check_fold"] = Bank([fold_new, fold_loop, fold_double, folded()], [
 
 
 # ---------------------------------------------------------------- rotation
-def turned(degrees, ratio, signs=(-1, 1), radians=math.radians):
+def rotation_by(degrees, ratio, signs=(-1, 1), radians=math.radians):
     "The matrix that turns by an angle; ratio is height by width"
     c, s = math.cos(radians(degrees)), math.sin(radians(degrees))
     return torch.tensor([[c, signs[0]*s*ratio, 0], [signs[1]*s/ratio, c, 0]])
@@ -517,37 +514,37 @@ def rotation_list(degrees, hgt, wid):
     return [[c, -s*hgt/wid, 0], [s*wid/hgt, c, 0]]
 
 
-def rotation_float(degrees, hgt, wid): return turned(degrees, hgt/wid).float()
+def rotation_float(degrees, hgt, wid): return rotation_by(degrees, hgt/wid).float()
 def rotation_shifted(degrees, hgt, wid):
-    theta = turned(degrees, hgt/wid)
+    theta = rotation_by(degrees, hgt/wid)
     theta[:, 2] = torch.tensor([0.1, 0])
     return theta
 def rotation_one_entry(degrees, hgt, wid):
-    theta = turned(degrees, hgt/wid)
-    theta[1, 0] = turned(degrees, wid/hgt)[1, 0]
+    theta = rotation_by(degrees, hgt/wid)
+    theta[1, 0] = rotation_by(degrees, wid/hgt)[1, 0]
     return theta
 def rotation_scaled(degrees, hgt, wid):
-    return turned(degrees, 1)*torch.tensor([[hgt/wid], [1.]])
+    return rotation_by(degrees, 1)*torch.tensor([[hgt/wid], [1.]])
 
 
 BANK["check_rotation"] = Bank([rotation_numpy, rotation_list, rotation_float], [
-    (lambda d, h, w: turned(d, 1), "How many pixels is 1"),
-    (lambda d, h, w: turned(d, w/h), "Which side is divided"),
-    (lambda d, h, w: turned(d, h/w, (1, -1)), "Which way does it turn, if the grid"),
-    (lambda d, h, w: turned(d, w/h, (1, -1)), "direction alone, or also"),
-    (lambda d, h, w: turned(d, 1, (1, -1)), "Which way does it turn, and how many"),
-    (lambda d, h, w: turned(d, h/w, (1, 1)), "One pixel|one pixel"),
-    (lambda d, h, w: turned(d, h/w, radians=float), "degrees or radians"),
-    (lambda d, h, w: turned(d, (h - 1)/(w - 1)), "align_corners"),
-    (lambda d, h, w: turned(d, h/w)[:, :2], "centre"),
+    (lambda d, h, w: rotation_by(d, 1), "How many pixels is 1"),
+    (lambda d, h, w: rotation_by(d, w/h), "Which side is divided"),
+    (lambda d, h, w: rotation_by(d, h/w, (1, -1)), "does it turn, if"),
+    (lambda d, h, w: rotation_by(d, w/h, (1, -1)), "direction alone, or also"),
+    (lambda d, h, w: rotation_by(d, 1, (1, -1)), "does it turn, and how"),
+    (lambda d, h, w: rotation_by(d, h/w, (1, 1)), "One pixel|one pixel"),
+    (lambda d, h, w: rotation_by(d, h/w, radians=float), "degrees or radians"),
+    (lambda d, h, w: rotation_by(d, (h - 1)/(w - 1)), "align_corners"),
+    (lambda d, h, w: rotation_by(d, h/w)[:, :2], "centre"),
     (rotation_one_entry, "Whose sides"), (rotation_shifted, "column moves"),
     (rotation_scaled, "step of one pixel"),
     (lambda d, h, w: torch.eye(3)[:2]*d/d, "step of one pixel"),
-    (lambda d, h, w: turned(d, h/w)*torch.nan, "nan")])
+    (lambda d, h, w: rotation_by(d, h/w)*torch.nan, "nan")])
 
 
 # ---------------------------------------------------------------- mixup
-def mixed(x, y, lam, j, k=None, targets=None):
+def mixup_of(x, y, lam, j, k=None, targets=None):
     "Images mixed with partners j, targets with partners k and a lambda of their own"
     rows, k = torch.eye(10)[y], j if k is None else k
     share = lam if targets is None else targets
@@ -578,79 +575,82 @@ def mixup_numpy(x, y, lam):
     return lam*a + (1 - lam)*a[j], lam*rows + (1 - lam)*rows[j]
 
 
-def perm(x): return torch.randperm(len(x))
+def mixup_perm(x): return torch.randperm(len(x))
 
 
 def mixup_derangement(x, y, lam):
-    j = perm(x)
-    while len(x) > 1 and (j == torch.arange(len(x))).any(): j = perm(x)
-    return mixed(x, y, lam, j)
+    j = mixup_perm(x)
+    while len(x) > 1 and (j == torch.arange(len(x))).any(): j = mixup_perm(x)
+    return mixup_of(x, y, lam, j)
 
 
 def mixup_seeded(x, y, lam):
     g = torch.Generator().manual_seed(0)
-    return mixed(x, y, lam, torch.randperm(len(x), generator=g))
+    return mixup_of(x, y, lam, torch.randperm(len(x), generator=g))
 
 
 def mixup_reseeds(x, y, lam):
     torch.manual_seed(0)
-    return mixed(x, y, lam, perm(x))
+    return mixup_of(x, y, lam, mixup_perm(x))
 
 
 def mixup_np_random(x, y, lam):
-    return mixed(x, y, lam, torch.from_numpy(np.random.permutation(len(x))))
+    return mixup_of(x, y, lam, torch.from_numpy(np.random.permutation(len(x))))
 
 
 def mixup_np_new(x, y, lam):
     j = np.random.default_rng().permutation(len(x))
-    return mixed(x, y, lam, torch.from_numpy(j))
+    return mixup_of(x, y, lam, torch.from_numpy(j))
 
 
 def mixup_in_place(x, y, lam):
-    j = perm(x)
-    targets = mixed(x, y, lam, j)[1]
+    j = mixup_perm(x)
+    targets = mixup_of(x, y, lam, j)[1]
     x.mul_(lam).add_(x[j], alpha=1 - lam)
     return x, targets
 
 
 def mixup_short_rows(x, y, lam):
-    rows, j = F.one_hot(y).float(), perm(x)
+    rows, j = F.one_hot(y).float(), mixup_perm(x)
     return lam*x + (1 - lam)*x[j], lam*rows + (1 - lam)*rows[j]
 
 
 def mixup_numbers(x, y, lam):
-    j = perm(x)
+    j = mixup_perm(x)
     return lam*x + (1 - lam)*x[j], lam*y + (1 - lam)*y[j]
 
 
 def mixup_partner_only(x, y, lam):
-    j = perm(x)
-    return mixed(x, y, lam, j)[0], torch.eye(10)[y[j]]
+    j = mixup_perm(x)
+    return mixup_of(x, y, lam, j)[0], torch.eye(10)[y[j]]
 
 
-def mixup_own_only(x, y, lam): return mixed(x, y, lam, perm(x))[0], torch.eye(10)[y]
-def mixup_sum(x, y, lam): return lam*x + x[perm(x)], torch.eye(10)[y]
+def mixup_own_only(x, y, lam):
+    return mixup_of(x, y, lam, mixup_perm(x))[0], torch.eye(10)[y]
+def mixup_sum(x, y, lam): return lam*x + x[mixup_perm(x)], torch.eye(10)[y]
 def mixup_half_targets(x, y, lam):
-    images, targets = mixed(x, y, lam, j := perm(x))
+    images, targets = mixup_of(x, y, lam, j := mixup_perm(x))
     return images, lam*torch.eye(10)[y]
 
 
 def mixup_per_image(x, y, lam):
     "A lambda of its own for each image"
-    lams, j = torch.rand(len(x)), perm(x)
+    lams, j = torch.rand(len(x)), mixup_perm(x)
     rows, w, wide = torch.eye(10)[y], lams[:, None], lams[:, None, None]
     return wide*x + (1 - wide)*x[j], w*rows + (1 - w)*rows[j]
 
 
 BANK["check_mixup"] = Bank([mixup_loop, mixup_lerp, mixup_numpy], [
-    (lambda x, y, lam: mixed(x, y, lam, perm(x), perm(x)), "once, or again"),
-    (lambda x, y, lam: mixed(x, y, 1 - lam, perm(x)), "Which of the two has"),
-    (lambda x, y, lam: mixed(x, y, lam, perm(x), targets=1 - lam), "the targets too"),
-    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).flip(0)), "drawn anew"),
-    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).roll(1)), "drawn anew"),
-    (lambda x, y, lam: mixed(x, y, lam, torch.arange(len(x)).roll(
+    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x), mixup_perm(x)), "or again"),
+    (lambda x, y, lam: mixup_of(x, y, 1 - lam, mixup_perm(x)), "Which of the two has"),
+    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x), targets=1 - lam),
+        "the targets too"),
+    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).flip(0)), "drawn anew"),
+    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).roll(1)), "drawn anew"),
+    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).roll(
         int(torch.randint(len(x), ())))), "leave all permutations"),
-    (lambda x, y, lam: mixed(x, y, lam, torch.randint(len(x), y.shape)), "a partner"),
+    (lambda x, y, lam: mixup_of(x, y, lam, torch.randint(len(x), y.shape)),
+        "a partner"),
     (mixup_derangement, "leave all permutations"), (mixup_seeded, "drawn anew"),
     (mixup_reseeds, "drawn anew"), (mixup_np_random, "Which generator"),
     (mixup_np_new, "Which generator does a checkpoint"), (mixup_in_place, "in place"),
@@ -658,7 +658,7 @@ BANK["check_mixup"] = Bank([mixup_loop, mixup_lerp, mixup_numpy], [
     (mixup_partner_only, "partners alone"), (mixup_own_only, "targets mixed as well"),
     (mixup_sum, "add up to one"), (mixup_half_targets, "both shares in a target"),
     (mixup_per_image, "same `lam` for all"),
-    (lambda x, y, lam: mixed(x, y, lam, perm(x))[0], "one after the other")])
+    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x))[0], "one after the other")])
 
 
 # ---------------------------------------------------------------- digits_needed
@@ -671,20 +671,20 @@ def needed_search(p, d, z):
 
 def needed_two_rates(p, d, z): return (p*(1 - p) + (p + d)*(1 - p - d))*(z/d)**2
 def needed_tensor(p, d, z): return torch.tensor(2*p*(1 - p)*(z/d)**2).ceil()
-def needed(p, d, z): return 2*p*(1 - p)*z**2/d**2
+def needed_rule(p, d, z): return 2*p*(1 - p)*z**2/d**2
 
 
 BANK["check_digits_needed"] = Bank([needed_search, needed_two_rates, needed_tensor], [
-    (lambda p, d, z: needed(p, d, z)/2, "measured exactly"),
-    (lambda p, d, z: 2*needed(p, d, z), "variances or deviations"),
-    (lambda p, d, z: needed(p, d, z)/z, "number of deviations squared"),
+    (lambda p, d, z: needed_rule(p, d, z)/2, "measured exactly"),
+    (lambda p, d, z: 2*needed_rule(p, d, z), "variances or deviations"),
+    (lambda p, d, z: needed_rule(p, d, z)/z, "number of deviations squared"),
     (lambda p, d, z: 2*p*(1 - p)/d**2, "Where has .z. gone"),
     (lambda p, d, z: 2*p*(1 - p)*z**2/d, "Is .d. squared"),
     (lambda p, d, z: 2*p*z**2/d**2, "that is right"),
     (lambda p, d, z: p*z**2/d**2, "that is right.*measured exactly"),
     (lambda p, d, z: 2*math.sqrt(p*(1 - p))*z**2/d**2, "or its deviation"),
-    (lambda p, d, z: needed(p, d*p, z), "relative to"),
-    (lambda p, d, z: math.sqrt(needed(p, d, z)), "the root of it"),
+    (lambda p, d, z: needed_rule(p, d*p, z), "relative to"),
+    (lambda p, d, z: math.sqrt(needed_rule(p, d, z)), "the root of it"),
     (lambda p, d, z: z*z/(d*d)/4, "What is the variance")])
 
 
@@ -960,12 +960,12 @@ def newest_all(folder, read):
     return max(whole)[1] if whole else None
 
 
-def checkpoints(folder):
+def newest_files(folder):
     return [o for o in folder.glob("checkpoint-*.safetensors") if o.stem[11:].isdigit()]
 
 
 def newest_one(folder, read):
-    files = checkpoints(folder)
+    files = newest_files(folder)
     if not files: return None
     path = max(files, key=lambda o: int(o.stem[11:]))
     try: read(path)
@@ -974,7 +974,7 @@ def newest_one(folder, read):
 
 
 def newest_unread(folder, read):
-    return max(checkpoints(folder), key=lambda o: int(o.stem[11:]), default=None)
+    return max(newest_files(folder), key=lambda o: int(o.stem[11:]), default=None)
 
 
 def newest_content(folder, read):
@@ -998,14 +998,14 @@ def newest_bare(folder, read):
         return path
 
 
-def by(key): return lambda folder, read: newest_try(folder, read, key)
+def newest_by(key): return lambda folder, read: newest_try(folder, read, key)
 def newest_with(**kwargs):
     return lambda folder, read: newest_try(folder, read, **kwargs)
 
 
 BANK["check_newest"] = Bank([newest_list, newest_recursive, newest_try], [
-    (by(lambda o: o.name), "Compare numbers, not strings"),
-    (by(lambda o: o.stat().st_mtime_ns), "last one written"),
+    (newest_by(lambda o: o.name), "Compare numbers, not strings"),
+    (newest_by(lambda o: o.stat().st_mtime_ns), "last one written"),
     (newest_with(reverse=False), "highest number or the lowest"),
     (newest_with(truth=True), "empty checkpoint a damaged"),
     (newest_with(catch=(ValueError, OSError)), "reason to stop"),
@@ -1015,7 +1015,7 @@ BANK["check_newest"] = Bank([newest_list, newest_recursive, newest_try], [
     (newest_all, "older than one"),
     (newest_one, "one damaged file end"), (newest_unread, "read before it|been read"),
     (newest_content, "what was read"), (newest_removes, "Who may remove"),
-    (by(lambda o: (len(o.name), o.name)), "zeros in front"),
+    (newest_by(lambda o: (len(o.name), o.name)), "zeros in front"),
     (lambda folder, read: newest_try(folder, lambda p: read(p) or read(p)), "once"),
     (lambda folder, read: newest_try(folder, lambda p: read(p.name)), "whole path"),
     (lambda folder, read: (p := newest_list(folder, read)) and p.name, "or the name"),
@@ -1023,7 +1023,7 @@ BANK["check_newest"] = Bank([newest_list, newest_recursive, newest_try], [
 
 
 # ---------------------------------------------------------------- told
-def shuffled(n, seed, epoch):
+def told_order(n, seed, epoch):
     return random.Random(f"{seed} {epoch}").sample(range(n), n)
 
 
@@ -1033,7 +1033,7 @@ class ToldRandom:
         self.batches, self.seed, self.epoch, self.at = batches, seed, 0, 0
     def __len__(self): return len(self.batches)
     def __iter__(self):
-        order = shuffled(len(self), self.seed, self.epoch)
+        order = told_order(len(self), self.seed, self.epoch)
         while self.at < len(self):
             self.at += 1
             yield self.batches[order[self.at - 1]]
@@ -1067,7 +1067,7 @@ class ToldIterator:
         self.batches, self.pos = batches, dict(seed=seed, epoch=0, at=0)
     def __len__(self): return len(self.batches)
     def __iter__(self):
-        order = shuffled(len(self), self.pos["seed"], self.pos["epoch"])
+        order = told_order(len(self), self.pos["seed"], self.pos["epoch"])
         def step():
             if self.pos["at"] == len(self):
                 self.pos.update(at=0, epoch=self.pos["epoch"] + 1)
@@ -1088,7 +1088,7 @@ class ToldStep:
 class ToldLate(ToldRandom):
     "Counts a batch when it is asked for the next one"
     def __iter__(self):
-        for i in shuffled(len(self), self.seed, self.epoch)[self.at:]:
+        for i in told_order(len(self), self.seed, self.epoch)[self.at:]:
             yield self.batches[i]
             self.at += 1
         self.at, self.epoch = 0, self.epoch + 1
@@ -1115,7 +1115,7 @@ class ToldBetween(ToldRandom):
 class ToldOneOrder(ToldRandom):
     def __iter__(self):
         self.at = 0
-        for i in shuffled(len(self), self.seed, 0):
+        for i in told_order(len(self), self.seed, 0):
             self.at += 1
             yield self.batches[i]
 
@@ -1123,7 +1123,7 @@ class ToldAlways(ToldRandom):
     "Leaves out the beginning of every epoch after a restored one"
     first = 0
     def __iter__(self):
-        for i in shuffled(len(self), self.seed, self.epoch)[self.first:]:
+        for i in told_order(len(self), self.seed, self.epoch)[self.first:]:
             self.at += 1
             yield self.batches[i]
         self.at, self.epoch = 0, self.epoch + 1
@@ -1134,7 +1134,7 @@ class ToldAlways(ToldRandom):
 class ToldCountsAnew(ToldRandom):
     "Counts from 0 again after it has got a state"
     def __iter__(self):
-        order, self.at = shuffled(len(self), self.seed, self.epoch)[self.at:], 0
+        order, self.at = told_order(len(self), self.seed, self.epoch)[self.at:], 0
         for i in order:
             self.at += 1
             yield self.batches[i]
@@ -1149,7 +1149,7 @@ class ToldTakes(ToldIterator):
 class ToldEager(ToldRandom):
     "The epoch is over with its last batch"
     def __iter__(self):
-        for i in shuffled(len(self), self.seed, self.epoch)[self.at:]:
+        for i in told_order(len(self), self.seed, self.epoch)[self.at:]:
             self.at += 1
             if self.at == len(self): self.at, self.epoch = 0, self.epoch + 1
             yield self.batches[i]
@@ -1158,7 +1158,7 @@ class ToldLength(ToldRandom):
     def __len__(self): return len(self.batches) - self.at
     def __iter__(self):
         n = len(self.batches)
-        for i in shuffled(n, self.seed, self.epoch)[self.at:]:
+        for i in told_order(n, self.seed, self.epoch)[self.at:]:
             self.at += 1
             yield self.batches[i]
         self.at, self.epoch = 0, self.epoch + 1
@@ -1209,7 +1209,7 @@ class ToldOnce(ToldRandom):
 class ToldSum(ToldRandom):
     "Seed plus epoch"
     def __iter__(self):
-        for i in shuffled(len(self), self.seed + self.epoch, 0)[self.at:]:
+        for i in told_order(len(self), self.seed + self.epoch, 0)[self.at:]:
             self.at += 1
             yield self.batches[i]
         self.at, self.epoch = 0, self.epoch + 1
@@ -1218,7 +1218,7 @@ class ToldLast(ToldRandom):
     "Looks for the last batch"
     last = None
     def __iter__(self):
-        order = shuffled(len(self), self.seed, self.epoch)
+        order = told_order(len(self), self.seed, self.epoch)
         batches = [self.batches[i] for i in order]
         for o in batches[batches.index(self.last) + 1 if self.last else 0:]:
             self.last = o
@@ -1243,3 +1243,150 @@ BANK["check_told"] = Bank([ToldRandom, ToldGenerator, ToldIterator], [
     (ToldTensor, "go into a file"), (ToldNumbers, "or the batches"),
     (ToldSum, "in common"), (ToldLast, "or looked for"), (ToldOnce, "whole again"),
     (ToldNoSeedUsed, "does the seed change")])
+
+
+# ---------------------------------------------------------------- shares
+def shares_divmod(n, world):
+    q, rest = divmod(n, world)
+    return [(r*q + min(r, rest), (r + 1)*q + min(r + 1, rest)) for r in range(world)]
+
+
+def shares_loop(n, world):
+    "Give what is left to those who are left"
+    out, start = [], 0
+    for left in range(world, 0, -1):
+        stop = start + (n - start)//left
+        out.append([start, stop])
+        start = stop
+    return out
+
+
+def shares_torch(n, world):
+    sizes = torch.tensor([len(o) for o in torch.arange(n).tensor_split(world)])
+    stops = sizes.cumsum(0)
+    return torch.stack([stops - sizes, stops], 1)
+
+
+def shares_numpy(n, world):
+    edges = np.array([n*r//world for r in range(world + 1)])
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def shares_slices(n, world):
+    return [slice(n*r//world, n*(r + 1)//world) for r in range(world)]
+
+
+def shares_ceil(n, world):
+    k = -(-n//world)
+    return [(min(n, k*r), min(n, k*(r + 1))) for r in range(world)]
+
+
+def shares_chunks(n, world):
+    "One share for each step through the samples"
+    k = max(1, -(-n//world))
+    return [(i, min(n, i + k)) for i in range(0, n, k)]
+
+
+def shares_last(n, world):
+    q = n//world
+    return [(q*r, q*(r + 1) if r < world - 1 else n) for r in range(world)]
+
+
+def shares_first(n, world):
+    q, rest = divmod(n, world)
+    return [(q*r + rest*(r > 0), q*(r + 1) + rest) for r in range(world)]
+
+
+def shares_lost(n, world): return [(n//world*r, n//world*(r + 1)) for r in range(world)]
+def shares_float(n, world): return [(n/world*r, n/world*(r + 1)) for r in range(world)]
+def shares_inclusive(n, world): return [(a, b - 1) for a, b in shares_divmod(n, world)]
+def shares_lengths(n, world): return [(a, b - a) for a, b in shares_divmod(n, world)]
+def shares_full(n, world): return [o for o in shares_divmod(n, world) if o[0] < o[1]]
+def shares_strided(n, world): return [list(range(r, n, world)) for r in range(world)]
+def shares_ranges(n, world): return [range(r, n, world) for r in range(world)]
+def shares_starts(n, world):
+    q, rest = divmod(n, world)
+    return [(q*r, q*(r + 1) + (r < rest)) for r in range(world)]
+def shares_round(n, world):
+    k = round(n/world)
+    return [(k*r, k*(r + 1) if r < world - 1 else n) for r in range(world)]
+def shares_reversed(n, world): return shares_divmod(n, world)[::-1]
+
+
+BANK["check_shares"] = Bank(
+    [shares_divmod, shares_loop, shares_torch, shares_numpy, shares_slices], [
+    (shares_ceil, "rounded up"), (shares_last, "too much for one"),
+    (shares_first, "too much for the first"), (shares_lost, "the rest lost"),
+    (shares_float, "`//` does"), (shares_inclusive, "one after it"),
+    (shares_lengths, "start, length"), (shares_full, "empty a share"),
+    (shares_strided, "where it stops"), (shares_ranges, "so many-th sample"),
+    (shares_starts, "Whose starts"), (shares_chunks, "rounded up"),
+    (shares_round, "rounded up"), (shares_reversed, "follows another"),
+    (lambda n, world: [(int(n/world*r), int(n/world*(r + 1))) for r in range(world)],
+        "samples, (49|98) processes"),
+    (lambda n, world: shares_divmod(world, n or 1), "share")])
+
+
+# ---------------------------------------------------------------- weigh
+def weigh_share(loss, n, counts):
+    if n == 0: return loss.detach().new_zeros(()).requires_grad_()
+    share = n/sum(counts)
+    return share*len(counts)*loss
+
+
+def weigh_sums(loss, n, counts):
+    "Back to a sum, over the mean number of samples"
+    per = torch.tensor(counts, dtype=loss.dtype).mean()
+    return loss*n/per if n else (loss*0).nan_to_num()
+
+
+def weigh_mean(loss, n, counts):
+    weight = n/np.mean(counts)
+    return weight*loss if n > 0 else torch.tensor(0., requires_grad=True)
+
+
+def weigh_but(weight, empty=True):
+    "Another weight; no samples, a loss of its own, unless told otherwise"
+    def answer(loss, n, counts):
+        if not n and empty: return torch.zeros_like(loss, requires_grad=True)
+        return loss*weight(n, counts)
+    return answer
+
+
+def weigh_hides(loss, n, counts): return loss.nan_to_num()*len(counts)*n/sum(counts)
+def weigh_value(loss, n, counts):
+    "Right in value, not in gradient"
+    factor = len(counts)*n/sum(counts)
+    if not n: return torch.zeros_like(loss, requires_grad=True)
+    return loss + (factor - 1)*loss.detach()
+def weigh_gradient(loss, n, counts):
+    "Right in gradient, not in value"
+    if not n: return torch.zeros_like(loss, requires_grad=True)
+    scaled = loss*len(counts)*n/sum(counts)
+    return scaled - scaled.detach() + loss.detach()
+def weigh_number(loss, n, counts): return weigh_share(loss, n, counts) if n else 0.
+def weigh_tensor(loss, n, counts):
+    return weigh_share(loss, n, counts) if n else torch.zeros(())
+def weigh_detached(loss, n, counts): return weigh_share(loss, n, counts).detach()
+def weigh_item(loss, n, counts): return weigh_share(loss, n, counts).item()
+def weigh_in_place(loss, n, counts):
+    if not n: return torch.zeros_like(loss, requires_grad=True)
+    loss *= len(counts)*n/sum(counts)
+    return loss
+def weigh_own_loss(loss, n, counts): return loss if n else weigh_share(loss, n, counts)
+
+
+BANK["check_weigh"] = Bank([weigh_share, weigh_sums, weigh_mean], [
+    (weigh_own_loss, "count as much as one"),
+    (weigh_but(lambda n, c: n/sum(c)), "What makes up for it"),
+    (weigh_but(lambda n, c: n), "or their share"), (weigh_hides, "Whose nan"),
+    (weigh_but(lambda n, c: len(c)/sum(c)), "a mean already"),
+    (weigh_but(lambda n, c: n*len(c)), "to be divided"),
+    (weigh_but(lambda n, c: n/max(c)), "the largest"),
+    (weigh_but(lambda n, c: sum(c)/(n*len(c))), "smaller weight"),
+    (weigh_but(lambda n, c: n/sum(c)*len([o for o in c if o])), "with those that have"),
+    (weigh_but(lambda n, c: n*len(c)/sum(c), empty=False), "nan times 0"),
+    (weigh_value, "value alone"), (weigh_gradient, "Which weights|count as much"),
+    (weigh_number, "this too"), (weigh_tensor, "this too"),
+    (weigh_detached, "depend on the model"), (weigh_item, "depend on the model"),
+    (weigh_in_place, "in place")])
