@@ -25,7 +25,7 @@ from torch import nn
 
 from ..core import ArgumentError
 from .start import (
-    Report, as_double, ask, check, gradient, holds, same, solution, solves, wrong)
+    Report, as_double, ask, check, holds, same, solution, solves, wrong)
 from ..hooks import Hooks
 from ..init import ResBlock, act_gr
 
