@@ -598,35 +598,3 @@ class CompileCB(Callback):
 def _compiler()->str|None: # Path of a C++ compiler
     "What torch.compile needs on a CPU"
     return next((p for o in (os.environ.get("CXX"), "g++", "c++", "clang++") if o and (p := shutil.which(o))), None)
-
-# %% ../nbs/22_scale.ipynb #check-shares
-def check_shares(
-    fn:Callable # Yours: called with a number of samples and of processes, gives a list of (start, stop)
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 22: every sample once, and no process with much more than another"
-    for n in (0, 1, 2, 7, 8, 64, 101):
-        for world in (1, 2, 3, 8):
-            got = [tuple(map(int, o)) for o in fn(n, world)]
-            assert len(got) == world, f"{n} samples, {world} processes: {len(got)} shares; an empty one is a share too"
-            seen = [i for a,b in got for i in range(a, b)]
-            assert seen == list(range(n)), f"{n} samples, {world} processes: {got} is not each sample once, in order"
-            sizes = [b - a for a,b in got]
-            assert max(sizes) - min(sizes) <= 1, f"{n} samples, {world} processes: shares of {sizes}; do not leave the rest to the last one"
-    return "passed"
-
-# %% ../nbs/22_scale.ipynb #check-weigh
-def check_weigh(
-    fn:Callable # Yours: called with a loss (a tensor), its number of samples, and the list of all numbers
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 22: the plain mean over processes becomes the mean over samples"
-    x = torch.randn(12, generator=torch.Generator().manual_seed(0))
-    for counts in ([6, 6], [7, 5], [10, 1, 1], [12, 0], [12]):
-        w = torch.zeros(1, requires_grad=True)
-        parts = torch.tensor(counts).cumsum(0).tolist()
-        losses = [fn(((w - x[stop - n:stop])**2).mean(), n, list(counts)) for n,stop in zip(counts, parts)]
-        total = sum(losses)/len(counts)
-        got, = torch.autograd.grad(total, w)
-        assert torch.isfinite(total), f"counts {counts}: the mean of the losses is {total.item()}; nan times 0 is nan, so an empty part needs a loss of its own, 0"
-        want = -2*x.mean()
-        assert torch.allclose(got, want, atol=1e-6), f"counts {counts}: gradient {got.item():.4f}, expected {want:.4f}; scale by the number of processes times the share of the samples"
-    return "passed"
