@@ -22,7 +22,9 @@ from safetensors.torch import load_file, save
 from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
 from minitrain.runs import atomic_write, load_config, save_results
 from minitrain.gaze import save_gabril
-from minitrain.gaze_training import GazeConfig, _gaze_model, _one_run
+from minitrain.experiments.gaze import GazeConfig, gaze
+from minitrain.experiments.job import one_run
+from minitrain.gaze_training import clone_model
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 GAMES,SEEDS,DEMOS,PLAYED = ("breakout", "pong"),range(5),30,10
@@ -67,7 +69,7 @@ def task(out, game, seed):
         if not (folder/arm/"result.json").exists(): record(folder/"demos", game, seed)
         data = str(folder/"demos"/("glyph" if glyph else "plain"))
         config = load_config("gaze_files", GazeConfig, **changes, data=data, seed=seed, device="cpu")
-        result = _one_run(folder/arm, config)
+        result = one_run(gaze, folder/arm, config)
         rows.append(dict(game=game, arm=arm, seed=seed) | result | play(folder/arm/"play.json", load_clone(folder/arm), game, glyph, seed))
         print(f"{game:<9} seed {seed}  {arm:<12} valid {result['valid_accuracy']:.3f}  switch {result['switch_accuracy']:.3f}  score {np.mean(rows[-1]['scores']):7.2f}"
             f"  repeats {rows[-1]['repeats']:.3f}  {time.process_time() - begin:.0f} CPU s", flush=True)
@@ -115,7 +117,7 @@ def speed(repeats=5):
     "Emulator frames per CPU second: the emulator alone, our frames, recording, a ViT that plays ten games"
     torch.set_num_threads(1)
     c,rows = load_config("gaze_files", GazeConfig),[]
-    model = _gaze_model(c, 18).eval()
+    model = clone_model(c, 18).eval()
     def ours(game):
         env,actions,done = AtariEnv(game, steps=700),[],False
         info = env.reset(seed=0)[1]

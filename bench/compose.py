@@ -38,7 +38,8 @@ from sklearn.preprocessing import StandardScaler
 
 from minitrain.augment import RandAffine, digits_model
 from minitrain.callbacks import BatchTransformCB
-from minitrain.compose import (ReasoningClassifier, _default_log_odds, _equal_views, _judge, _map_log_odds, _query_views)
+from minitrain.compose import ReasoningClassifier, equal_views, query_views
+from minitrain.experiments.reasoning import default_log_odds, judge_log_odds, map_log_odds
 from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
 from minitrain.learner import Learner, TrainCB
@@ -67,17 +68,17 @@ def synthetic(name, problems):
     X, _ = GaussianSampler(c.n_dims).sample_xs(sizes[-1] + queries, problems, c.dims.end, seed=SYNTHETIC_SEED)
     Y, q = task.evaluate(X)[0], X[:, -queries:]
     rows, truth, limit = [], Y[:, -queries:], c.points.end
-    def add(model, k, z, views=0): rows.append(dict(model=model, examples=k, views=views, **_judge(torch.as_tensor(z), truth)))
-    def views(n, k): return _equal_views(n, k, c.n_dims, np.random.RandomState(0))
+    def add(model, k, z, views=0): rows.append(dict(model=model, examples=k, views=views, **judge_log_odds(torch.as_tensor(z), truth)))
+    def views(n, k): return equal_views(n, k, c.n_dims, np.random.RandomState(0))
     def parts(x, y, n):
         cut = -(-x.shape[1]//limit)
-        return sum(_query_views(head, x[:, i::cut], y[:, i::cut], q, views(n, len(range(i, x.shape[1], cut)))) for i in range(cut))/cut
+        return sum(query_views(head, x[:, i::cut], y[:, i::cut], q, views(n, len(range(i, x.shape[1], cut)))) for i in range(cut))/cut
     for k in sizes:
         x, y = X[:, :k], Y[:, :k]
         add("true weights", k, task.logits(q))
-        add("MAP", k, _map_log_odds(x, y, q, c))
-        add("logistic regression", k, _default_log_odds(x, y, q))
-        for n in (1, 2, 4, 8) if k <= limit else (1,): add("head", k, _query_views(head, x, y, q, views(n, k)), n)
+        add("MAP", k, map_log_odds(x, y, q, c))
+        add("logistic regression", k, default_log_odds(x, y, q))
+        for n in (1, 2, 4, 8) if k <= limit else (1,): add("head", k, query_views(head, x, y, q, views(n, k)), n)
         if k > limit: add("head, in parts", k, parts(x, y, 1), 1)
         print(pd.DataFrame(rows).query("examples == @k").round(4).to_string(index=False), flush=True)
     return pd.DataFrame(rows), dict(problems=problems, queries_per_problem=queries, seed=SYNTHETIC_SEED, trained_length=limit)

@@ -10,18 +10,19 @@ import sys
 from pathlib import Path
 
 from minitrain.runs import load_config, save_results
-from minitrain.gaze_training import GazeCompareConfig, compare_gaze, report_gaze
+from minitrain.experiments.compare import CompareConfig, compare, report
+from minitrain.experiments.gaze import gaze
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"gaze.csv"
 
 
 def main():
     out, jobs = (sys.argv[1:] + ["runs/gaze_experiment", "2"][len(sys.argv) - 1:])[:2]
-    config = load_config("gaze_experiment", GazeCompareConfig)
+    config = load_config("gaze_experiment", CompareConfig)
     def store(df): save_results(df, RESULT, command="python bench/gaze.py", config="gaze_experiment", seeds=sorted(df.seed.unique().tolist()), runs=len(df))
-    store(compare_gaze(config, out, int(jobs), on_row=store))
-    report = report_gaze(out, out=out)
-    print(report.arms.round(3).to_string(), report.differences.round(3).to_string(), sep="\n\n")
+    store(compare(gaze, config, out, int(jobs), on_row=store))
+    found = report(out, out=out)
+    print(found.arms.round(3).to_string(), found.differences.round(3).to_string(), sep="\n\n")
 
 
 if __name__ == "__main__": main()

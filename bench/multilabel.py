@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 
 from minitrain.runs import save_results
 from minitrain.data import DataLoader
-from minitrain.multilabel import MultilabelConfig, _canvas_data, _canvas_model, precision_recall_f1, train_multilabel
+from minitrain.experiments.multilabel import MultilabelConfig, canvas_data, canvas_model, multilabel
+from minitrain.multilabel import precision_recall_f1
 
 RESULTS = Path(__file__).parents[1]/"minitrain"/"assets"/"results"
 
@@ -37,18 +38,18 @@ def measure(seed, pos_weight):
     "Rows for multilabel.csv, and the probabilities on the validation canvases"
     config, start = MultilabelConfig(seed=seed, pos_weight=pos_weight, device="cpu"), process_time()
     with tempfile.TemporaryDirectory() as folder:
-        run = train_multilabel(config, Path(folder)/"run")
+        run, _ = multilabel.run(config, Path(folder)/"run")
         seconds = process_time() - start
-        last = run.metrics.iloc[-1]
-        model = _canvas_model(config)
+        last = multilabel.result(run)
+        model = canvas_model(config)
         model.load_state_dict(load_file(run/"model.safetensors"))
-    valid = _canvas_data(config)[1]
+    valid = canvas_data(config)[1]
     model.eval()
     with torch.no_grad(): probs = torch.cat([model(x).sigmoid() for x, _ in DataLoader(valid, 250)])
     scores = precision_recall_f1(probs, valid.y)
     rows = [dict(seed=seed, pos_weight=pos_weight, label=d, precision=round(scores.precision[d].item(), 4), recall=round(scores.recall[d].item(), 4),
                  f1=round(scores.f1[d].item(), 4), average_precision=round(average_precision(probs[:, d], valid.y[:, d]), 4),
-                 present=int(scores.present[d]), all_right=round(last["exact"], 4), cpu_seconds=round(seconds, 1)) for d in range(10)]
+                 present=int(scores.present[d]), all_right=round(last["valid_exact"], 4), cpu_seconds=round(seconds, 1)) for d in range(10)]
     return rows, probs
 
 

@@ -27,7 +27,9 @@ import torch
 import yaml
 
 from minitrain.core import load_results
-from minitrain.reasoning import (ReasoningConfig, _calibration_error, _logits, _samplers, learning_curve, load_head, train_reasoning)
+from minitrain.compose import calibration_error
+from minitrain.experiments.reasoning import ReasoningConfig, reasoning, samplers
+from minitrain.reasoning import _logits, learning_curve, load_head
 from minitrain.tasks import Curriculum, TaskLoader
 from minitrain.runs import RunDir, load_config, save_results
 
@@ -38,7 +40,7 @@ CONTEXTS_SEED = 2**33 + 5  # of the problems that `ablation` and `live` are judg
 
 def contexts(config, n=1000, points=None):
     "Problems to judge by, at full size: xs (n, points, d), ys (n, points)"
-    loader = TaskLoader(*_samplers(config, 100), n//100, points or config.points.end, config.dims.end, CONTEXTS_SEED, repeat=True)
+    loader = TaskLoader(*samplers(config, 100), n//100, points or config.points.end, config.dims.end, CONTEXTS_SEED, repeat=True)
     return tuple(map(torch.cat, zip(*loader)))
 
 
@@ -47,7 +49,7 @@ def train(config, name):
     path = RUNS/name
     if not (path/"result.json").exists() or RunDir(path).config != asdict(config):
         subprocess.run(["rm", "-rf", str(path)])
-        train_reasoning(config, path, progress=False)
+        reasoning.run(config, path, progress=False)
     return path, json.loads((path/"result.json").read_text())
 
 
@@ -112,7 +114,7 @@ def gather_live():
         rows = learning_curve(model, xs, ys)
         curves.append(pd.DataFrame(dict(seed=seed, **rows)))
         row = dict(seed=seed, steps=model.config.steps, cpu_seconds=round(result["cpu_seconds"], 1), accuracy_32=rows.accuracy[32],
-                   **{f"loss_{k}": rows.loss[k] for k in (8, 16, 32)}, calibration_error_16_63=_calibration_error(z[:, 16:].sigmoid(), ys[:, 16:]))
+                   **{f"loss_{k}": rows.loss[k] for k in (8, 16, 32)}, calibration_error_16_63=calibration_error(z[:, 16:].sigmoid(), ys[:, 16:]))
         ours = _logits(model, *(o.float() for o in theirs))
         for k, o in logits.groupby("k"):
             y = torch.tensor(o.y.tolist()).double()
@@ -143,22 +145,22 @@ def s258():
     config, rows = load_config("reasoning_head_s258", ReasoningConfig, **S258), []
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        whole = train_reasoning(config, Path(folder)/"whole", progress=False)
+        whole = reasoning.run(config, Path(folder)/"whole", progress=False)[0]
         seconds = time.process_time() - start
-        code = f"from minitrain.reasoning import *; from minitrain.core import load_config; train_reasoning(load_config('reasoning_head_s258', ReasoningConfig, **{S258}), {folder + '/killed'!r}, progress=False)"
+        code = f"from minitrain.experiments.reasoning import *; from minitrain.runs import load_config; reasoning.run(load_config('reasoning_head_s258', ReasoningConfig, **{S258}), {folder + '/killed'!r}, progress=False)"
         child = subprocess.Popen([sys.executable, "-c", code])
         while child.poll() is None and len(list(Path(folder).glob("killed/checkpoint-*"))) < 2: time.sleep(0.05)
         time.sleep(1.5*seconds/20)
         child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL, "the run was over before it could be killed"
         last = sorted(Path(folder).glob("killed/checkpoint-*"))[-1].stem
-        resume = f"from minitrain.reasoning import *; resume_reasoning({folder + '/killed'!r})"
+        resume = f"from minitrain.experiments.reasoning import *; reasoning.resume({folder + '/killed'!r})"
         said = subprocess.run([sys.executable, "-c", resume], capture_output=True, text=True, check=True).stdout.splitlines()[0]
         killed = RunDir(Path(folder)/"killed")
         same = (whole/"model.safetensors").read_bytes() == (killed/"model.safetensors").read_bytes()
         for name, run in (("one go", whole), ("killed and resumed", killed)):
             result = json.loads((run/"result.json").read_text())
-            rows += [dict(run=name, steps=int(10*(o.epoch + 1)), loss=o.train_loss, accuracy=o.train_accuracy, parameters=result["parameters"], problems=result["problems"],
+            rows += [dict(run=name, steps=int(10*(o.epoch + 1)), loss=o.train_loss, accuracy=o.train_accuracy, parameters=result["parameters"], problems=result["samples"],
                           same_bits=same) for o in run.metrics.itertuples()]
     save_results(pd.DataFrame(rows), ASSETS/"results"/"reasoning_s258.csv", "python bench/reasoning.py s258", seeds=[7], config=asdict(config),
                  cpu_seconds_per_step=round(seconds/20, 1), killed_after=last, resumed=said)

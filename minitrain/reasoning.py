@@ -186,18 +186,6 @@ def learning_curve(
     losses = binary_cross_entropy_with_logits(z, y, reduction="none")
     return pd.DataFrame(dict(examples=range(z.shape[1]), accuracy=((z > 0) == (y > 0.5)).float().mean(0), loss=losses.mean(0)))
 
-# %% ../nbs/26_reasoning.ipynb #calibration
-def _calibration_error(
-    p:torch.Tensor, # Probabilities of a 1, any shape
-    y:torch.Tensor, # Labels 0 and 1, the same shape
-    bins:int=15 # Of equal width
-)->float: # From 0 to 1
-    "Mean distance between what was said and what happened, bin by bin (expected calibration error)"
-    p,y = p.flatten().double(),y.flatten().double()
-    which = (p*bins).long().clamp(max=bins - 1)
-    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, which, p - y)
-    return (gap.abs().sum()/len(p)).item()
-
 # %% ../nbs/26_reasoning.ipynb #query-mask
 def _query_mask(
     k:int, # Examples in the context, two tokens each

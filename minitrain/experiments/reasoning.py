@@ -202,7 +202,7 @@ reasoning = Job("reasoning train", ReasoningConfig, make_reasoning, pictures=_pi
     every=lambda c: c.save_every*(-(-c.batch_size//(c.micro_batch or c.batch_size))) or None)
 
 # %% ../../nbs/43_reasoning.ipynb #panel-oracles
-def _map_log_odds(
+def map_log_odds(
     xs:torch.Tensor, # Contexts (b, k, d)
     ys:torch.Tensor, # Their labels (b, k)
     queries:torch.Tensor, # (b, q, d)
@@ -222,8 +222,8 @@ def _map_log_odds(
     weights = torch.stack(logs).softmax(0)[..., None]
     return (torch.stack(probs).sigmoid()*weights).sum(0).logit(eps=1e-12)
 
-def _default_log_odds(
-    xs:torch.Tensor, # As for `_map_log_odds`
+def default_log_odds(
+    xs:torch.Tensor, # As for `map_log_odds`
     ys:torch.Tensor, # As there
     queries:torch.Tensor # As there
 )->torch.Tensor: # (b, q)
@@ -234,7 +234,7 @@ def _default_log_odds(
     return torch.stack([one(*o) for o in zip(xs.double().numpy(), ys.numpy(), queries.double().numpy())])
 
 # %% ../../nbs/43_reasoning.ipynb #panel-rows
-def _judge(
+def judge_log_odds(
     z:torch.Tensor, # Log odds (b, q)
     y:torch.Tensor # Labels (b, q)
 )->dict: # accuracy, loss in nats, standard error of the loss over problems, calibration_error
@@ -269,9 +269,9 @@ def _panel(
     for k in sizes:
         x,y = X[:, :k],Y[:, :k]
         views = equal_views(8, k, c.n_dims, np.random.RandomState(0))
-        said = {"true weights": task.logits(q), "MAP": _map_log_odds(x, y, q, c), "head, 8 views": query_views(head, x, y, q, views),
-            "head": head.query(x, y, q), "logistic regression": _default_log_odds(x, y, q)}
-        rows += [dict(model=name, examples=k, **_judge(z, truth)) for name,z in said.items()]
+        said = {"true weights": task.logits(q), "MAP": map_log_odds(x, y, q, c), "head, 8 views": query_views(head, x, y, q, views),
+            "head": head.query(x, y, q), "logistic regression": default_log_odds(x, y, q)}
+        rows += [dict(model=name, examples=k, **judge_log_odds(z, truth)) for name,z in said.items()]
         if k <= c.points.end: kept = said
     return pd.DataFrame(rows), (kept, truth)
 
