@@ -210,7 +210,7 @@ def test_reasoning(wheel_env, tmp_path, here):
 
 def test_packaged_configurations_by_short_names():
     from minitrain.cli import parse_job
-    from minitrain.reasoning import ReasoningConfig
+    from minitrain.experiments.reasoning import ReasoningConfig
     read = lambda name: parse_job("reasoning train", ReasoningConfig, ["--config", name])[0]
     for name in ("head_s258", "tiny", "small", "live"): assert read(name) == read(f"reasoning_{name}") == read(f"reasoning_{name}.yaml")
     assert read("tiny") != read("small")
