@@ -204,7 +204,8 @@ def solves(
 )->Callable: # A decorator that keeps the function or class as the solution
     "Enter a function or a class as the solution of an exercise"
     def enter(o):
-        source = textwrap.dedent(inspect.getsource(o))
+        try: source = textwrap.dedent(inspect.getsource(o))
+        except OSError: source = "\n"  # a class typed into a notebook; the module has its code
         _SOLUTIONS[name] = o, source[source.index("\n") + 1:]  # without the line of the decorator itself
         return o
     return enter

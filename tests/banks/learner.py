@@ -1,0 +1,513 @@
+"Answers to the exercises of part 3"
+import copy
+import io
+import math
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+
+from banks import Bank
+from minitrain.learner import (Callback, CancelBatchException, CancelEpochException,
+    CancelFitException, CancelStepException)
+
+BANK = {}
+
+
+# Lesson 09: stop after some updates
+
+class StopInBatch(Callback):
+    "Ends the fit when the next batch begins"
+    def __init__(self, n): self.n = n
+    def before_fit(self, learn): self.left = self.n
+    def after_step(self, learn): self.left -= 1
+    def before_batch(self, learn):
+        if self.left <= 0: raise CancelFitException()
+
+
+class StopByCleanup:
+    "Not a subclass of Callback; counts anew when a fit is over"
+    def __init__(self, n): self.n, self.steps = n, []
+    def after_step(self, learn): self.steps.append(learn.iter)
+    def after_batch(self, learn):
+        if len(self.steps) >= self.n: raise CancelFitException("enough")
+    def cleanup_fit(self, learn): self.steps = []
+
+
+class Stop(Callback):
+    def __init__(self, n): self.n = n
+    def before_fit(self, learn): self.done = 0
+    def after_step(self, learn): self.count(learn)
+    def count(self, learn):
+        self.done += 1
+        if self.done == self.n: raise CancelFitException()
+
+
+class StopCountsBatches(Stop):
+    after_step = None
+    def after_batch(self, learn): self.count(learn)
+class StopCountsTraining(StopCountsBatches):
+    def after_batch(self, learn):
+        if learn.training: self.count(learn)
+class StopBeforeUpdate(Stop):
+    after_step = None
+    def after_backward(self, learn): self.count(learn)
+class StopCountsPutOff(Stop):
+    def after_loss(self, learn):
+        if learn.training: self.done += 1
+    def after_step(self, learn):
+        if self.done >= self.n: raise CancelFitException()
+class StopOneTooMany(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done > self.n: raise CancelFitException()
+class StopOnlyOnce(Stop):
+    before_fit = None
+    def __init__(self, n): self.n, self.done = n, 0
+class StopAfterFit(StopOnlyOnce):
+    def after_fit(self, learn): self.done = 0
+    def count(self, learn):
+        self.done += 1
+        if self.done >= self.n: raise CancelFitException()
+class StopUsesUpItsNumber(Stop):
+    def count(self, learn):
+        self.n -= 1
+        if self.n == 0: raise CancelFitException()
+class StopCountsEachEpoch(Stop):
+    before_fit = None
+    def before_epoch(self, learn): self.done = 0
+class StopEpoch(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done == self.n: raise CancelEpochException()
+class StopEachEpoch(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done >= self.n: raise CancelEpochException()
+class StopReturns(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done == self.n: return CancelFitException()
+class StopSkipsBatches(Stop):
+    def count(self, learn): self.done += 1
+    def before_batch(self, learn):
+        if self.done >= self.n: raise CancelBatchException()
+class StopByIteration(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done == self.n: raise StopIteration
+class StopByCtrlC(Stop):
+    def count(self, learn):
+        self.done += 1
+        if self.done == self.n: raise KeyboardInterrupt
+class StopByArithmetic(Stop):
+    def after_step(self, learn):
+        if learn.epoch*len(learn.dls.train) + learn.iter + 1 >= self.n:
+            raise CancelFitException()
+class StopNeverCounted(Stop):
+    def before_fit(self, learn): self.began = learn.epoch
+class StopMisspelt(Stop):
+    after_step = None
+    def after_stepp(self, learn): self.count(learn)
+class StopForgetsNumber(Stop):
+    def __init__(self): self.n = 3
+class StopAtEpochEnd(Stop):
+    def count(self, learn): self.done += 1
+    def after_epoch(self, learn):
+        if self.done >= self.n: raise CancelFitException()
+
+
+BANK["check_stop_after"] = Bank(
+    right=[Stop, StopInBatch, StopByCleanup, lambda n: [Stop(n)]],
+    wrong=[(StopCountsBatches, "batches of validation count"),
+        (StopCountsTraining, "put off.* counted"),
+        (StopCountsPutOff, "put off.* counted"),
+        (StopBeforeUpdate, "update been made"), (StopOneTooMany, "one update too many"),
+        (StopOnlyOnce, "count begin anew"), (StopAfterFit, "count begin anew"),
+        (StopUsesUpItsNumber, "count begin anew"),
+        (StopCountsEachEpoch, "go on from one epoch to the next"),
+        (StopEpoch, "the fit, or only an epoch"),
+        (StopEachEpoch, "the fit, or only the epoch"),
+        (StopReturns, "Which exception does"), (StopSkipsBatches, "pass by unused"),
+        (StopByIteration, r"ended in StopIteration.*StopByIteration.after_step"),
+        (StopByCtrlC, r"ended in KeyboardInterrupt.*StopByCtrlC.after_step"),
+        (StopByArithmetic, "put off.* counted"),
+        (StopNeverCounted, "AttributeError.*'done'.*StopNeverCounted.after_step"),
+        (StopMisspelt, "after_step|Nothing ended"), (StopForgetsNumber, "TypeError"),
+        (StopAtEpochEnd, "After which event"), (Stop(3), "TypeError")])
+
+
+# Lesson 09: the best weights
+
+class Best(Callback):
+    start = math.inf
+    def before_fit(self, learn): self.best, self.kept = self.start, None
+    def before_epoch(self, learn): self.losses, self.ns = [], []
+    def after_batch(self, learn):
+        self.losses.append(learn.loss.item())
+        self.ns.append(len(learn.batch[0]))
+    def loss(self): return sum(o*n for o, n in zip(self.losses, self.ns))/sum(self.ns)
+    def counts(self, learn): return not learn.training
+    def copy(self, learn): return copy.deepcopy(learn.model.state_dict())
+    def better(self, loss): return loss < self.best
+    def after_epoch(self, learn):
+        if self.counts(learn) and self.better(self.loss()):
+            self.best, self.kept = self.loss(), self.copy(learn)
+    def load(self, learn): learn.model.load_state_dict(self.kept)
+    def cleanup_fit(self, learn):
+        if self.kept is not None: self.load(learn)
+
+
+class BestInFile(Callback):
+    "Keeps a file in memory, and the loss on the device"
+    def before_fit(self, learn): self.best, self.file = None, None
+    def before_epoch(self, learn): self.total, self.n = torch.zeros(()), 0
+    def after_loss(self, learn):
+        if learn.training: return
+        self.total = self.total + learn.loss.detach()*len(learn.batch[1])
+        self.n += len(learn.batch[1])
+    def after_epoch(self, learn):
+        if learn.training: return
+        mean = self.total/self.n
+        if self.best is not None and mean >= self.best: return
+        self.best, self.file = mean, io.BytesIO()
+        torch.save(learn.model.state_dict(), self.file)
+    def cleanup_fit(self, learn):
+        if self.file is None: return
+        self.file.seek(0)
+        learn.model.load_state_dict(torch.load(self.file))
+
+
+class BestByHand(Best):
+    "Copies parameters and buffers one by one, into the same tensors"
+    def copy(self, learn): return [o.detach().clone() for o in self.tensors(learn)]
+    def tensors(self, learn): return [*learn.model.parameters(), *learn.model.buffers()]
+    def load(self, learn):
+        with torch.no_grad():
+            for o, kept in zip(self.tensors(learn), self.kept): o.copy_(kept)
+
+
+class BestReferences(Best):
+    def copy(self, learn): return learn.model.state_dict()
+class BestShallow(Best):
+    def copy(self, learn): return dict(learn.model.state_dict())
+class BestDetached(Best):
+    def copy(self, learn): 
+        return {k: o.detach() for k, o in learn.model.state_dict().items()}
+class BestNeverLoads(Best):
+    def cleanup_fit(self, learn): self.best = math.inf
+class BestAfterFit(Best):
+    cleanup_fit = None
+    def after_fit(self, learn): Best.cleanup_fit(self, learn)
+class BestIsLatest(Best):
+    def better(self, loss): return loss == self.loss()
+class BestForgetsToCompare(Best):
+    def after_epoch(self, learn):
+        if not learn.training and self.loss() < self.best: self.kept = self.copy(learn)
+class BestIsHighest(Best):
+    start = -math.inf
+    def better(self, loss): return loss > self.best
+class BestOfAnyPart(Best):
+    def counts(self, learn): return learn.epoch >= 0
+class BestOfTraining(Best):
+    def counts(self, learn): return learn.training
+class BestLastBatch(Best):
+    def loss(self): return self.losses[-1]
+class BestFirstBatch(Best):
+    def loss(self): return self.losses[0]
+class BestMeanOfMeans(Best):
+    def loss(self): return sum(self.losses)/len(self.losses)
+class BestOfSums(Best):
+    def loss(self): return sum(self.losses)
+class BestNeverAnew(Best):
+    before_epoch = None
+    def before_fit(self, learn):
+        super().before_fit(learn)
+        self.losses, self.ns = [], []
+    def after_batch(self, learn):
+        if not learn.training: super().after_batch(learn)
+class BestWithoutBuffers(Best):
+    def copy(self, learn): return [o.detach().clone() for o in learn.model.parameters()]
+    def load(self, learn):
+        for p, o in zip(learn.model.parameters(), self.kept): p.data.copy_(o)
+class BestBelowThousand(Best):
+    start = 1000.
+    def better(self, loss): return loss < self.best
+class BestBelowZero(Best):
+    start = 0.
+    def better(self, loss): return loss < self.best
+class BestFirstFit(Best):
+    before_fit = None
+    def __init__(self): self.best, self.kept = math.inf, None
+class BestKeepsOld(Best):
+    kept = None
+    def before_fit(self, learn): self.best = math.inf
+class BestAlwaysLoads(Best):
+    def cleanup_fit(self, learn): self.load(learn)
+class BestRollsBack(Best):
+    def after_epoch(self, learn):
+        super().after_epoch(learn)
+        if self.kept is not None: self.load(learn)
+class BestCutShort(Best):
+    after_epoch = None
+    def cleanup_epoch(self, learn): Best.after_epoch(self, learn)
+class BestInBatch(Best):
+    "Compares the mean so far after each batch"
+    def after_batch(self, learn):
+        super().after_batch(learn)
+        Best.after_epoch(self, learn)
+    after_epoch = None
+class BestOtherModel(Best):
+    def copy(self, learn): return copy.deepcopy(learn.model)
+    def load(self, learn): learn.model = self.kept
+class BestBeforeFit(Best):
+    def before_fit(self, learn):
+        super().before_fit(learn)
+        self.kept = self.copy(learn)
+    after_epoch = None
+class BestOnlyFirst(Best):
+    def better(self, loss): return self.kept is None
+class BestByMuch(Best):
+    def better(self, loss): return loss < self.best - 0.5
+class BestStopsEarly(Best):
+    def after_epoch(self, learn):
+        super().after_epoch(learn)
+        if not learn.training and self.loss() > self.best: raise CancelFitException()
+class BestMisspelt(Best):
+    def load(self, learn): learn.model.load_statedict(self.kept)
+
+
+BANK["check_best_weights"] = Bank(
+    right=[Best, BestInFile, BestByHand],
+    wrong=[(BestReferences, "give copies"), (BestShallow, "give copies"),
+        (BestDetached, "give copies"), (BestNeverLoads, "anything loaded back"),
+        (BestAfterFit, "Ctrl-C.*Which event always comes"),
+        (BestIsLatest, "the latest or the best"),
+        (BestForgetsToCompare, "the latest or the best"),
+        (BestIsHighest, "Lowest, or highest"), (BestOfAnyPart, "training count too"),
+        (BestOfTraining, "training count too"), (BestLastBatch, "or of its last batch"),
+        (BestFirstBatch, "of a single batch"), (BestMeanOfMeans, "count the same"),
+        (BestOfSums, "count the same"), (BestNeverAnew, "begin anew"),
+        (BestWithoutBuffers, "with its buffers"),
+        (BestBelowThousand, "search for the lowest"),
+        (BestBelowZero, "search for the lowest"),
+        (BestFirstFit, "still know at the start of the second"),
+        (BestKeepsOld, "still know at the start of the third"),
+        (BestAlwaysLoads, "What is there to load back"),
+        (BestRollsBack, "still running"),
+        (BestCutShort, "cut short"), (BestInBatch, "single batch|cut short"),
+        (BestOtherModel, "best loaded into it"), (BestBeforeFit, "of before the fit"),
+        (BestOnlyFirst, "or only the first"),
+        (BestByMuch, "How much lower"),
+        (BestStopsEarly, "end the fit"),
+        (BestMisspelt, "AttributeError.*load_statedict")])
+
+
+# Lesson 09: the stage
+
+def stage_backwards(cbs, body):
+    "Cleans up in reverse order"
+    begun, errors = [], []
+    try:
+        for cb in cbs:
+            cb.before()
+            begun.append(cb)
+        body()
+        for cb in cbs: cb.after()
+    except BaseException as e: errors.append(e)
+    while begun:
+        try: begun.pop().cleanup()
+        except BaseException as e: errors.append(e)
+    errors = [e for e in errors if not isinstance(e, CancelFitException)]
+    if errors: raise errors[0]
+
+
+def stage_exit_stack(cbs, body):
+    "The same with an ExitStack, whose cleanups never raise"
+    errors = []
+    def guarded(f):
+        try: f()
+        except BaseException as e: errors.append(e)
+    def run():
+        for cb in cbs:
+            cb.before()
+            stack.callback(guarded, cb.cleanup)
+        body()
+        for cb in cbs: cb.after()
+    with ExitStack() as stack: guarded(run)
+    for e in errors:
+        if not isinstance(e, CancelFitException): raise e
+
+
+def stage_recursive(cbs, body):
+    "One callback around the rest"
+    error = None
+    def keep(f):
+        nonlocal error
+        try: f()
+        except CancelFitException: pass
+        except BaseException as e: error = error or e
+    def around(rest):
+        if not rest: return keep(everything)
+        rest[0].before()
+        try: around(rest[1:])
+        except CancelFitException: pass
+        except BaseException as e: keep(lambda: throw(e))
+        finally: keep(rest[0].cleanup)
+    def throw(e): raise e
+    def everything():
+        body()
+        for cb in cbs: cb.after()
+    try: around(list(cbs))
+    except CancelFitException: pass
+    if error is not None: raise error
+
+
+def stage_of_lesson(cbs, body):
+    def call(event): [getattr(cb, event)() for cb in cbs]
+    try: call("before"); body(); call("after")
+    except CancelFitException: pass
+    finally: call("cleanup")
+
+
+def stage_made(catch=BaseException, catch_cleanup=BaseException,
+    forget=CancelFitException, last=False, swallow=False, begun_first=False,
+    all_begun=False, twice=False):
+    "A stage with one mistake"
+    def stage(cbs, body):
+        begun, error = list(cbs) if all_begun else [], None
+        try:
+            for cb in cbs:
+                if begun_first: begun.append(cb)
+                cb.before()
+                if not begun_first and not all_begun: begun.append(cb)
+            body()
+            for cb in cbs: cb.after()
+        except forget: pass
+        except catch as e: error = e
+        for cb in begun*(1 + twice):
+            try: cb.cleanup()
+            except forget: pass
+            except catch_cleanup as e: error = e if last or error is None else error
+        if error is not None and not swallow: raise error
+    return stage
+
+
+def stage_no_cancel(cbs, body):
+    begun, error = [], None
+    try:
+        for cb in cbs: cb.before(); begun.append(cb)
+        body()
+        for cb in cbs: cb.after()
+    except BaseException as e: error = e
+    for cb in begun:
+        try: cb.cleanup()
+        except Exception as e: error = error or e
+    if error: raise error
+
+
+def stage_after_always(cbs, body):
+    begun, error = [], None
+    def attempt(f):
+        nonlocal error
+        try: f()
+        except CancelFitException: return
+        except BaseException as e: error = error or e
+        else: return True
+    for cb in cbs:
+        if not attempt(cb.before): break
+        begun.append(cb)
+    else:
+        attempt(body)
+        for cb in cbs:
+            if not attempt(cb.after): break
+    for cb in begun: attempt(cb.cleanup)
+    if error: raise error
+
+
+def stage_no_guard(cbs, body):
+    begun = []
+    try:
+        for cb in cbs: cb.before(); begun.append(cb)
+        body()
+        for cb in cbs: cb.after()
+    except CancelFitException: pass
+    finally:
+        for cb in begun: cb.cleanup()
+
+
+def stage_plain_exit_stack(cbs, body):
+    with ExitStack() as stack:
+        try:
+            for cb in cbs:
+                cb.before()
+                stack.callback(cb.cleanup)
+            body()
+            for cb in cbs: cb.after()
+        except CancelFitException: pass
+
+
+def stage_wraps(cbs, body):
+    try: stage_backwards(cbs, body)
+    except Exception as e: raise RuntimeError("the stage failed") from e
+
+
+def stage_per_callback(cbs, body):
+    for cb in cbs:
+        cb.before(); body(); cb.after(); cb.cleanup()
+
+
+def stage_cleanup_early(cbs, body):
+    begun = []
+    try:
+        for cb in cbs: cb.before(); begun.append(cb)
+        body()
+    except CancelFitException: return
+    finally:
+        for cb in begun: cb.cleanup()
+    for cb in cbs: cb.after()
+
+
+def stage_without_body(cbs, body):
+    stage_backwards(cbs, lambda: None)
+
+
+def stage_cleanup_cancel(cbs, body):
+    "A cancel in a cleanup comes out"
+    begun, error = [], None
+    try:
+        for cb in cbs: cb.before(); begun.append(cb)
+        body()
+        for cb in cbs: cb.after()
+    except CancelFitException: pass
+    except BaseException as e: error = e
+    for cb in begun:
+        try: cb.cleanup()
+        except BaseException as e: error = error or e
+    if error: raise error
+
+
+BANK["check_stage"] = Bank(
+    right=[stage_made(), stage_backwards, stage_exit_stack, stage_recursive],
+    wrong=[(stage_of_lesson, "Whose `before` has returned"),
+        (stage_made(catch=Exception), "KeyboardInterrupt an `Exception`"),
+        (stage_made(catch=(Exception, KeyboardInterrupt)), "SystemExit an `Exception`"),
+        (stage_made(catch_cleanup=Exception), "KeyboardInterrupt an `Exception`"),
+        (stage_no_cancel, "CancelFitException forgotten"),
+        (stage_cleanup_cancel, "CancelFitException forgotten"),
+        (stage_made(forget=(CancelFitException, CancelEpochException)),
+            "Only a CancelFit"),
+        (stage_made(forget=Exception), "Only a CancelFit"),
+        (stage_made(swallow=True), "Only a CancelFit"),
+        (stage_made(last=True), "must not hide it"),
+        (stage_made(begun_first=True), "Whose `before` has returned"),
+        (stage_made(all_begun=True), "Whose `before` has returned"),
+        (stage_made(twice=True), "called twice"),
+        (stage_after_always, "skipped when something has failed"),
+        (stage_no_guard, "Do the others still run"),
+        (stage_plain_exit_stack, "must not hide it"),
+        (stage_wraps, "itself come out, or another"),
+        (stage_per_callback, "In which order"), (stage_without_body, "In which order"),
+        (stage_cleanup_early, "come after everything else"),
+        (lambda cbs, body: body(), "In which order"),
+        (lambda cbs: [cb.before() for cb in cbs], "TypeError")])
