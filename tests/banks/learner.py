@@ -511,3 +511,217 @@ BANK["check_stage"] = Bank(
         (stage_cleanup_early, "come after everything else"),
         (lambda cbs, body: body(), "In which order"),
         (lambda cbs: [cb.before() for cb in cbs], "TypeError")])
+
+
+# Lesson 10: a mean that does not wait
+
+class Lists:
+    "Adds up at the end, with NumPy, what it has kept"
+    def __init__(self): self.reset()
+    def reset(self): self.values, self.ns = [], []
+    def update(self, value, n):
+        self.values.append(value.detach().clone())
+        self.ns.append(n.clone())
+    def compute(self):
+        values, ns = np.array(self.values), np.array(self.ns)
+        return (values[ns > 0]*ns[ns > 0]).sum()/ns.sum()
+
+
+class InPlace:
+    "Adds in place to tensors in float64, and masks"
+    def reset(self): self.sums = torch.zeros(2, dtype=torch.float64)
+    def update(self, value, n):
+        with torch.no_grad():
+            kept = torch.where(n != 0, value.double(), torch.zeros(()).double())
+            self.sums += torch.stack([kept*n, n.double()])
+    def compute(self):
+        total, n = self.sums.tolist()
+        return total/n
+
+
+class Quiet:
+    def __init__(self): self.reset()
+    def reset(self): self.total, self.n = 0., 0
+    def add(self, total, n): self.total, self.n = self.total + total, self.n + n
+    def part(self, value, n): return torch.where(n == 0, 0, value.detach()*n)
+    def update(self, value, n): self.add(self.part(value, n), n)
+    def compute(self): return self.total/self.n
+
+
+class QuietMasked(Quiet):
+    def part(self, value, n): return value.detach().masked_fill(n == 0, 0)*n
+class QuietItem(Quiet):
+    def part(self, value, n): return value.item()*n.item()
+class QuietIf(Quiet):
+    def update(self, value, n):
+        if n > 0: self.add(value.detach()*n, n)
+class QuietFloat(Quiet):
+    def part(self, value, n): return super().part(torch.tensor(float(value)), n)
+class QuietTolist(Quiet):
+    def part(self, value, n): return value.tolist()*n.tolist() if n.tolist() else 0.
+class QuietNumpy(Quiet):
+    def part(self, value, n):
+        value, n = value.detach().numpy(), n.numpy()
+        return np.where(n == 0, 0, value*n)
+class QuietCpu(Quiet):
+    def part(self, value, n): return super().part(value.cpu(), n)
+class QuietToCpu(Quiet):
+    def part(self, value, n): return super().part(value.to("cpu"), n)
+class QuietIndexed(Quiet):
+    def part(self, value, n): return (value.detach()*n)[n > 0].sum()
+class QuietIsnan(Quiet):
+    def part(self, value, n):
+        return torch.tensor(0.) if value.isnan() else value.detach()*n
+class QuietPrints(Quiet):
+    def part(self, value, n):
+        print(value, end="\r")
+        return super().part(value, n)
+class QuietNan(Quiet):
+    def part(self, value, n): return value.detach()*n
+class QuietNanToNum(Quiet):
+    def part(self, value, n): return value.detach().nan_to_num()*n
+class QuietNanToNumAfter(Quiet):
+    def part(self, value, n): return (value.detach()*n).nan_to_num()
+class QuietIsFinite(Quiet):
+    def part(self, value, n): return torch.where(value.isfinite(), value.detach()*n, 0)
+class QuietOnlyNan(Quiet):
+    "Thinks of nan, not of inf"
+    def part(self, value, n):
+        return torch.where(value.isnan() & (n == 0), 0, value.detach()*n)
+class QuietMean1(Quiet):
+    def update(self, value, n):
+        self.add(torch.where(n == 0, 0, value.detach()), n*0 + 1)
+class QuietCount(Quiet):
+    def update(self, value, n): self.add(self.part(value, n), 1)
+class QuietSum(Quiet):
+    def compute(self): return self.total
+class QuietUnweighted(Quiet):
+    def part(self, value, n): return torch.where(n == 0, 0, value.detach())
+class QuietLast(Quiet):
+    def add(self, total, n): self.total, self.n = total, n
+class QuietHalfReset(Quiet):
+    def __init__(self): self.total, self.n = 0., 0
+    def reset(self): self.total = 0.
+class QuietNoReset(Quiet):
+    def __init__(self): self.total, self.n = 0., 0
+    def reset(self): self.total = self.total + 0
+class QuietShared(Quiet):
+    values, ns = [], []
+    def reset(self): self.values.clear(); self.ns.clear()
+    def update(self, value, n):
+        self.values.append(self.part(value, n))
+        self.ns.append(n)
+    def compute(self): return sum(self.values)/sum(self.ns)
+class QuietGraph(Quiet):
+    def part(self, value, n): return torch.where(n == 0, 0, value*n)
+class QuietInPlace(Quiet):
+    "Adds to the first value itself"
+    def reset(self): self.total = None
+    def update(self, value, n):
+        if self.total is None: self.total, self.n = value.detach(), n*1
+        else:
+            self.total.mul_(self.n).add_(self.part(value, n)).div_(self.n + n)
+            self.n += n
+    def compute(self): return self.total
+class QuietUsesUp(Quiet):
+    def compute(self):
+        self.total /= self.n
+        return self.total
+class QuietWholeWeights(Quiet):
+    def update(self, value, n): self.add(self.part(value, n.long()), n.long())
+class QuietFloat32(Quiet):
+    def part(self, value, n): return super().part(value.float(), n)
+class QuietWithoutReset:
+    def __init__(self): self.total, self.n = 0., 0
+    def update(self, value, n): self.total, self.n = self.total + value*n, self.n + n
+    def compute(self): return self.total/self.n
+
+
+BANK["check_quiet_mean"] = Bank(
+    right=[Quiet, QuietMasked, QuietFloat32, Lists, InPlace],
+    wrong=[*((o, "read a number back.*waits for the device") for o in (
+            QuietItem, QuietIf, QuietFloat, QuietTolist, QuietNumpy, QuietCpu, QuietToCpu, QuietIndexed,
+            QuietIsnan, QuietPrints)),
+        (QuietNan, "what is nan times 0"), (QuietNanToNum, "must show"),
+        (QuietNanToNumAfter, "must show"), (QuietIsFinite, "must show"),
+        (QuietOnlyNan, "inf times 0"), (QuietMean1, "How often does each one count"),
+        (QuietCount, "divided by the count"), (QuietSum, "the sum.*What divides it"),
+        (QuietUnweighted, "multiplied by its weight"), (QuietLast, "only the last"),
+        (QuietHalfReset, "`reset` leave behind|What is divided|weight of 0"),
+        (QuietNoReset, "`reset` leave behind|weight of 0"),
+        (QuietShared, "share a list"), (QuietGraph, "drag along"),
+        (QuietInPlace, "to the first one itself"), (QuietUsesUp, "asked twice"),
+        (QuietWholeWeights, "weight rounded"),
+        (QuietWithoutReset, "no method `reset`"), (Quiet(), "not callable")])
+
+
+# Lesson 10: F1 of each class
+
+def f1_loop(matrix):
+    "Python numbers, one class at a time"
+    k, out = len(matrix), []
+    for c in range(k):
+        hits = matrix[c, c].item()
+        said = sum(matrix[i, c].item() for i in range(k))
+        true = sum(matrix[c, i].item() for i in range(k))
+        p, r = hits/said if said else 0., hits/true if true else 0.
+        out.append(2*p*r/(p + r) if hits else 0.)
+    return out
+
+
+def f1_numpy(matrix):
+    m = matrix.numpy().astype(np.float32)
+    both = m.sum(0) + m.sum(1)
+    out = np.zeros(len(m), np.float32)
+    return np.divide(2*m.diagonal(), both, out=out, where=both > 0)
+
+
+def f1_double(matrix):
+    m = matrix.double()
+    p, r = m.diag()/m.sum(0).clamp(min=1), m.diag()/m.sum(1).clamp(min=1)
+    return (2*p*r/(p + r)).nan_to_num()
+
+
+def f1_pr(matrix): return matrix.diag()/matrix.sum(0), matrix.diag()/matrix.sum(1)
+def f1_unsafe(matrix):
+    p, r = f1_pr(matrix)
+    return 2*p*r/(p + r)
+def f1_half_safe(matrix):
+    p, r = (o.nan_to_num() for o in f1_pr(matrix))
+    return 2*p*r/(p + r)
+def f1_one_if_absent(matrix):
+    both = matrix.sum(0) + matrix.sum(1)
+    return torch.where(both == 0, 1., 2*matrix.diag()/both)
+def f1_arithmetic(matrix): return sum(f1_pr(matrix))/2
+def f1_geometric(matrix): return (f1_pr(matrix)[0]*f1_pr(matrix)[1]).sqrt()
+def f1_without_two(matrix): return f1_unsafe(matrix)/2
+def f1_jaccard(matrix):
+    return matrix.diag()/(matrix.sum(0) + matrix.sum(1) - matrix.diag())
+def f1_micro(matrix): return matrix.diag().sum()/matrix.sum()
+def f1_macro(matrix): return f1_double(matrix).mean()
+def f1_whole(matrix):
+    return 2*matrix.diag()//(matrix.sum(0) + matrix.sum(1)).clamp(min=1)
+def f1_smoothed(matrix):
+    return 2*matrix.diag()/(matrix.sum(0) + matrix.sum(1) + 1)
+def f1_column(matrix): return f1_double(matrix)[:, None]
+def f1_in_place(matrix):
+    hits = matrix.diag().clone()
+    matrix.fill_diagonal_(0)
+    return 2*hits/(2*hits + matrix.sum(0) + matrix.sum(1)).clamp(min=1)
+def f1_first(matrix): return [2*matrix[0, 0]/(matrix[0].sum() + matrix[:, 0].sum())]
+def f1_trace(matrix): return 2*matrix.trace()/(matrix.sum(0) + matrix.sum(1))
+def f1_dict(matrix): return dict(enumerate(f1_loop(matrix)))
+
+
+BANK["check_f1"] = Bank(
+    right=[f1_loop, f1_numpy, f1_double, lambda m: f1_double(m).float()],
+    wrong=[(lambda m: f1_pr(m)[0], "precision alone"),
+        (lambda m: f1_pr(m)[1], "recall alone"),
+        (f1_unsafe, "What is 0/0"), (f1_half_safe, "What is 0/0"),
+        (f1_one_if_absent, "What is 0/0"), (f1_arithmetic, "arithmetic or harmonic"),
+        (f1_geometric, "geometric or harmonic"), (f1_without_two, "factor of 2"),
+        (f1_jaccard, "intersection over union"), (f1_micro, "or one for all"),
+        (f1_macro, "or their mean"), (f1_whole, "whole numbers"),
+        (f1_smoothed, "precision and recall"), (f1_column, r"shape \(2, 1\)"),
+        (f1_in_place, "changed its argument"), (f1_first, r"shape \(1,\)"),
+        (f1_trace, "precision and recall"), (f1_dict, "expected numbers")])
