@@ -640,7 +640,8 @@ class QuietWithoutReset:
 BANK["check_quiet_mean"] = Bank(
     right=[Quiet, QuietMasked, QuietFloat32, Lists, InPlace],
     wrong=[*((o, "read a number back.*waits for the device") for o in (
-            QuietItem, QuietIf, QuietFloat, QuietTolist, QuietNumpy, QuietCpu, QuietToCpu, QuietIndexed,
+            QuietItem, QuietIf, QuietFloat, QuietTolist, QuietNumpy, QuietCpu,
+            QuietToCpu, QuietIndexed,
             QuietIsnan, QuietPrints)),
         (QuietNan, "what is nan times 0"), (QuietNanToNum, "must show"),
         (QuietNanToNumAfter, "must show"), (QuietIsFinite, "must show"),
@@ -725,3 +726,356 @@ BANK["check_f1"] = Bank(
         (f1_smoothed, "precision and recall"), (f1_column, r"shape \(2, 1\)"),
         (f1_in_place, "changed its argument"), (f1_first, r"shape \(1,\)"),
         (f1_trace, "precision and recall"), (f1_dict, "expected numbers")])
+
+
+# Lesson 12: an average that forgets
+
+def ema_numpy(values, decay):
+    out = np.array(values, dtype=np.float32)
+    for i in range(1, len(out)):
+        out[i] = np.float32(decay)*out[i - 1] + (1 - decay)*out[i]
+    return out
+
+
+def ema_weights(values, decay):
+    "All at once: the share of each value in each average"
+    x = torch.tensor(values, dtype=torch.float64)
+    i = torch.arange(len(x))
+    ages = i[:, None] - i
+    shares = torch.where(ages >= 0, decay**ages.clamp(min=0).double(), 0.)
+    shares[:, 1:] *= 1 - decay
+    return shares @ x
+
+
+def ema_steps(values, decay):
+    mean, out = None, []
+    for o in values:
+        mean = o if mean is None else mean + (1 - decay)*(o - mean)
+        out.append(mean)
+    return tuple(out)
+
+
+def ema_from_zero(values, decay):
+    mean = 0.
+    return [mean := decay*mean + (1 - decay)*o for o in values]
+def ema_corrected(values, decay):
+    return [o/(1 - decay**(i + 1)) for i, o in enumerate(ema_from_zero(values, decay))]
+def ema_swapped(values, decay): return ema_steps(values, 1 - decay)
+def ema_sum(values, decay):
+    out = values[:1]
+    for o in values[1:]: out.append(decay*out[-1] + o)
+    return out
+def ema_of_values(values, decay):
+    pairs = zip(values, values[1:])
+    return values[:1] + [decay*a + (1 - decay)*b for a, b in pairs]
+def ema_plain(values, decay):
+    return [sum(values[:i + 1])/(i + 1) for i in range(len(values))]
+def ema_last(values, decay): return ema_steps(values, decay)[-1] if values else []
+def ema_without_first(values, decay): return ema_steps(values, decay)[1:]
+def ema_with_zero(values, decay): return [0., *ema_steps(values, decay)]
+def ema_first_twice(values, decay):
+    out = values[:1]
+    for o in values: out.append(decay*out[-1] + (1 - decay)*o)
+    return out
+def ema_whole(values, decay):
+    out = np.array(values)
+    for i in range(1, len(out)): out[i] = decay*out[i - 1] + (1 - decay)*out[i]
+    return out
+def ema_in_place(values, decay):
+    for i in range(1, len(values)):
+        values[i] = decay*values[i - 1] + (1 - decay)*values[i]
+    return values
+def ema_no_empty(values, decay):
+    mean, out = values[0], []
+    for o in values:
+        mean = decay*mean + (1 - decay)*o
+        out.append(mean)
+    return out
+def ema_no_return(values, decay):
+    out = ema_steps(values, decay)
+    out += ()
+def ema_square(values, decay): return ema_steps(values, decay**2)
+def ema_rounded(values, decay): return [round(o, 3) for o in ema_steps(values, decay)]
+def ema_generator(values, decay): yield from ema_steps(values, decay)
+
+
+BANK["check_moving_average"] = Bank(
+    right=[ema_numpy, ema_weights, ema_steps],
+    wrong=[(ema_from_zero, "Not a mix with 0"), (ema_corrected, "anything to correct"),
+        (ema_swapped, "has the share `decay`"), (ema_sum, "add up to 1"),
+        (ema_of_values, "or the value before"), (ema_plain, "plain mean"),
+        (ema_last, "or only the last"),
+        (ema_without_first, "after the first value too"),
+        (ema_with_zero, "before the first value"), (ema_first_twice, "there twice"),
+        (ema_whole, "Which dtype"), (ema_in_place, "changed its argument"),
+        (ema_no_empty, "IndexError.*What is there to begin with"),
+        (ema_no_return, "returned None"), (ema_square, "What is each average made of"),
+        (ema_rounded, "random|values"), (ema_generator, "expected numbers")])
+
+
+# Lesson 12: clip by norm
+
+def clip_torch(params, max_norm):
+    return torch.nn.utils.clip_grad_norm_(params, max_norm)
+
+
+def clip_vector(params, max_norm):
+    "One long vector, and a factor of at most 1"
+    grads = [p.grad for p in params if p.grad is not None]
+    if not grads: return 0
+    norm = torch.cat([g.flatten() for g in grads]).norm()
+    factor = torch.nan_to_num(max_norm/norm, nan=1.).clamp(max=1)
+    for g in grads: g.mul_(factor)
+    return norm
+
+
+def clip_numpy(params, max_norm):
+    "The gradients' own memory, seen by NumPy"
+    grads = [p.grad.numpy() for p in params if p.grad is not None]
+    norm = np.sqrt(sum((g**2).sum() for g in grads))
+    if norm > max_norm:
+        for g in grads: g *= max_norm/norm
+    return norm
+
+
+def clip_made(norm=lambda grads: torch.stack([g.double().norm() for g in grads]).norm(),
+    factor=lambda most, norm: most/norm if norm > most else 1., after=False, skip=True):
+    "A clip with one mistake"
+    def clip(params, max_norm):
+        params = list(params)
+        grads = [p.grad for p in params if p.grad is not None] if skip else [
+            p.grad for p in params]
+        if not grads: return 0.
+        before = norm(grads)
+        for g in grads: g *= factor(max_norm, before)
+        return norm(grads) if after else before
+    return clip
+
+
+def clip_new_tensors(params, max_norm):
+    params = [p for p in params if p.grad is not None]
+    norm = sum((p.grad**2).sum() for p in params)**0.5
+    for p in params: p.grad = p.grad*min(1., max_norm/norm) if norm else p.grad
+    return norm
+def clip_nothing(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum((g**2).sum() for g in grads)**0.5
+    for g in grads: g = g*min(1., max_norm/norm)
+    return norm
+def clip_data(params, max_norm):
+    "Another memory under the same tensor"
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum((g**2).sum() for g in grads)**0.5
+    for g in grads:
+        if norm > max_norm: g.data = g.data*(max_norm/norm)
+    return norm
+def clip_weights(params, max_norm):
+    params = list(params)
+    norm = sum((p.grad**2).sum() for p in params)**0.5
+    for p in params: p.data *= min(1., max_norm/norm)
+    return norm
+def clip_one_by_one(params, max_norm):
+    norms = [p.grad.norm() for p in params]
+    for p, norm in zip(params, norms): p.grad *= min(1., max_norm/norm)
+    return torch.stack(norms).norm()
+def clip_values(params, max_norm):
+    norm = torch.cat([p.grad.flatten() for p in params]).norm()
+    for p in params: p.grad.clamp_(-max_norm, max_norm)
+    return norm
+def clip_twice_through(params, max_norm):
+    norm = sum((p.grad**2).sum() for p in params if p.grad is not None)**0.5
+    for p in params:
+        if p.grad is not None and norm > max_norm: p.grad *= max_norm/norm
+    return norm
+def clip_unit(params, max_norm):
+    "To norm 1, then to the length that it should have"
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum((g**2).sum() for g in grads)**0.5
+    if norm > max_norm or norm < 1e-6:
+        for g in grads: g.div_(norm).mul_(min(norm, max_norm))
+    return norm
+def clip_fills(params, max_norm):
+    params = list(params)
+    for p in params:
+        if p.grad is None: p.grad = torch.zeros_like(p)
+    return clip_vector(params, max_norm)
+def clip_zero_grad(params, max_norm):
+    params = list(params)
+    norm = clip_vector(params, max_norm)
+    for p in params: p.grad = None
+    return norm
+def clip_no_return(params, max_norm): clip_vector(params, max_norm)
+def clip_empty_fails(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = torch.cat([g.flatten() for g in grads]).norm()
+    if norm > max_norm:
+        for g in grads: g *= max_norm/norm
+    return norm
+def clip_first_axis(params, max_norm):
+    "Knows vectors only"
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(sum(v.item()**2 for v in g) for g in grads)**0.5
+    for g in grads: g *= min(1., max_norm/norm) if norm else 1.
+    return norm
+
+
+BANK["check_clip_norm"] = Bank(
+    right=[clip_torch, clip_vector, clip_numpy, clip_made()],
+    wrong=[(clip_one_by_one, "clipped by itself"),
+        (clip_new_tensors, "changed in place"),
+        (clip_values, "each number clipped"), (clip_nothing, "changed at all"),
+        (clip_data, "changed in place"),
+        (clip_weights, "Which tensor of a parameter"),
+        (clip_made(after=True), "or of after clipping"),
+        (clip_made(skip=False), "without a gradient is passed over"),
+        (clip_made(norm=lambda o: sum(g.norm() for g in o)), "sum of the norms"),
+        (clip_made(norm=lambda o: sum((g**2).sum() for g in o)), "root missing"),
+        (clip_made(norm=lambda o: max(g.abs().max() for g in o)), "largest number"),
+        (clip_made(norm=lambda o: sum(g.abs().sum() for g in o)), "absolute values"),
+        (clip_made(norm=lambda grads: grads[-1].norm()), "last one only"),
+        (clip_made(factor=lambda most, norm: most/norm), "short gradient made longer"),
+        (clip_made(factor=lambda most, norm: 1/norm), "norm 1 whatever"),
+        (clip_made(factor=lambda most, norm: min(1., most/norm**2)), "by the square"),
+        (clip_unit, "0/0"),
+        (clip_made(factor=lambda most, norm: min(1., most/(norm + 0.01))), "Is it one"),
+        (clip_twice_through, "walk through a generator"), (clip_fills, "Who set it"),
+        (clip_zero_grad, "Who set it"), (clip_no_return, "returned None"),
+        (clip_empty_fails, "norm of nothing"), (clip_first_axis, "Does every number")])
+
+
+# Lesson 12: stop at a validation loss
+
+class TargetByHand(Callback):
+    "Takes the mean itself"
+    def __init__(self, loss): self.loss = loss
+    def before_epoch(self, learn): self.total = self.n = 0
+    def after_loss(self, learn):
+        self.total += learn.loss.item()*len(learn.batch[0])
+        self.n += len(learn.batch[0])
+    def after_epoch(self, learn):
+        if learn.training: return
+        if self.total/self.n <= self.loss: raise CancelFitException()
+
+
+class TargetInCleanup(Callback):
+    order = 5
+    def __init__(self, loss): self.loss = loss
+    def cleanup_epoch(self, learn):
+        row = learn.metrics.rows[-1]
+        if row["train"] == "eval" and not row["loss"] > self.loss == self.loss:
+            if row["loss"] == row["loss"]: raise CancelFitException()
+
+
+class TargetNextEpoch:
+    "Looks when the next epoch begins, but at rows of this fit alone"
+    def __init__(self, loss): self.loss = loss
+    def before_fit(self, learn): self.at = len(getattr(learn, "metrics").rows)
+    order = 1
+    def before_epoch(self, learn):
+        rows = [o for o in learn.metrics.rows[self.at:] if o["train"] == "eval"]
+        if rows and rows[-1]["loss"] <= self.loss: raise CancelFitException()
+
+
+class Target(Callback):
+    order = 100
+    def __init__(self, loss): self.loss = loss
+    def value(self, learn): return learn.metrics.rows[-1]["loss"]
+    def reached(self, loss): return loss <= self.loss
+    def after_epoch(self, learn):
+        if learn.training: return
+        if self.reached(self.value(learn)): raise CancelFitException()
+
+
+class TargetAnyLoss(Target):
+    def after_epoch(self, learn):
+        if self.reached(self.value(learn)): raise CancelFitException()
+class TargetLess(Target):
+    def reached(self, loss): return loss < self.loss
+class TargetMore(Target):
+    def reached(self, loss): return loss >= self.loss
+class TargetNan(Target):
+    def reached(self, loss): return not loss > self.loss
+class TargetAbsolute(Target):
+    def reached(self, loss): return abs(loss) <= abs(self.loss)
+class TargetLastBatch(Target):
+    def value(self, learn): return learn.loss.item()
+class TargetInBatch(Target):
+    "Ends within the validation"
+    after_epoch = None
+    def after_batch(self, learn):
+        if not learn.training and learn.loss <= self.loss: raise CancelFitException()
+class TargetRunningMean(TargetByHand):
+    "The mean so far, before the validation is over"
+    after_epoch = None
+    def after_batch(self, learn):
+        if learn.training: return
+        if self.total/self.n <= self.loss: raise CancelFitException()
+class TargetMeanOfMeans(TargetByHand):
+    def after_loss(self, learn):
+        self.total += learn.loss.item()
+        self.n += 1
+class TargetNoOrder(Target):
+    order = 0
+    def value(self, learn):
+        rows = [o["loss"] for o in learn.metrics.rows if o["train"] == "eval"]
+        return rows[-1] if rows else math.inf
+class TargetTrainRow(Target):
+    "Reads the row before the last one"
+    def value(self, learn): return learn.metrics.rows[-2]["loss"]
+class TargetAnyRow(Target):
+    def value(self, learn):
+        return min(o["loss"] for o in learn.metrics.rows if o["train"] == "eval")
+class TargetBestSoFar(Target):
+    "Never forgets"
+    best = math.inf
+    def value(self, learn):
+        self.best = min(self.best, super().value(learn))
+        return self.best
+class TargetEpoch(Target):
+    def after_epoch(self, learn):
+        if learn.training: return
+        if self.reached(self.value(learn)): raise CancelEpochException()
+class TargetReturns(Target):
+    def after_epoch(self, learn):
+        if not learn.training and self.reached(self.value(learn)): return True
+class TargetAfterFit(Target):
+    after_epoch = None
+    def after_fit(self, learn):
+        if self.reached(self.value(learn)): raise CancelFitException()
+class TargetAlwaysValid(Target):
+    "Wants a validation row in any epoch"
+    def after_epoch(self, learn):
+        rows = [o for o in learn.metrics.rows if o["train"] == "eval"]
+        if rows[-1]["loss"] <= self.loss: raise CancelFitException()
+class TargetNotFirst(Target):
+    def after_epoch(self, learn):
+        if learn.training or learn.epoch == 0: return
+        if self.reached(self.value(learn)): raise CancelFitException()
+class TargetMargin(Target):
+    def reached(self, loss): return loss <= self.loss + 0.05
+class TargetRounds(Target):
+    def reached(self, loss): return round(loss, 1) <= self.loss
+class TargetClears(Target):
+    def before_fit(self, learn): learn.metrics.rows.clear()
+class TargetMisspelt(Target):
+    def value(self, learn): return learn.metrics.row[-1]["loss"]
+class TargetWrongKey(Target):
+    def value(self, learn): return learn.metrics.rows[-1]["valid_loss"]
+
+
+BANK["check_target"] = Bank(
+    right=[TargetByHand, TargetInCleanup, TargetNextEpoch, Target],
+    wrong=[(TargetAnyLoss, "training compared too"), (TargetLess, "exactly the target"),
+        (TargetMore, "Lower, or higher"), (TargetNan, "Is nan less"),
+        (TargetAbsolute, "Which is less"), (TargetLastBatch, "or of its last batch"),
+        (TargetInBatch, "of a single batch"), (TargetRunningMean, "of a single batch"),
+        (TargetMeanOfMeans, "count the same"), (TargetNoOrder, "Who is called first"),
+        (TargetTrainRow, "which row is compared"), (TargetAnyRow, "rows of all fits"),
+        (TargetBestSoFar, "rows of all fits"), (TargetEpoch, "Which exception ends"),
+        (TargetReturns, "Which exception ends"),
+        (TargetAfterFit, "Which exception ends"),
+        (TargetAlwaysValid, "IndexError|training compared"),
+        (TargetNotFirst, "first epoch is good"), (TargetMargin, "margin"),
+        (TargetRounds, "rounded"), (TargetClears, "only read"),
+        (TargetMisspelt, "AttributeError.*'row'"),
+        (TargetWrongKey, "KeyError.*valid_loss")])
