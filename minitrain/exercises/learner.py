@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean', 'check_f1', 'check_moving_average',
-           'check_clip_norm', 'check_target']
+           'check_clip_norm', 'check_target', 'check_wsd', 'check_restarts', 'check_suggest']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import wraps
 from io import StringIO
+from itertools import count, product
 
 import torch
 from torch import nn
@@ -773,7 +774,7 @@ def check_target(
         same(run.fit(cb, case, 5), want, f"{case}, epochs trained",
             "`rows` keeps the rows of all fits. Which one is compared?")
     rows = [o["train"] for o in run.metrics.rows]
-    holds(rows == ["train", "eval"]*5, case, f"`rows` has {len(rows)} rows, expected 10",
+    holds(rows == ["train", "eval"]*5, case, f"`rows` has {len(rows)} of 10 rows",
         "Whose list is that? It is only read.")
     ends(2, "nan, 1, 0.5", 2., losses(math.nan, 1., 0.5), "Is nan less than that?")
 
@@ -785,3 +786,214 @@ class TargetCB(Callback):
     def after_epoch(self, learn):
         if learn.training: return
         if learn.metrics.rows[-1]["loss"] <= self.loss: raise CancelFitException()
+
+# %% ../../nbs/53_learner.ipynb #wsd-factor
+def as_number(o, case):
+    "A number out of an answer"
+    if not isinstance(o, str):
+        try: return float(o)
+        except Exception: pass
+    wrong(case, f"returned {show(o)}, expected a number", "Is it one number?")
+
+def half(pos): return (1 + math.cos(math.pi*pos))/2
+
+def wsd_factor(step, total, warmup, decay):
+    if step >= total: return 0.
+    if step < warmup: return step/warmup
+    return min(1., (total - step)/decay) if decay else 1.
+
+def wsd_traps(step, total, warmup, decay):
+    "What typical mistakes return"
+    right = wsd_factor(step, total, warmup, decay)
+    left, late = total - step, wsd_factor(step + 1, total, warmup, decay)
+    if step > total: return {
+        "After the last step it stays 0. Does it go below?": left/max(1, decay),
+        "After the last step it stays 0. Does it begin anew?": 1.}
+    traps = {}
+    if step < warmup: traps = {
+        "Is step 0 the first step of the rise, or step 1?": late,
+        "Is that half a cosine? A straight line was asked for.": 1 - half(step/warmup),
+        "Does it rise at all? It begins at 0.": 1.}
+    elif step < total: traps = {
+        "When does the fall begin? `decay` steps before `total`.":
+            1 - (step - decay)/(total - decay) if total > decay else None,
+        "How long does the fall take? `decay` says it, not `warmup`.":
+            min(1, left/warmup) if warmup else None}
+    if 0 < left <= decay: traps = {
+        "Does it reach 0 at `total`, or one step too early?": late,
+        "Is that half a cosine? A straight line was asked for.": 1 - half(left/decay),
+        "How far has it fallen, or how much is left?": 1 - right,
+        "Does it fall at all?": 1., **traps}
+    if right != int(right): traps["Is it cut off to a whole number?"] = int(right)
+    return traps
+
+# %% ../../nbs/53_learner.ipynb #check-wsd
+@check
+def check_wsd(
+    fn:Callable # Yours: called with step, total, warmup and decay, returns a factor
+)->Report: # Passed, or a sentence that says what is wrong
+    "A factor that rises, stays 1 and falls in a straight line"
+    hints = ((lambda s, t, w, d: s >= t, "At `total` and after it, it is 0. Is it?"),
+        (lambda s, t, w, d: not w and not s, "What is a warm-up of 0 steps?"),
+        (lambda s, t, w, d: s < w, "How high is it after `step` of `warmup` steps?"),
+        (lambda s, t, w, d: s > t - d, "How many of the `decay` steps are left?"),
+        (lambda s, t, w, d: True, "Between rise and fall it is 1. Is it?"))
+    for total, warmup, decay in ((40, 12, 8), (100, 10, 20), (7, 3, 4), (13, 5, 2),
+            (5, 0, 2), (6, 2, 0), (4, 0, 0), (4, 0, 4), (5, 5, 0), (3, 1, 1)):
+        for step in (*range(total + 3), 10*total):
+            args = step, total, warmup, decay
+            case = f"step {step} of {total} with warmup {warmup} and decay {decay}"
+            hint = next(text for applies, text in hints if applies(*args))
+            same(ask(fn, *args, case=case, hint=hint), wsd_factor(*args), case, hint,
+                wsd_traps(*args), atol=1e-5)
+
+# %% ../../nbs/53_learner.ipynb #wsd
+@solves("wsd")
+def wsd(step, total, warmup, decay):
+    rise = step/warmup if warmup else 1
+    fall = (total - step)/decay if decay else total - step
+    return max(0, min(1, rise, fall))
+
+# %% ../../nbs/53_learner.ipynb #restarts-traps
+def in_cycle(step, lengths):
+    "How far a step is in its cycle, how long that is, and its number"
+    for i, n in enumerate(lengths):
+        if step < n: return step, n, i
+        step -= n
+
+def restarts_traps(step, first, mult):
+    "What typical mistakes return"
+    at, n, cycle = in_cycle(step, (first*mult**i for i in count()))
+    sums = in_cycle(step, (first + i*mult for i in count()))
+    times = in_cycle(step, (first*max(1, i*mult) for i in count()))
+    return {
+        "Is every cycle as long as the first? Each is `mult` times the one before.":
+            half(step % first/first),
+        "Does each cycle grow by a sum? It grows by a factor.": half(sums[0]/sums[1]),
+        "Is it the length before that is multiplied, or the first one?":
+            half(times[0]/times[1]),
+        "Is the place in a cycle divided by the length of this cycle?": half(at/first),
+        "Is that a straight line? Half a cosine was asked for.": 1 - at/n,
+        "Does it fall from 1 to 0, or rise?": 1 - half(at/n),
+        "Half a cosine, or a whole one?": half(2*at/n),
+        "Half a cosine, or a quarter?": math.cos(math.pi*at/n/2),
+        "From 1 to 0, or to -1?": math.cos(math.pi*at/n),
+        "Is 0 reached at the last step of a cycle? That is one step too early.":
+            half(at/max(1, n - 1)),
+        "Does each cycle begin lower? Each begins at 1.": half(at/n)/2**cycle,
+        "What comes when the first cycle is over?": 0. if cycle else half(at/n),
+        "What comes when the first cycle is over? The wave must not rise.":
+            half(step/first),
+        "Does a new cycle begin where the old one ends, or one step later?":
+            half(at/n) if at or not step else 0.,
+        "Is step 0 the first step of a cycle, or step 1?": half((at + 1)/n)}
+
+# %% ../../nbs/53_learner.ipynb #check-restarts
+@check
+def check_restarts(
+    fn:Callable # Yours: called with step, first and mult, returns a factor
+)->Report: # Passed, or a sentence that says what is wrong
+    "A cosine that begins anew, each time for longer: CosineAnnealingWarmRestarts"
+    for first, mult, steps in ((3, 2, 30), (4, 1, 14), (2, 3, 30), (1, 2, 20),
+            (5, 4, 120), (1, 1, 4), (7, 1, 30)):
+        asked = []
+        for step in (*range(steps), 300):
+            case = f"step {step} with first={first}, mult={mult}"
+            at, n, _ = in_cycle(step, (first*mult**i for i in count()))
+            hint = "In which cycle is this step, and how far in it?" if at else \
+                "A cycle begins here, and it begins at 1. Does it?"
+            got = as_number(ask(fn, step, first, mult, case=case, hint=hint), case)
+            asked.append((step, got, half(at/n), case, hint))
+        for step, got, want, case, hint in asked:
+            if math.isclose(got, want, abs_tol=1e-5): continue
+            known = [restarts_traps(o[0], first, mult) for o in asked]
+            fits = [h for h in known[0] if all(math.isclose(t[h], o[1], abs_tol=1e-5)
+                for t, o in zip(known, asked))]
+            same(got, want, case, (fits or [hint])[0], atol=1e-5)
+
+# %% ../../nbs/53_learner.ipynb #restarts
+@solves("restarts")
+def restarts(step, first, mult):
+    while step >= first: step, first = step - first, first*mult
+    return (1 + math.cos(math.pi*step/first))/2
+
+# %% ../../nbs/53_learner.ipynb #falls
+def falls():
+    "Curves of a range test: a name, the losses down to the lowest, the steepest place"
+    def logistic(x): return 2/(1 + math.exp(x))
+    def slow_first(x): return 2*math.exp(-math.exp(x))
+    def fast_first(x): return 2 - 2*math.exp(-math.exp(-x))
+    for name, curve, centre, width, n in (("", logistic, 15.25, 2., 42),
+            ("", logistic, 20.3, 2., 42), ("", logistic, 28.75, 2., 42),
+            ("", logistic, 12.2, 1., 42), ("", logistic, 22.3, 3., 42),
+            ("", logistic, 33.7, 1., 42), (" of 108", logistic, 80.25, 5., 100),
+            (" of 18", logistic, 4.7, 0.7, 10),
+            (", slow at first", slow_first, 23.25, 4., 42),
+            (", slow at the end", fast_first, 17.75, 4., 42)):
+        losses = [curve((i - centre)/width) + 0.1 for i in range(n)]
+        yield f"losses that fall fastest at number {centre:g}{name}", losses, centre
+
+def lowest_of(lrs, losses):
+    "Where typical mistakes end up; the steepest fall is elsewhere"
+    low = losses.index(min(losses))
+    diffs = [b - a for a, b in zip(losses, losses[1:])]
+    by_lr = [d/(b - a) for d, a, b in zip(diffs[:low], lrs, lrs[1:])]
+    share = [d/a for d, a in zip(diffs[:low], losses)]
+    return {
+        "Is that the place of the lowest loss?": low,
+        "Is the fall measured along the learning rate, or from step to step?":
+            by_lr.index(min(by_lr)),
+        "Is the fall divided by the loss? The level of the losses must not matter.":
+            share.index(min(share)),
+        "Is the logarithm of the loss taken? Its level must not matter.":
+            share.index(min(share)) + 1,
+        "Is that the steepest rise?": diffs.index(max(diffs)),
+        "Is that the first learning rate? Which differences are compared?": 0,
+        "Is that the last learning rate?": len(losses) - 1}
+
+def which_rate(fn, lrs, losses, case, hint=""):
+    "The number of the learning rate that an answer returns"
+    got = as_number(ask(fn, list(lrs), list(losses), case=case, hint=hint), case)
+    near = [i for i, lr in enumerate(lrs) if math.isclose(got, lr, rel_tol=1e-4)]
+    holds(bool(near), case, f"returned {got:.4g}, which is no learning rate",
+        "Is that a learning rate, or its place in the list?"
+        if got in range(len(lrs)) else "Which numbers may come back?")
+    return near[0]
+
+# %% ../../nbs/53_learner.ipynb #check-suggest
+@check
+def check_suggest(
+    fn:Callable # Yours: called with lists of learning rates and losses, returns a rate
+)->Report: # Passed, or a sentence that says what is wrong
+    "The place where the loss of a range test falls fastest"
+    inf, nan = math.inf, math.nan
+    behind = "What lies behind the lowest loss does not matter. Is it looked at?"
+    for growth, (name, losses, centre) in product((1.3, 1.15), falls()):
+        lrs = [1e-5*growth**i for i in range(len(losses) + 8)]
+        curve = losses + [0.4, 1.6, 6.4, 26., 27., 28., 29., 30.]
+        got = which_rate(fn, lrs, curve, name)
+        hint = next((h for h, i in lowest_of(lrs, curve).items() if i == got),
+            "Which neighbours differ most, left of the lowest loss?")
+        holds(abs(got - centre) < 1.5, name, f"returned the rate of number {got}", hint)
+        for factor, shift in ((100., -7.), (1e-3, 0.), (1., -50.), (1e4, 1e4)):
+            case = f"{name}, times {factor:g}, plus {shift:g}"
+            again = which_rate(fn, lrs, [factor*o + shift for o in curve], case)
+            holds(again == got, case, f"returned number {again}, and {got} before",
+                "Scale and level do not matter. What is a loss divided by, or compared "
+                "with?")
+        ends = {"nothing": [], "a single loss": [9.], "jumps": [50., 0.2, 40., 0.3]*2,
+            "huge jumps": [1e9, 1.]*4, "inf": [inf]*8, "nan": [nan]*8,
+            "inf and nan": [9., nan, 2., inf, nan, 1e9, 3., 7.]}
+        for word, tail in ends.items():
+            case, curve = f"{name}; behind the lowest {word}", losses + tail
+            again = which_rate(fn, lrs[:len(curve)], curve, case, behind)
+            holds(again == got, case, f"returned number {again}, and {got} before",
+                "What is the smallest of a list that holds nan?"
+                if any(o != o for o in tail) else behind)
+
+# %% ../../nbs/53_learner.ipynb #suggest
+@solves("suggest")
+def suggest(lrs, losses):
+    lowest = min(range(len(losses)), key=lambda i: (losses[i] != losses[i], losses[i]))
+    falls = [b - a for a, b in zip(losses, losses[1:lowest + 1])]
+    return lrs[falls.index(min(falls))]

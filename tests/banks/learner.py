@@ -1079,3 +1079,272 @@ BANK["check_target"] = Bank(
         (TargetRounds, "rounded"), (TargetClears, "only read"),
         (TargetMisspelt, "AttributeError.*'row'"),
         (TargetWrongKey, "KeyError.*valid_loss")])
+
+
+# Lesson 14: warm up, hold, decay
+
+def wsd_cases(step, total, warmup, decay):
+    if step >= total: return 0
+    if step < warmup: return step/warmup
+    if step <= total - decay: return 1
+    return (total - step)/decay
+
+
+def wsd_numpy(step, total, warmup, decay):
+    "Interpolation between the corners, in float32"
+    if step >= total: return np.float32(0)
+    x, y = [total - decay, total], [1, 0]
+    if decay == 0: x, y = [total], [1]
+    if warmup: x, y = [0, warmup, *x], [0, 1, *y]
+    return np.float32(np.interp(step, x, y))
+
+
+def wsd_tensor(step, total, warmup, decay):
+    step = torch.tensor(float(step))
+    rise, fall = step/max(warmup, 1e-9), (total - step)/max(decay, 1e-9)
+    return torch.where(step < warmup, rise, fall.clamp(0, 1))
+
+
+def wsd_divides(step, total, warmup, decay):
+    return max(0, min(1, step/warmup, (total - step)/decay))
+def wsd_no_warmup(step, total, warmup, decay):
+    return max(0, min(1, (total - step)/max(1, decay)))
+def wsd_below(step, total, warmup, decay):
+    rise = step/warmup if warmup else 1
+    return min(1, rise, (total - step)/decay if decay else float(step < total))
+def wsd_from_one(step, total, warmup, decay):
+    return wsd_cases(step + 1, total, warmup, decay)
+def wsd_rise_from_one(step, total, warmup, decay):
+    return (step + 1)/warmup if step < warmup else wsd_cases(step, total, warmup, decay)
+def wsd_cosine(step, total, warmup, decay):
+    return (1 - math.cos(math.pi*wsd_cases(step, total, warmup, decay)))/2
+def wsd_cosine_fall(step, total, warmup, decay):
+    f = wsd_cosine if step >= warmup else wsd_cases
+    return f(step, total, warmup, decay)
+def wsd_falls_at_once(step, total, warmup, decay):
+    if step < decay or step >= total: return wsd_cases(step, total, warmup, decay)
+    return 1 - (step - decay)/(total - decay) if step > warmup else step/max(warmup, 1)
+def wsd_swapped(step, total, warmup, decay):
+    return wsd_cases(step, total, decay, warmup)
+def wsd_symmetric(step, total, warmup, decay):
+    return wsd_cases(step, total, warmup, warmup)
+def wsd_too_early(step, total, warmup, decay):
+    if step < total - decay: return wsd_cases(step, total, warmup, decay)
+    return max(0, (total - 1 - step)/decay) if decay else 0
+def wsd_upside_down(step, total, warmup, decay):
+    if total - decay < step < total: return 1 - wsd_cases(step, total, warmup, decay)
+    return wsd_cases(step, total, warmup, decay)
+def wsd_whole(step, total, warmup, decay):
+    rise, fall = step//max(1, warmup), (total - step)//max(1, decay)
+    return max(0, min(1, rise if warmup else 1, fall))
+def wsd_one_at_end(step, total, warmup, decay):
+    return wsd_cases(step, total, warmup, decay) if step <= total else 1
+def wsd_no_decay(step, total, warmup, decay):
+    return min(1, step/warmup if warmup else 1)
+def wsd_zero_decay_zero(step, total, warmup, decay):
+    return wsd_cases(step, total, warmup, decay) if decay else 0
+def wsd_product(step, total, warmup, decay):
+    rise = min(1, step/warmup) if warmup else 1
+    if total == warmup: return rise
+    return rise*min(1, max(0, (total - step)/(total - warmup)))
+def wsd_no_return(step, total, warmup, decay): wsd_cases(step, total, warmup, decay)
+def wsd_remembers(step, total, warmup, decay):
+    "Counts its calls instead of reading the step"
+    wsd_remembers.step = getattr(wsd_remembers, "step", -1) + 1
+    return wsd_cases(wsd_remembers.step, total, warmup, decay)
+
+
+BANK["check_wsd"] = Bank(
+    right=[wsd_cases, wsd_numpy, wsd_tensor],
+    wrong=[(wsd_divides, "ZeroDivisionError.*warm-up of 0"),
+        (wsd_no_warmup, "rise at all"), (wsd_below, "go below"),
+        (wsd_from_one, "or step 1"), (wsd_rise_from_one, "or step 1"),
+        (wsd_cosine, "half a cosine"), (wsd_cosine_fall, "half a cosine"),
+        (wsd_falls_at_once, "`decay` steps"), (wsd_swapped, "How high"),
+        (wsd_symmetric, "not `warmup`"), (wsd_too_early, "too early"),
+        (wsd_upside_down, "how much is left"), (wsd_whole, "whole number"),
+        (wsd_one_at_end, "begin anew"), (wsd_no_decay, "fall at all"),
+        (wsd_zero_decay_zero, "decay 0"), (wsd_product, "Between rise and fall"),
+        (wsd_no_return, "returned None"),
+        (wsd_remembers, "At `total`|How high|rise at all")])
+
+
+# Lesson 14: warm restarts
+
+def restarts_loop(step, first, mult):
+    begin, length = 0, first
+    while begin + length <= step: begin, length = begin + length, length*mult
+    return 0.5 + 0.5*math.cos(math.pi*(step - begin)/length)
+
+
+def restarts_formula(step, first, mult):
+    "The number of the cycle from a logarithm, put right where it is rounded"
+    if mult == 1: begin, length = step//first*first, first
+    else:
+        i = int(math.log(step*(mult - 1)/first + 1, mult) + 1e-9)
+        begin, length = first*(mult**i - 1)//(mult - 1), first*mult**i
+    return np.float32((1 + np.cos(np.pi*(step - begin)/length))/2)
+
+
+def restarts_torch(step, first, mult):
+    opt = torch.optim.SGD([torch.zeros(1)], lr=1.)
+    sched = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(opt, first, mult)
+    opt.step()
+    sched.step(step)
+    return torch.tensor(sched.get_last_lr()[0])
+
+
+def restarts_recursive(step, first, mult):
+    if step >= first: return restarts_recursive(step - first, first*mult, mult)
+    return math.cos(math.pi*step/first/2)**2
+
+
+def wave(pos): return (1 + math.cos(math.pi*pos))/2
+def restarts_made(grow=lambda length, mult, first, i: length*mult, end=False,
+    curve=lambda at, n, i, first: wave(at/n)):
+    "Restarts with one mistake"
+    def restarts(step, first, mult):
+        length, i = first, 0
+        while step > length if end else step >= length:
+            step, i = step - length, i + 1
+            length = grow(length, mult, first, i)
+        return curve(step, length, i, first)
+    return restarts
+
+
+def restarts_modulo(step, first, mult): return wave(step % first/first)
+def restarts_once(step, first, mult): return wave(min(1, step/first))
+def restarts_wave(step, first, mult): return wave(step/first)
+def restarts_mult_power(step, first, mult):
+    "The length of the cycle from the step alone"
+    return wave(step % (first*mult)/(first*mult)) if step >= first else wave(step/first)
+
+
+BANK["check_restarts"] = Bank(
+    right=[restarts_loop, restarts_formula, restarts_torch, restarts_recursive,
+        restarts_made()],
+    wrong=[(restarts_modulo, "as long as the first"),
+        (restarts_once, "first cycle is over"),
+        (restarts_wave, "wave must not rise"),
+        (restarts_mult_power, "which cycle|begins here"),
+        (restarts_made(grow=lambda n, mult, first, i: n + mult), "grow by a sum"),
+        (restarts_made(grow=lambda n, mult, first, i: first*max(1, i*mult)),
+            "or the first one"),
+        (restarts_made(end=True), "or one step later"),
+        (restarts_made(curve=lambda at, n, i, first: wave(at/first)),
+            "divided by the length"),
+        (restarts_made(curve=lambda at, n, i, first: 1 - at/n), "straight line"),
+        (restarts_made(curve=lambda at, n, i, first: 1 - wave(at/n)), "or rise"),
+        (restarts_made(curve=lambda at, n, i, first: wave(2*at/n)), "or a whole one"),
+        (restarts_made(curve=lambda at, n, i, first: wave(at/n)**0.5), "a quarter"),
+        (restarts_made(curve=lambda at, n, i, first: 2*wave(at/n) - 1), "or to -1"),
+        (restarts_made(curve=lambda at, n, i, first: wave(at/max(1, n - 1))),
+            "too early"),
+        (restarts_made(curve=lambda at, n, i, first: wave(at/n)/2**i), "begin lower"),
+        (restarts_made(curve=lambda at, n, i, first: wave((at + 1)/n)), "or step 1"),
+        (restarts_made(curve=lambda at, n, i, first: None), "returned None"),
+        (restarts_made(curve=lambda at, n, i, first: wave(at//n)), "how far in it")])
+
+
+# Lesson 14: where the loss falls fastest
+
+def suggest_numpy(lrs, losses):
+    losses = np.nan_to_num(np.array(losses, dtype=np.float64), nan=np.inf)
+    low = losses.argmin()
+    return np.array(lrs)[np.diff(losses[:low + 1]).argmin()]
+
+
+def suggest_central(lrs, losses):
+    "Central differences, on a tensor"
+    low = losses.index(min(losses))
+    x = torch.tensor(losses[:low + 1], dtype=torch.float64)
+    return torch.tensor(lrs)[(x[2:] - x[:-2]).argmin() + 1]
+
+
+def suggest_by_log(lrs, losses):
+    "Per step of the logarithm, which is even"
+    low = suggest_low(losses)
+    logs = [math.log(lr) for lr in lrs]
+    slopes = [(losses[i + 1] - losses[i])/(logs[i + 1] - logs[i]) for i in range(low)]
+    return lrs[slopes.index(min(slopes)) + 1]
+
+
+def suggest_low(losses): return losses.index(min(losses))
+def suggest_lowest(lrs, losses): return lrs[suggest_low(losses)]
+def suggest_tenth(lrs, losses): return lrs[suggest_low(losses)]/10
+def suggest_place(lrs, losses): return lrs.index(suggest_by_log(lrs, losses))
+def suggest_all(lrs, losses):
+    falls = [b - a for a, b in zip(losses, losses[1:])]
+    return lrs[falls.index(min(falls))]
+def suggest_argmin_nan(lrs, losses):
+    low = np.argmin(losses)
+    return lrs[np.argmin(np.diff(losses[:low + 1]))] if low > 1 else lrs[0]
+def suggest_by_lr(lrs, losses):
+    low = suggest_low(losses)
+    slopes = [(losses[i + 1] - losses[i])/(lrs[i + 1] - lrs[i]) for i in range(low)]
+    return lrs[slopes.index(min(slopes))]
+def suggest_ratio(lrs, losses):
+    ratios = [losses[i + 1]/losses[i] for i in range(suggest_low(losses))]
+    return lrs[ratios.index(min(ratios))]
+def suggest_log_loss(lrs, losses):
+    return suggest_by_log(lrs, [math.log(o) for o in losses])
+def suggest_rise(lrs, losses):
+    rises = [b - a for a, b in zip(losses, losses[1:])]
+    return lrs[rises.index(max(rises))]
+def suggest_half(lrs, losses):
+    "Where half of the first loss is left"
+    return next((lr for lr, o in zip(lrs, losses) if o < losses[0]/2), lrs[0])
+def suggest_middle(lrs, losses): return math.sqrt(lrs[0]*suggest_lowest(lrs, losses))
+def suggest_first(lrs, losses): return lrs[0]
+def suggest_last(lrs, losses): return lrs[len(losses) - 1]
+def suggest_smoothed(lrs, losses):
+    "A mean over five losses, those behind the lowest among them"
+    low, n = suggest_low(losses), len(losses)
+    means = [sum(losses[max(0, i - 9):i + 10])/len(losses[max(0, i - 9):i + 10])
+        for i in range(n)]
+    falls = [b - a for a, b in zip(means, means[1:low + 1])]
+    return lrs[falls.index(min(falls))]
+def suggest_threshold(lrs, losses):
+    "Leaves out falls below a fixed size"
+    low = suggest_low(losses)
+    falls = [b - a if a - b > 0.05 else 0 for a, b in zip(losses, losses[1:low + 1])]
+    return lrs[falls.index(min(falls))]
+def suggest_two_before(lrs, losses):
+    return lrs[max(0, lrs.index(suggest_by_log(lrs, losses)) - 6)]
+def suggest_half_way(lrs, losses):
+    "Half of the way down, which is the steepest place on an even fall only"
+    half = (losses[0] + min(losses))/2
+    return next(lr for lr, o in zip(lrs, losses) if o < half)
+def suggest_early(lrs, losses):
+    "Looks at the first half of the list alone"
+    n = len(losses)//2
+    return suggest_by_log(lrs[:n], losses[:n])
+def suggest_sorts(lrs, losses):
+    losses.sort(reverse=True)
+    return suggest_by_log(lrs, losses)
+def suggest_pair(lrs, losses): return suggest_by_log(lrs, losses), min(losses)
+def suggest_misses_one(lrs, losses):
+    "Leaves out the last step before the lowest loss: fails if that is the last"
+    low = suggest_low(losses)
+    return suggest_by_log(lrs, losses) if losses[low + 1] else lrs[0]
+
+
+BANK["check_suggest"] = Bank(
+    right=[suggest_numpy, suggest_central, suggest_by_log],
+    wrong=[(suggest_lowest, "place of the lowest loss"),
+        (suggest_tenth, "none of the learning rates|no learning rate|Which neighbours"),
+        (suggest_place, "its place in the list"), (suggest_all, "behind the lowest"),
+        (suggest_argmin_nan, "smallest of a list that holds nan"),
+        (suggest_by_lr, "along the learning rate"),
+        (suggest_ratio, "divided by the loss"),
+        (suggest_log_loss, "logarithm of the loss"), (suggest_rise, "steepest rise"),
+        (suggest_half, "Scale and level|Which neighbours"),
+        (suggest_middle, "no learning"),
+        (suggest_first, "first learning rate"), (suggest_last, "last learning rate"),
+        (suggest_smoothed, "behind the lowest|Which neighbours"),
+        (suggest_threshold, "Scale and level"),
+        (suggest_two_before, "Which neighbours"),
+        (suggest_half_way, "Which neighbours"),
+        (suggest_early, "left of the lowest|behind the lowest"),
+        (suggest_sorts, "changed its argument"), (suggest_pair, "expected a number"),
+        (suggest_misses_one, "IndexError.*What lies behind")])
