@@ -148,10 +148,10 @@ class StopAfter(Callback):
         if self.done == self.n: raise CancelFitException()
 
 # %% ../../nbs/53_learner.ipynb #best-runs
-def best_run(cls, case, losses, train=None, ends=None, hint="", **kwargs):
+def best_run(cls, case, losses, script=None, ends=None, hint="", **kwargs):
     "The model after a fit with a new callback: its weight is the number of an epoch"
-    train = [[(2, 50.)]]*len(losses) if train is None else train
-    learn, weights = follow(train, losses), []
+    script = [[(2, 50.)]]*len(losses) if script is None else script
+    learn, weights = follow(script, losses), []
     class Watch(Callback):
         "Notes the weight after each update"
         order = -1000
@@ -162,7 +162,8 @@ def best_run(cls, case, losses, train=None, ends=None, hint="", **kwargs):
     fit_of(learn, len(losses), case=case, hint=hint,
         ends=None if comes is CancelFitException else comes,
         cbs=[Watch(), *named(cb), *extra], **kwargs)
-    holds(ends is not None or len(weights) == len(losses), case,
+    epochs = len(losses)*kwargs.get("train", True)
+    holds(ends is not None or len(weights) == epochs, case,
         f"the fit ended after {len(weights)} epochs",
         "Does the callback end the fit? It has only to choose the weights.")
     holds(learn.model is model, case, "`learn.model` is another model than before",
@@ -203,7 +204,7 @@ def check_best_weights(
     holds(model.seen.item() == 3, case,
         "the parameters are those of the best epoch, and a buffer is not",
         "Is all of `state_dict` kept, with its buffers?")
-    two = [[(1, u), (3, v)] for u, v in ((20., 24.), (2., 14.), (20., 4.), (16., 16.),
+    two = [[(1, u), (3, v)] for u, v in ((20., 24.), (2., 14.), (26., 4.), (20., 6.6),
         (40., 2.), (60., 60.), (-8., 30.), (18., 18.))]
     case = "validation in a batch of 1 and a batch of 3"
     same(best_run(cls, case, two).weight.item(), 3, f"{case}: {epoch}",
@@ -233,6 +234,8 @@ def best_ends(cls, one, two, ctrl_c):
         ends=Ends("after_batch", 0, True, 0, CancelFitException(), 1000))
     at_end(8, "a fit of eight epochs without validation", one,
         "What is there to load back when no epoch was validated?", valid=False)
+    at_end(0, "a fit that only validates", one, "Which events come in such a fit?",
+        train=False)
     case = "a second fit with the same callback, whose losses are all higher"
     cb = named(ask(cls, case=case, keep=False))
     learn = follow([[(2, 50.)]], [[(2, o)] for o in (5., 1., 3., 20., 10., 15.)])
@@ -704,9 +707,10 @@ def clip_norm(params, max_norm):
 
 # %% ../../nbs/53_learner.ipynb #target-run
 class ValidBatches(Callback):
-    "Counts the batches of validation that came to their end, by epoch"
+    "Counts the batches of validation that came to their end, and epochs of both kinds"
     order = -1000
-    def before_fit(self, learn): self.done = [0]*learn.n_epochs
+    def before_fit(self, learn): self.done, self.begun = [0]*learn.n_epochs, 0
+    def before_epoch(self, learn): self.begun += 1
     def after_batch(self, learn):
         if not learn.training: self.done[learn.epoch] += 1
 
@@ -736,6 +740,9 @@ def check_target(
         cb, run = ask(cls, target, case=case, keep=False), TargetRun(losses, **kwargs)
         got = run.fit(cb, case, len(losses), hint)
         same(got, want, f"{case}, number of epochs trained", hint, traps)
+        begun = run.batches.begun
+        holds(begun <= 2*want + 1, case, f"{begun} epochs began, expected {2*want}",
+            "Does the fit end, or do its epochs pass by unused?")
         done, whole = run.batches.done[want - 1], len(losses[0])
         holds(done == whole, case, f"the last validation ended after {done} of {whole} "
             "batches", "Is the loss of an epoch known before its last batch?")
@@ -839,7 +846,7 @@ def check_wsd(
         (lambda s, t, w, d: s > t - d, "How many of the `decay` steps are left?"),
         (lambda s, t, w, d: True, "Between rise and fall it is 1. Is it?"))
     for total, warmup, decay in ((40, 12, 8), (100, 10, 20), (7, 3, 4), (13, 5, 2),
-            (5, 0, 2), (6, 2, 0), (4, 0, 0), (4, 0, 4), (5, 5, 0), (3, 1, 1)):
+            (5, 0, 2), (6, 2, 0), (4, 0, 0), (4, 0, 4), (6, 5, 0), (3, 1, 1)):
         for step in (*range(total + 3), 10*total):
             args = step, total, warmup, decay
             case = f"step {step} of {total} with warmup {warmup} and decay {decay}"

@@ -1051,6 +1051,13 @@ class TargetNotFirst(Target):
     def after_epoch(self, learn):
         if learn.training or learn.epoch == 0: return
         if self.reached(self.value(learn)): raise CancelFitException()
+class TargetSkipsEpochs(Target):
+    "Every later epoch begins, and is cancelled"
+    def before_fit(self, learn): self.over = False
+    def before_epoch(self, learn):
+        if self.over: raise CancelEpochException()
+    def after_epoch(self, learn):
+        self.over = self.over or not learn.training and self.reached(self.value(learn))
 class TargetMargin(Target):
     def reached(self, loss): return loss <= self.loss + 0.05
 class TargetRounds(Target):
@@ -1075,6 +1082,7 @@ BANK["check_target"] = Bank(
         (TargetReturns, "Which exception ends"),
         (TargetAfterFit, "Which exception ends"),
         (TargetAlwaysValid, "IndexError|training compared"),
+        (TargetSkipsEpochs, "pass by unused"),
         (TargetNotFirst, "first epoch is good"), (TargetMargin, "margin"),
         (TargetRounds, "rounded"), (TargetClears, "only read"),
         (TargetMisspelt, "AttributeError.*'row'"),
