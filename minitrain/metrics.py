@@ -730,33 +730,3 @@ def plot(self:HistoryCB,
         ax.set(xlabel="epoch", ylabel=name)
         ax.legend(fontsize=8)
     return axs[0]
-
-# %% ../nbs/10_metrics.ipynb #check-quiet
-def check_quiet_mean(
-    cls:Callable # Yours: called without arguments, gives an object with `reset`, `update` and `compute`
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 1 of lesson 10: a weighted mean that reads nothing back before `compute`"
-    m,t = cls(),torch.tensor
-    m.reset()
-    with _Reads() as r:
-        for value,n in ((2., 2), (8., 1), (math.nan, 0)): m.update(t(value), t(n))
-    assert r.n == 0, f"three updates read {r.n} numbers back: keep tensors, and use torch.where instead of if"
-    got = float(m.compute())
-    assert not math.isnan(got), "a value of weight 0 must count for nothing, also when it is nan: nan times 0 is nan"
-    assert math.isclose(got, 4, rel_tol=1e-5), f"values 2 and 8 of weights 2 and 1: expected 4, got {got:.3f}"
-    m.reset()
-    m.update(t(3.), t(5))
-    assert math.isclose(float(m.compute()), 3, rel_tol=1e-5), "`reset` must forget what was before"
-    return "passed"
-
-# %% ../nbs/10_metrics.ipynb #check-f1
-def check_f1(
-    fn:Callable # Yours: called with an int64 matrix (k, k), rows true, columns predicted
-)->str: # "passed", or an AssertionError that says what is wrong
-    "Check exercise 2 of lesson 10: F1 of each class from the confusion matrix"
-    for matrix,want,hint in (([[3, 0], [0, 5]], [1, 1], "no mistake"), ([[2, 2], [0, 4]], [2/3, 0.8], "class 0 has precision 1 and recall 1/2"),
-            ([[2, 0, 2], [1, 3, 0], [0, 0, 0]], [4/7, 6/7, 0], "class 2 is called twice and never there"), ([[1, 0], [0, 0]], [1, 0], "class 1 is neither called nor there")):
-        got = torch.as_tensor(fn(torch.tensor(matrix))).float()
-        assert got.shape == (len(matrix),), f"expected one number for each class, shape ({len(matrix)},), got {tuple(got.shape)}"
-        assert torch.allclose(got, torch.tensor(want).float(), atol=1e-5), f"{matrix}: expected {[round(o, 3) for o in want]}, got {[round(o, 3) for o in got.tolist()]}: {hint}"
-    return "passed"
