@@ -20,7 +20,8 @@ class BuildWithLessons(build_py):
         lessons = Path(self.build_lib)/"minitrain"/"lessons"
         shutil.rmtree(lessons, ignore_errors=True)
         lessons.mkdir(parents=True)
-        for notebook in sorted((here/"nbs").glob("*.ipynb")): shutil.copy(notebook, lessons)
+        for notebook in sorted((here/"nbs").glob("*.ipynb")):
+            if not notebook.name.startswith("5"): shutil.copy(notebook, lessons)  # checks and solutions stay out of sight
 
 
 def words(key): return cfg.get(key, "").split()
