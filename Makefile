@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs readme check lab bench notebooks hooks clean
+.PHONY: demo test docs readme check lab bench notebooks fold hooks clean
 
 demo: .venv/.user  ## Train a digit classifier on real handwritten digits
 	$(BIN)/minitrain digits
@@ -23,6 +23,10 @@ check: .venv/.dev  ## Fail when an export, a clean, README or docs/ is out of st
 notebooks: .venv/.dev  ## Execute every notebook from a fresh kernel, store its outputs, clean, export
 	$(BIN)/python tools/execute_notebooks.py
 	$(BIN)/nbdev_export
+
+fold: .venv/.dev  ## Clean the notebooks; fold cells alike in Jupyter, in Colab and on the site
+	$(BIN)/nbdev_clean
+	$(BIN)/python tools/fold.py
 
 lab: .venv/.dev  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -44,10 +44,24 @@ def test_options_become_tags():
 
 def test_imports_and_checks_are_folded():
     assert metadata("import torch\nfrom x import y")["tags"] == ["hide-input"]
-    assert metadata("#| export\nimport torch")["mystnb"]["code_prompt_show"] == "Show the imports of the module"
-    assert metadata("#| exporti\ndef check_f(f): pass")["mystnb"]["code_prompt_show"] == "Show the code of check_f"
+    assert metadata("#| exporti\ndef check_f(f): pass")["tags"] == ["exported", "hide-input"]
     assert metadata("#| exporti\ndef helper(f): pass")["tags"] == ["exported"]
     assert metadata("import torch\nx = 1")["tags"] == []
+
+
+@pytest.mark.parametrize("source, summary", [
+    ("import torch", "Imports"), ("#| export\nimport torch", "Imports of the module"),
+    ("#| code-fold: true\ndef f(x): return x\n\ncheck_f(f)", "Solution"),
+    ("#| code-fold: true\nplot(1)", "Show the code, 1 line"),
+    ("#| exporti\n#| code-fold: true\ndef _table():\n    a = 1\n    return a", "Show _table, 3 lines"),
+    ("#| export\n#| code-fold: true\n@patch\ndef fit(self:Learner): pass\nclass A: pass",
+        "Show Learner.fit and A, 3 lines"),
+    ("#| exporti\n#| code-fold: true\na = b = c = d = 1", "Show a, b and 2 more, 1 line"),
+    ("#| code-fold: true\n#| code-summary: The plot\nplot(1)", "The plot")])
+def test_a_fold_says_what_it_holds(source, summary):
+    fold = metadata(source)["mystnb"]
+    assert fold["code_prompt_show"] == summary
+    assert fold["code_prompt_hide"] == summary.replace("Show", "Hide")
 
 
 def test_defined_names():

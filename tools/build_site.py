@@ -211,6 +211,9 @@ def tidy(out):
     for name in ("_sources", "_static/locales"): shutil.rmtree(out/name, ignore_errors=True)
     for pattern in (".buildinfo*", "*.map", "*webpack-macros.html", "objects.inv"):
         for o in out.rglob(pattern): o.unlink()
+    for page in out.rglob("*.html"):  # a fold is called by what it holds
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace('<summary aria-label="Toggle hidden content">', "<summary>"), encoding="utf-8")
 
 
 def differences(a, b):

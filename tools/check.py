@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Fail when something generated is out of step with the notebooks, and name it.
 
-Compares, without touching the working tree: the exported modules (nbdev_export), the cleaned notebooks (nbdev_clean),
-README.md (tools/build_readme.py) and docs/ (tools/build_site.py). `--fast` leaves docs/ out.
+Compares, without touching the working tree: the exported modules (nbdev_export), the
+cleaned and folded notebooks (nbdev_clean, tools/fold.py), (tools/build_readme.py) and docs/ (tools/build_site.py). `--fast` leaves docs/ out.
 """
 import filecmp, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
+
+import fold
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["settings.ini", "pyproject.toml", "README.md", "nbs", "minitrain"]
@@ -20,10 +22,11 @@ def exported_and_cleaned(copy: Path) -> list[str]:
     env = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     for command in ("nbdev_export", "nbdev_clean"):
         subprocess.run([command], cwd=copy, env=env, check=True, stdout=subprocess.DEVNULL)
+    for path in (copy/"nbs").glob("*.ipynb"): fold.fold_file(path)
     generated = [*sorted((copy/"nbs").glob("*.ipynb")), *sorted((copy/"minitrain").glob("*.py")), copy/"pyproject.toml"]
     def same(path): return (ROOT/path).exists() and filecmp.cmp(ROOT/path, copy/path, shallow=False)
     paths = [p.relative_to(copy) for p in generated]
-    return [f"{p}: run nbdev_export and nbdev_clean" for p in paths if not same(p)]
+    return [f"{p}: run nbdev_export and make fold" for p in paths if not same(p)]
 
 
 def stale(command: list[str], what: str) -> list[str]:

@@ -56,7 +56,8 @@ def _patched(function):
 
 def only_imports(code):
     "True for a cell that does nothing but import"
-    body = ast.parse(code).body
+    try: body = ast.parse(code).body
+    except SyntaxError: return False  # a magic of a notebook being written
     return bool(body) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in body)
 
 
@@ -65,20 +66,42 @@ def is_hidden(options, code):
     return "hide" in options or options.get("include") == "false" or not code.strip()
 
 
+def is_folded(options, code):
+    "True for a cell whose code is folded away: its directive says so, or it only imports"
+    return options.get("code-fold") == "true" or only_imports(code) or _only_checks(options, code)
+
+
+def _only_checks(options, code):
+    "True for a cell that builds nothing but the checks of exercises"
+    if "exporti" not in options: return False
+    names = [o for o in defined_names(code) if "." not in o]
+    return bool(names) and all(o.startswith("check_") for o in names)
+
+
+def fold_summary(options, code):
+    "What a fold holds, in a few words: `Imports`, `Solution`, or names and number of lines"
+    if "code-summary" in options: return options["code-summary"]
+    exported = {"export", "exports", "exporti"} & set(options)
+    if only_imports(code): return "Imports of the module" if exported else "Imports"
+    if not exported and re.search(r"^(?:print\()?check_\w+\(", code, re.M): return "Solution"
+    defs = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = [_patched(o) or o.name for o in ast.parse(code).body if isinstance(o, defs)]
+    names = list(dict.fromkeys(names or (defined_names(code) if exported else [])))
+    if len(names) > 3: names[2:] = [f"{len(names) - 2} more"]
+    what = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "the code"
+    n = code.count("\n") + 1
+    return f"Show {what}, {n} line" + "s"*(n > 1)
+
+
 def code_metadata(options, code):
     "myst-nb's cell metadata (tags, prompts, alt text) for a cell's options"
     tags, mystnb = [], {}
-    if "export" in options or "exports" in options or "exporti" in options: tags.append("exported")
-    names = [o for o in defined_names(code) if "." not in o]
-    folded = options.get("code-fold") == "true" or only_imports(code) or (
-        "exporti" in options and bool(names) and all(o.startswith("check_") for o in names))
+    if {"export", "exports", "exporti"} & set(options): tags.append("exported")
     if options.get("echo") == "false": tags.append("remove-input")
-    elif folded:
+    elif is_folded(options, code):
         tags.append("hide-input")
-        what = ("the imports" + (" of the module" if "exported" in tags else "") if only_imports(code)
-            else "the code of " + " and ".join(names) if "exporti" in options else "the code")
-        mystnb.update(code_prompt_show=options.get("code-summary") or f"Show {what}",
-            code_prompt_hide=options.get("code-summary") or f"Hide {what}")
+        summary = fold_summary(options, code)
+        mystnb.update(code_prompt_show=summary, code_prompt_hide=re.sub("^Show ", "Hide ", summary))
     if options.get("output") == "false": tags.append("remove-output")
     if "fig-alt" in options: mystnb["image"] = dict(alt=options["fig-alt"])
     return dict(tags=tags, **(dict(mystnb=mystnb) if mystnb else {}))
