@@ -19,7 +19,7 @@ def folded(cell) -> bool:
     "True for a code cell whose input is folded, or hidden, on the site"
     if cell["cell_type"] != "code": return False
     options, code = convert.split_options(convert.text_of(cell["source"]))
-    hidden = "hide" in options or "false" in (options.get("include"), options.get("echo"))
+    hidden = "hide" in options or "false" in map(options.get, ("include", "echo"))
     return hidden or convert.is_folded(options, code)
 
 
@@ -27,8 +27,8 @@ def fold(nb: dict) -> dict:
     "The notebook, its cells' metadata set in place"
     for cell in nb["cells"]:
         meta = cell["metadata"]
-        jupyter = {k: v for k, v in meta.pop("jupyter", {}).items() if k != "source_hidden"}
-        meta.pop("cellView", None)
+        jupyter = dict(meta.pop("jupyter", {}))
+        for o in (jupyter, meta): o.pop("source_hidden", None), o.pop("cellView", None)
         if folded(cell):
             jupyter["source_hidden"] = True
             meta["cellView"] = "form"
@@ -46,8 +46,7 @@ def fold_file(path: Path) -> bool:
 
 
 def main():
-    paths = map(Path, sys.argv[1:]) if sys.argv[1:] else sorted((ROOT/"nbs").glob("*.ipynb"))
-    for path in paths:
+    for path in map(Path, sys.argv[1:] or sorted((ROOT/"nbs").glob("*.ipynb"))):
         if fold_file(path): print(f"folded {path.name}")
 
 
