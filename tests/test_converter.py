@@ -19,6 +19,7 @@ import apipages, build_site, convert  # noqa: E402
     ("#| default_exp core", {"default_exp": "core"}, ""),
     ("#| fig-alt: \"Loss: it falls, 2:1\"\nplot()", {"fig-alt": "Loss: it falls, 2:1"}, "plot()"),
     ("#| code-fold: true\nx", {"code-fold": "true"}, "x"),
+    ("#| fig-cap: Loss of\n#|   two: runs\n#| hide\nx", {"fig-cap": "Loss of two: runs", "hide": ""}, "x"),
     ("x = 1  #| not an option\n#| nor this", {}, "x = 1  #| not an option\n#| nor this"),
 ])
 def test_options(source, options, code): assert convert.split_options(source) == (options, code)
@@ -117,6 +118,32 @@ def test_names_are_linked():
     source = "# `softmax`\n`softmax` and `softmax()`, `RunDir.log`; `other`, ``softmax``, [`softmax`](a) [the `softmax` of old](b)\n```\n`softmax`\n```"
     assert convert.link_names(source, lookup) == ("# `softmax`\n[`softmax`](#s) and [`softmax()`](#s), [`RunDir.log`](#l); `other`, ``softmax``, "
         "[`softmax`](a) [the `softmax` of old](b)\n```\n`softmax`\n```")
+
+
+def test_lessons_are_linked():
+    lookup = {"05": "loop.ipynb", "07": "optim.ipynb"}.get
+    def linked(source): return convert.link_lessons(source, lookup)
+    assert linked("Lesson 05, lesson 06, lesson 0512 and less 05") == (
+        "[Lesson 05](loop.ipynb), lesson 06, lesson 0512 and less 05")
+    assert linked("lessons 05, 06 and 07, in 07 steps") == (
+        "lessons [05](loop.ipynb), 06 and [07](optim.ipynb), in 07 steps")
+    for source in ("# Lesson 05", "[as in lesson 05](x.ipynb)", "`lesson 05`", "``a ` lesson 05``",
+        "```\nlesson 05\n```", "![lesson 05](x.png)", "`[lesson 05](x)` of old"):
+        assert linked(source) == source
+    assert linked("# A title\nlesson 05 `a` [b](c)") == "# A title\n[lesson 05](loop.ipynb) `a` [b](c)"
+
+
+def test_a_lesson_is_not_linked_on_its_own_page_and_figures_are_numbered():
+    plot = "#| fig-cap: The loss of lesson 05 falls in `fit`\nplot()"
+    cells = [dict(cell_type="markdown", source="# 05 Loop\n\n> S"),
+        dict(cell_type="markdown", source="lesson 05 and lesson 07"),
+        *[dict(cell_type="code", source=plot, outputs=[])]*2]
+    out = build_site.lesson_cells(CFG, "05_loop.ipynb", cells, HELD, {"fit": "#f"}.get,
+        numbered={"05": "loop", "07": "optim"})
+    text = [o["source"] for o in out]
+    assert text[1] == "lesson 05 and [lesson 07](optim.ipynb)"
+    assert [text[3], text[5]] == [f"(figure-loop-{i})=\n{{.caption}}\n**Figure {i}.** "
+        "The loss of lesson 05 falls in [`fit`](#f)" for i in (1, 2)]
 
 
 @pytest.mark.parametrize("title, anchor", [("Why the log", "why-the-log"), ("Linear.forward", "linear.forward"), ("`to_device`, again?", "to_device-again")])

@@ -23,14 +23,17 @@ def slug(title):
 # -------------------------------------------------------------------------------------------------------- cell options
 
 def split_options(source):
-    "The `#|` lines at the head of a cell as a dict (a bare word maps to its arguments), and the code below them"
-    options, lines = {}, source.splitlines()
+    """The `#|` lines at the head of a cell as a dict, and the code below them.
+
+    A bare word maps to its arguments; a line that begins with three blanks goes on with the value of the line above."""
+    options, lines, last = {}, source.splitlines(), None
     while lines and (not lines[0].strip() or lines[0].lstrip().startswith("#|")):
-        line = lines.pop(0).strip()[2:].strip()
-        if not line: continue
-        if m := re.match(r"([\w-]+)\s*:\s*(.*)", line): options[m[1]] = m[2].strip().strip("\"'")
-        else: options[line.split()[0]] = " ".join(line.split()[1:])
-    return options, "\n".join(lines).rstrip()
+        line = lines.pop(0).strip()[2:]
+        if not line.strip(): continue
+        if last and line.startswith("   "): options[last] += " " + line.strip()
+        elif m := re.match(r"\s*([\w-]+)\s*:\s*(.*)", line): options[last := m[1]] = m[2].strip()
+        else: options[line.split()[0]], last = " ".join(line.split()[1:]), None
+    return {k: v.strip("\"'") for k, v in options.items()}, "\n".join(lines).rstrip()
 
 
 def defined_names(code):
@@ -188,19 +191,39 @@ def site_link(target, doc_url, pages, missing=None):
 
 
 _NAME = re.compile(r"(?<![`\[\\])`([A-Za-z_][\w.]*)(\(\))?`(?![`\]])")
+_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
+_HEADING = re.compile(r"^ {0,3}#+ .*$", re.M)
+
+
+def _set_aside(block, patterns, f):
+    "Apply `f` to a stretch of markdown without touching what matches one of the patterns"
+    keep = []
+    def aside(m): keep.append(m[0]); return f"\0{len(keep) - 1}\0"
+    for o in patterns: block = o.sub(aside, block)
+    block = f(block)
+    while "\0" in block: block = re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], block)
+    return block
 
 
 def link_names(source, lookup):
     """Link each backticked name that `lookup` knows (it gives a target or None).
 
     Names in headings, in link texts and in code fences stay as they are."""
-    def text(block):
-        keep = []  # whole links are set aside: a link in a link is no link
-        def aside(m): keep.append(m[0]); return f"\0{len(keep) - 1}\0"
-        def name(m): return f"[{m[0]}]({target})" if (target := lookup(m[1])) else m[0]
-        lines = _LINK.sub(aside, block).splitlines()
-        lines = [o if re.match(r" {0,3}#+ ", o) else _NAME.sub(name, o) for o in lines]
-        return re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], "\n".join(lines))
+    def name(m): return f"[{m[0]}]({target})" if (target := lookup(m[1])) else m[0]
+    def text(block): return _set_aside(block, (_LINK, _HEADING), lambda o: _NAME.sub(name, o))
+    return map_text(source, text)
+
+
+_LESSON = re.compile(r"\b[Ll]essons?\s+\d\d\b(?:(?:,|,? and| to| or)\s+\d\d\b)*")
+
+
+def link_lessons(source, lookup):
+    """Link each "lesson 05" that `lookup` knows (it gives a target or None for "05"), and each of "lessons 05 and 07".
+
+    Headings, link texts and code stay as they are."""
+    def number(m): return f"[{m[0]}]({target})" if (target := lookup(m[0][-2:])) else m[0]
+    def lesson(m): return re.sub(r"[Ll]esson\s+\d\d|\d\d", number, m[0])
+    def text(block): return _set_aside(block, (_LINK, _SPAN, _HEADING), lambda o: _LESSON.sub(lesson, o))
     return map_text(source, text)
 
 
