@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'to_device', 'to_cpu', 'atomic_write', 'versions', 'RunDir',
-           'save_results', 'load_results', 'load_config', 'subplots']
+           'save_results', 'load_results', 'load_config', 'subplots', 'diagram', 'widget']
 
 # %% ../nbs/00_start.ipynb #exported-imports
 #| code-fold: true
@@ -342,6 +342,47 @@ def subplots(
     fig,axs = plt.subplots(nrows, ncols, figsize=figsize or (ncols*imsize, nrows*imsize), **kwargs)
     if suptitle is not None: fig.suptitle(suptitle)
     return fig,axs
+
+# %% ../nbs/00_start.ipynb #drawings-imports
+#| code-fold: true
+import re
+from base64 import b64encode
+
+# %% ../nbs/00_start.ipynb #diagram
+class _Shown(str):
+    "HTML that a notebook shows"
+    def _repr_html_(self): return str(self)
+    def __repr__(self): return f"<HTML, {len(self)} characters>"
+
+def _as_image(
+    svg:str # An SVG
+)->str: # A data address; dark on white, for an image takes no colour from its page
+    "An SVG as the address of an image that holds it"
+    svg = svg.replace("<svg ", '<svg style="color:#222;background:#fff" ', 1)
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+
+def diagram(
+    name:str # A drawing of the package, or the path of an SVG with <title> and <desc>
+)->str: # HTML, which a notebook shows
+    "A drawing in the colour of the text around it"
+    svg = _asset("diagrams", name, ".svg").read_text(encoding="utf-8")
+    words = " ".join(re.findall(r"<(?:title|desc)\b[^>]*>(.*?)</", svg, re.S))
+    style = (".mt-diagram>div{display:block!important}.mt-diagram>img{display:none}"
+        ".mt-diagram svg{display:block;width:100%;max-width:34rem;height:auto}")
+    image = f'<img width="544" style="max-width:100%" src="{_as_image(svg)}" alt="{words}">'
+    return _Shown('<div class="mt-diagram">'
+        f'<style>{style}</style><div hidden>{svg}</div>{image}</div>')
+
+# %% ../nbs/00_start.ipynb #widget
+def widget(
+    name:str, # A widget of the package
+    data:object # What it shows: anything that JSON can hold
+)->str: # HTML and JavaScript, which a notebook shows
+    "A picture that moves under the reader's hand; a still one where no script runs"
+    page = _asset("widgets", name, ".html").read_text(encoding="utf-8")
+    still = _asset("widgets", name, ".svg").read_text(encoding="utf-8")
+    parts = dict(still=_as_image(still), data=json.dumps(data).replace("<", "\\u003c"))
+    return _Shown(re.sub(r"\{\{(still|data)\}\}", lambda m: parts[m[1]], page))
 
 # %% ../nbs/00_start.ipynb #check-count
 def check_count_tensors(

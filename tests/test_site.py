@@ -2,7 +2,7 @@
 
 The browser tests skip where Chromium is missing, unless MINITRAIN_BROWSER=required makes that a failure.
 """
-import filecmp, importlib.util, json, os, re, subprocess, sys
+import filecmp, importlib, json, os, re, subprocess, sys
 from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -137,14 +137,6 @@ def test_rendered_twice_is_the_same_to_the_byte(tmp_path):
 
 browser = pytest.mark.xdist_group("browser")
 SHOWN = [o for o in PAGES if o != "search.html"]
-
-
-@pytest.fixture(scope="module")
-def tab():
-    missing = [w for w, there in (("chromium", chromium.find()), ("the package websocket-client", importlib.util.find_spec("websocket"))) if not there]
-    if missing and os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {' and '.join(missing)} is missing")
-    if missing: pytest.skip(f"{' and '.join(missing)} is missing")
-    with chromium.page() as page: yield page
 
 
 @pytest.fixture(scope="module")
