@@ -142,7 +142,7 @@ def test_a_lesson_is_not_linked_on_its_own_page_and_figures_are_numbered():
         numbered={"05": "loop", "07": "optim"})
     text = [o["source"] for o in out]
     assert text[1] == "lesson 05 and [lesson 07](optim.ipynb)"
-    assert [text[3], text[5]] == [f"(figure-loop-{i})=\n{{.caption}}\n**Figure {i}.** "
+    assert [text[3], text[5]] == [f"(figure-loop-{i})=\n{{.figure-caption}}\n**Figure {i}.** "
         "The loss of lesson 05 falls in [`fit`](#f)" for i in (1, 2)]
 
 

@@ -120,7 +120,7 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
         out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))
         if "fig-cap" in options:
             figures += 1
-            out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))
+            out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.figure-caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))
         if shown := [o for o in dict.fromkeys(names) if o in documented]: out.append(markdown_cell(reference_line(module, shown)))
     return out
 
