@@ -370,8 +370,8 @@ def diagram(
     style = (".mt-diagram>div{display:block!important}.mt-diagram>img{display:none}"
         ".mt-diagram svg{display:block;width:100%;max-width:34rem;height:auto}")
     image = f'<img width="544" style="max-width:100%" src="{_as_image(svg)}" alt="{words}">'
-    return _Shown('<div class="mt-diagram">'
-        f'<style>{style}</style><div hidden>{svg}</div>{image}</div>')
+    return _Shown(f'<div class="mt-diagram"><style>{style}</style>'
+        f'<div hidden="hidden">{svg}</div>{image}</div>')
 
 # %% ../nbs/00_start.ipynb #widget
 def widget(
