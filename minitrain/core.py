@@ -328,6 +328,44 @@ def load_config(
     values = _merge(_read_yaml(_asset("configs", config, ".yaml")), overrides)
     return values if schema is None else _typed(schema, values)
 
+# %% ../nbs/00_start.ipynb #drawings-imports
+#| code-fold: true
+import re
+from base64 import b64encode
+
+# %% ../nbs/00_start.ipynb #style
+#| code-fold: true
+def use_style():
+    "Give figures to come the book's look, unless another was chosen"
+    import matplotlib as mpl
+    path = files("minitrain")/"assets"/"minitrain.mplstyle"
+    style = mpl.rc_params_from_file(str(path), use_default_template=False)
+    chosen = [k for k in style if mpl.rcParams[k] != mpl.rcParamsDefault[k]]
+    if not chosen: mpl.rcParams.update(style)
+
+def as_pictures(fig, **kwargs):
+    "A figure as SVG, if that is 64 KB or less, and as PNG: small beside an SVG"
+    def saved(**how):
+        fig.savefig(out := io.BytesIO(), bbox_inches="tight", **how)
+        return out.getvalue()
+    unsaid = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+    svg = saved(format="svg", dpi=144, metadata=unsaid).decode()
+    svg = re.sub("\n +", "\n", svg[svg.index("<svg"):])
+    if len(svg) <= 64_000:
+        return {"image/svg+xml": svg, "image/png": saved(format="png", dpi=72)}, {}
+    sharp = saved(format="png", dpi=144)
+    width = int.from_bytes(sharp[16:20], "big")  # in pixels of 1/144 inch; a page has 96
+    return {"image/png": sharp}, {"image/png": dict(width=width*2//3)}
+
+def show_as_svg():
+    "Let a notebook show figures by `as_pictures`"
+    if "IPython" not in sys.modules: return
+    from IPython import get_ipython
+    from matplotlib.figure import Figure
+    if (shell := get_ipython()) is None: return
+    shell.display_formatter.formatters["image/png"].pop(Figure, None)
+    shell.display_formatter.mimebundle_formatter.for_type(Figure, as_pictures)
+
 # %% ../nbs/00_start.ipynb #subplots
 def subplots(
     nrows:int=1, # Rows of axes
@@ -339,14 +377,11 @@ def subplots(
 )->tuple: # Figure, and axes as `plt.subplots` gives them
     "Make a figure of `nrows` by `ncols` axes, each `imsize` inches wide and high"
     import matplotlib.pyplot as plt
+    use_style()
     fig,axs = plt.subplots(nrows, ncols, figsize=figsize or (ncols*imsize, nrows*imsize), **kwargs)
+    show_as_svg()
     if suptitle is not None: fig.suptitle(suptitle)
     return fig,axs
-
-# %% ../nbs/00_start.ipynb #drawings-imports
-#| code-fold: true
-import re
-from base64 import b64encode
 
 # %% ../nbs/00_start.ipynb #diagram
 class _Shown(str):

@@ -926,7 +926,7 @@ def _strip(
         hgt,wid = look.shape
         ax.plot(*(scenes.points[i]*torch.tensor([wid, hgt]) - 0.5), "+", color="cyan", ms=9, mew=2)
         ax.set(xlim=(-0.5, wid - 0.5), ylim=(hgt - 0.5, -0.5), xticks=[], yticks=[])
-        ax.set_title(f"{i}: {scenes.actions[i]}", fontsize=8)
+        ax.set_title(f"{i}: {scenes.actions[i]}")
     return fig
 
 def _gif(

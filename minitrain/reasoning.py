@@ -483,7 +483,7 @@ def _curve_figure(
 )->"Figure": # A matplotlib figure
     "Accuracy and loss by examples seen, with chance and the true weights"
     from matplotlib.figure import Figure
-    fig = Figure(figsize=(8, 3.2), layout="constrained")
+    fig = Figure(figsize=(6.5, 3.2), layout="constrained")
     best = ceiling(config.dims.end, config.weight_multiplier, config.variable_noise)
     for ax,name,label,chance,top in zip(fig.subplots(1, 2), ("accuracy", "loss"), ("accuracy", "log loss (nats)"), (0.5, math.log(2)), best):
         ax.plot(rows["examples"], rows[name], label="model")

@@ -718,7 +718,7 @@ def _mistakes_figure(
     "The worst mistakes: true label, answer and how sure it was"
     from matplotlib.figure import Figure
     rows = max(1, math.ceil(min(len(mistakes), most)/6))
-    fig = Figure(figsize=(9, 0.4 + 1.6*rows), layout="constrained")
+    fig = Figure(figsize=(6.5, 0.4 + 1.6*rows), layout="constrained")
     fig.suptitle(f"{len(mistakes)} of {len(images)} digits read wrongly" + (f", the worst {most}" if len(mistakes) > most else ""))
     axs = fig.subplots(rows, 6)
     for ax in axs.flat: ax.axis("off")

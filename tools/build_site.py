@@ -117,7 +117,9 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
             continue
         names = convert.defined_names(code) if exported(cell) is not None else []
         if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: lesson.{page}.\n```"))
-        out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))
+        outputs, meta = cell.get("outputs", []), convert.code_metadata(options, code)
+        if width := convert.picture_width(outputs): meta.setdefault("mystnb", {}).setdefault("image", {})["width"] = width
+        out.append(convert.code_cell(code, convert.clean_outputs(outputs, options.get("fig-alt", "")), meta))
         if "fig-cap" in options:
             figures += 1
             out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.figure-caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))

@@ -4,6 +4,7 @@ The notebooks are written for Jupyter and nbdev (and stay readable by Quarto): `
 `01_softmax.ipynb`. Sphinx with myst-nb wants tags and metadata, MyST admonitions, and pages called `softmax`.
 """
 import ast, re
+from html import escape
 from pathlib import PurePosixPath
 
 # ---------------------------------------------------------------------------------------------------- names and slugs
@@ -273,9 +274,36 @@ def number_cells(cells):
     return [dict(o, id=f"cell-{i:03d}") for i, o in enumerate(cells)]
 
 
-def clean_outputs(outputs):
-    "Outputs without execution counts and without what changes from run to run"
-    return [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
+def clean_outputs(outputs, alt=""):
+    "Outputs without execution counts, and figures that are SVG as part of the page"
+    out = [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
+    for o in out:
+        if svg := o.get("data", {}).get("image/svg+xml"):
+            o["data"] = {"text/html": inline_figure(text_of(svg), alt)}
+    return out
+
+
+_INKS, _GROUND = re.compile("#(1a1a1b|000000)"), re.compile(r'<g id="patch_1">\s*<path [^>]*/>\s*</g>')
+
+
+def inline_figure(svg, alt):
+    """Matplotlib's SVG as part of a page, without a style for all of it and without ids but those that are used.
+
+    Those are made of what they name, so that two figures agree on them. Curves have the page's ink and no ground; a
+    figure that holds images keeps its own, since letters may stand on an image."""
+    width, plate = float(re.search(r'width="([\d.]+)pt"', svg)[1])*4/3, "<image" in svg
+    if not plate: svg = _INKS.sub("currentColor", _GROUND.sub("", svg, 1))
+    svg = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    head = (f'role="img" aria-label="{escape(alt)}" style="--wide: {width:.0f}px" stroke-linejoin="round" '
+        f'fill="{"#000" if plate else "currentColor"}"')
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda m: f"<svg {m[1]} {head}>", svg, count=1)
+    return f'<div class="mt-figure">{svg}</div>'
+
+
+def picture_width(outputs):
+    "The width that a PNG asks for, as a length; None where none asks"
+    wide = [o["metadata"]["image/png"].get("width") for o in outputs if "image/png" in o.get("metadata", {})]
+    return f"{wide[0]}px" if wide and wide[0] else None
 
 
 def text_of(source):
