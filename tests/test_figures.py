@@ -103,6 +103,13 @@ def figures(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_figure_has_a_caption_and_words_for_it(path):
+    for id, options, _ in figures(path):
+        assert len(options.get("fig-cap", "").split()) > 4, f"{id}: add `#| fig-cap:`"
+        assert len(options.get("fig-alt", "").split()) > 3, f"{id}: add `#| fig-alt:`"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_figures_are_small_and_legible(path):
     found = list(figures(path))
     def weight(data): return len(data.get("image/svg+xml") or data["image/png"])
