@@ -123,7 +123,7 @@ def test_a_still_on_paper_and_without_scripts(page):
 def test_an_untrusted_notebook_shows_images(page):
     "Jupyter takes away styles, scripts and SVG elements, and keeps the words in them"
     page.js("document.querySelectorAll('style, script').forEach(o => o.remove());"
-        "document.querySelectorAll(`[hidden=\"\"]`).forEach(o => o.removeAttribute('hidden'));"
+        "document.querySelectorAll('[hidden=\"\"]').forEach(o => o.hidden = false);"
         "document.querySelectorAll('svg').forEach(o => o.replaceWith(o.textContent));"
         "document.querySelectorAll('.mt-live').forEach(o => o.remove())")
     assert page.js(SHOWN % "img") == [True]*3
