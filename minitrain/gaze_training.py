@@ -842,7 +842,7 @@ def _arms_figure(
     "Each run as a dot, each arm's mean with its interval"
     from matplotlib.figure import Figure
     arms = list(df.arm.unique())
-    fig = Figure(figsize=(3.2*len(measures) + 1.6, 0.8 + 0.27*len(arms)), layout="constrained")
+    fig = Figure(figsize=(min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)), layout="constrained")
     for ax,(k,label) in zip(np.atleast_1d(fig.subplots(1, len(measures), sharey=True)), measures.items()):
         for y,arm in enumerate(arms):
             values = df[df.arm == arm][k]
@@ -915,11 +915,14 @@ def _strip(
     scenes:_Scenes, # What to show
     n:int # Pictures
 )->"Figure": # A matplotlib figure
-    "Frames side by side: attention in red, gaze as a cross"
+    "Frames, four to a row: attention in red, gaze as a cross"
     from matplotlib.figure import Figure
     picked = np.linspace(0, len(scenes.frames) - 1, min(n, len(scenes.frames))).round().astype(int)
-    fig = Figure(figsize=(1.5*len(picked), 1.9), layout="constrained")
-    for i,ax in zip(picked, np.atleast_1d(fig.subplots(1, len(picked)))):
+    rows,columns = -(-len(picked)//4),min(len(picked), 4)
+    fig = Figure(figsize=(1.6*columns, 1.8*rows), layout="constrained")
+    axs = fig.subplots(rows, columns, squeeze=False).flatten()
+    for ax in axs[len(picked):]: ax.remove()
+    for i,ax in zip(picked, axs):
         ax.imshow(scenes.frames[i], cmap="gray", vmin=0, vmax=255)
         look = scenes.looks[i]/scenes.looks[i].max()
         ax.imshow(torch.stack([torch.ones_like(look), 0*look, 0*look, 0.7*look], -1))

@@ -716,7 +716,7 @@ def plot(self:HistoryCB,
     df = self.df
     if not len(df): raise ArgumentError("HistoryCB", "no epoch yet", "a fit before `plot`")
     names = names or tuple(dict.fromkeys(o[6:] for o in df.columns if o != "epoch"))
-    _,axs = subplots(1, len(names), figsize=(3.7*len(names), 2.8), squeeze=False, layout="constrained")
+    _,axs = subplots(1, len(names), figsize=(min(3.7*len(names), 6.5), 2.8), squeeze=False, layout="constrained")
     for name,ax in zip(names, axs[0]):
         best = self.best(name, higher.get(name))
         for part,color in (("train", "tab:blue"), ("valid", "tab:orange")):

@@ -718,12 +718,12 @@ def _mistakes_figure(
     "The worst mistakes: true label, answer and how sure it was"
     from matplotlib.figure import Figure
     rows = max(1, math.ceil(min(len(mistakes), most)/6))
-    fig = Figure(figsize=(6.5, 0.4 + 1.6*rows), layout="constrained")
+    fig = Figure(figsize=(6.5, 0.4 + 1.5*rows), layout="constrained")
     fig.suptitle(f"{len(mistakes)} of {len(images)} digits read wrongly" + (f", the worst {most}" if len(mistakes) > most else ""))
     axs = fig.subplots(rows, 6)
     for ax in axs.flat: ax.axis("off")
     for ax,o in zip(axs.flat, mistakes.head(most).itertuples()):
-        show_image(images[o.index], ax=ax).set_title(f"{o.label} read as {o.answer}, {o.probability:.0%}", fontsize=9)
+        show_image(images[o.index], ax=ax).set_title(f"{o.label} read as {o.answer}\n{o.probability:.0%}", fontsize=9)
     return fig
 
 # %% ../nbs/22_scale.ipynb #job-budget
