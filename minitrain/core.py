@@ -397,7 +397,7 @@ def _as_image(
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 def diagram(
-    name:str # A drawing of the package, or the path of an SVG with <title> and <desc>
+    name:str # A drawing of the package, or the path of an SVG with title and desc
 )->str: # HTML, which a notebook shows
     "A drawing in the colour of the text around it"
     svg = _asset("diagrams", name, ".svg").read_text(encoding="utf-8")
