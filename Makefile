@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs readme check lab bench export notebooks hooks clean
+.PHONY: demo test docs readme check lab bench export notebooks fold hooks clean
 
 demo: .venv/.user  ## Train a digit classifier on real handwritten digits
 	$(BIN)/minitrain digits
@@ -27,6 +27,10 @@ export: .venv/.dev  ## Write the modules from the notebooks, and the stubs from 
 notebooks: .venv/.dev  ## Execute every notebook from a fresh kernel, store its outputs, clean, export
 	$(BIN)/python tools/execute_notebooks.py
 	$(MAKE) export
+
+fold: .venv/.dev  ## Clean the notebooks; fold cells alike in Jupyter, in Colab and on the site
+	$(BIN)/nbdev_clean
+	$(BIN)/python tools/fold.py
 
 lab: .venv/.dev  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -290,38 +290,3 @@ def watch_atari(
     Returns:
         matplotlib Figure, of the strip
     """
-
-def check_bounce(fn:Callable)->str:
-    """Check exercise 1 of lesson 33: where a ball is after some steps between two
-    walls
-
-    Args:
-        fn: Yours: called with x, u, steps, low and high, gives a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_copier(fn:Callable)->str:
-    """Check exercise 2 of lesson 33: how often the best rule that sees only the
-    action before is right
-
-    Args:
-        fn: Yours: called with a list of int tensors (steps,), the actions of each
-            game, gives a share
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_nested(fn:Callable)->str:
-    """Check exercise 3 of lesson 33: an interval that draws seeds, and then games of
-    each seed drawn
-
-    Args:
-        fn: Yours: called with scores (seeds, games), a number of samples and a
-            seed, gives (mean, low, high)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

@@ -185,36 +185,3 @@ def block_cost(
         "params", and multiply-adds of one sequence, forward: "qkv", "mixing"
             (scores and means, all n*n), "out", "mlp"
     """
-
-def check_packed_mask(fn:Callable)->str:
-    """Check exercise 1 of lesson 24: several queries behind one context, none of
-    which sees another
-
-    Args:
-        fn: Yours: called with two whole numbers, gives a bool mask (n, n) of
-            their sum
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_attend_next(fn:Callable)->str:
-    """Check exercise 2 of lesson 24: attention with a cache of keys and values
-
-    Args:
-        fn: Yours: called with a causal Attention, a token (b, 1, dim) and a
-            cache, gives the output (b, 1, dim) and a cache
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_streamed_attention(fn:Callable)->str:
-    """Check exercise 3 of lesson 24: attention over blocks of keys
-
-    Args:
-        fn: Yours: called with queries, keys, values and the size of a block
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

@@ -155,37 +155,3 @@ def tta(
     Returns:
         Probabilities (n, k) and targets (n,), on the CPU
     """
-
-def check_rotation(fn:Callable)->str:
-    """Check exercise 1 of lesson 19: a rotation for images of any shape
-
-    Args:
-        fn: Yours: called with an angle in degrees, height and width, gives a
-            tensor (2, 3)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_mixup(fn:Callable)->str:
-    """Check exercise 2 of lesson 19: mixed images with mixed targets
-
-    Args:
-        fn: Yours: called with images (b, hgt, wid), class numbers (b,) and
-            lambda, gives images and targets (b, 10)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_digits_needed(fn:Callable)->str:
-    """Check exercise 3 of lesson 19: the size of two test sets that tells two error
-    rates apart
-
-    Args:
-        fn: Yours: called with an error rate, a difference and a number of
-            standard deviations, gives a number of digits
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

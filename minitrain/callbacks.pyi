@@ -536,33 +536,3 @@ def show_top_losses(learn:Learner, k:int=9, dl=None, names=None, **kwargs)->None
         names: One name for each class; None numbers them
         **kwargs: Passed on to `show_images`
     """
-
-def check_moving_average(fn:Callable)->str:
-    """Check exercise 1 of lesson 12: the exponential moving average
-
-    Args:
-        fn: Yours: called with a list of numbers and a decay from 0 to below 1
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_clip_norm(fn:Callable)->str:
-    """Check exercise 2 of lesson 12: clipping by the norm of all gradients
-
-    Args:
-        fn: Yours: called with a list of parameters and the largest norm
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_target(cls:type)->str:
-    """Check exercise 3 of lesson 12: end a fit at a validation loss
-
-    Args:
-        cls: Yours: a callback class, made with the loss to reach
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

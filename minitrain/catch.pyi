@@ -231,37 +231,3 @@ def catch_demos(
     Returns:
         frames, actions, previous, gaze, episodes; games*steps of each
     """
-
-def check_previous_actions(fn:Callable)->str:
-    """Check exercise 1 of lesson 31: the action before, within a game
-
-    Args:
-        fn: Yours: called with actions (n,) and numbers of games (n,), gives
-            actions (n,)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_paired_interval(fn:Callable)->str:
-    """Check exercise 2 of lesson 31: a bootstrap interval of paired differences
-
-    Args:
-        fn: Yours: called with two int tensors (games,), a number of samples and a
-            seed, gives (mean, low, high)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_needs_lamp(fn:Callable)->str:
-    """Check exercise 3 of lesson 31: frames whose picture without lamps does not
-    decide the action
-
-    Args:
-        fn: Yours: called with frames uint8 (n, 1, hgt, wid) and actions (n,),
-            gives a share
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

@@ -1,6 +1,5 @@
 """What a run is, saved whole or not at all, and resumed bit for bit."""
 # Made by tools/make_stubs.py: do not edit
-from collections.abc import Callable
 from minitrain.learner import Callback, Learner
 from minitrain.runs import RunDir
 from pathlib import Path
@@ -104,36 +103,4 @@ def resume(learn:Learner, run:RunDir | str | Path)->dict[str, int]:
 
     Returns:
         "epoch" and "batch" where it goes on, both from 0
-    """
-
-def check_text(dump:Callable, load:Callable)->str:
-    """Check exercise 1 of lesson 21: a nesting through JSON and back
-
-    Args:
-        dump: Yours: a nesting to a string
-        load: Yours: the string back to the nesting
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_newest(fn:Callable)->str:
-    """Check exercise 2 of lesson 21: find the newest checkpoint that is whole
-
-    Args:
-        fn: Yours: called with a folder, gives a path or None
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_told(cls:Callable)->str:
-    """Check exercise 3 of lesson 21: a loader that can go on in the middle of an
-    epoch
-
-    Args:
-        cls: Yours: called with a list of batches and a seed, gives a loader
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
     """

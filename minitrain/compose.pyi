@@ -230,37 +230,3 @@ def embed_leave_one_out(
     Returns:
         float64 (k, d) of the examples and (q, d) of the queries
     """
-
-def check_mirror(fn:Callable)->str:
-    """Check exercise 1 of lesson 27: an answer that does not depend on which class
-    is called 1
-
-    Args:
-        fn: Yours: called with a function (xs, ys, queries) -> log odds, gives a
-            function of the same kind
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_equal_count_error(fn:Callable)->str:
-    """Check exercise 2 of lesson 27: calibration error with as many answers in each
-    bin
-
-    Args:
-        fn: Yours: called with probabilities (n,), labels (n,) and a number of
-            bins, gives a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_best_temperature(fn:Callable)->str:
-    """Check exercise 3 of lesson 27: the temperature of least cross-entropy
-
-    Args:
-        fn: Yours: called with log odds (n,) and labels (n,), gives a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

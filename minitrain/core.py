@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested', 'to_device', 'to_cpu', 'load_results',
            'asset_path', 'need', 'is_int', 'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'set_rng_state', 'subplots']
+           'set_rng_state', 'subplots', 'diagram', 'widget']
 
 # %% ../nbs/00_start.ipynb #exported-imports
 #| code-fold: true
-import hashlib, io, json, math, random
+import hashlib, io, json, math, random, sys
 from collections.abc import Callable, Mapping, MutableMapping
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
@@ -209,6 +209,44 @@ def set_rng_state(
         for i,o in enumerate(state["cuda"][:torch.cuda.device_count()]): torch.cuda.set_rng_state(o, i)
     if "mps" in state and torch.backends.mps.is_available(): torch.mps.set_rng_state(state["mps"])
 
+# %% ../nbs/00_start.ipynb #drawings-imports
+#| code-fold: true
+import re
+from base64 import b64encode
+
+# %% ../nbs/00_start.ipynb #style
+#| code-fold: true
+def use_style():
+    "Give figures to come the book's look, unless another was chosen"
+    import matplotlib as mpl
+    path = files("minitrain")/"assets"/"minitrain.mplstyle"
+    style = mpl.rc_params_from_file(str(path), use_default_template=False)
+    chosen = [k for k in style if mpl.rcParams[k] != mpl.rcParamsDefault[k]]
+    if not chosen: mpl.rcParams.update(style)
+
+def as_pictures(fig, **kwargs):
+    "A figure as SVG, if that is 64 KB or less, and as PNG: small beside an SVG"
+    def saved(**how):
+        fig.savefig(out := io.BytesIO(), bbox_inches="tight", **how)
+        return out.getvalue()
+    unsaid = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+    svg = saved(format="svg", dpi=144, metadata=unsaid).decode()
+    svg = re.sub("\n +", "\n", svg[svg.index("<svg"):])
+    if len(svg) <= 64_000:
+        return {"image/svg+xml": svg, "image/png": saved(format="png", dpi=72)}, {}
+    sharp = saved(format="png", dpi=144)
+    width = int.from_bytes(sharp[16:20], "big")  # in pixels of 1/144 inch; a page has 96
+    return {"image/png": sharp}, {"image/png": dict(width=width*2//3)}
+
+def show_as_svg():
+    "Let a notebook show figures by `as_pictures`"
+    if "IPython" not in sys.modules: return
+    from IPython import get_ipython
+    from matplotlib.figure import Figure
+    if (shell := get_ipython()) is None: return
+    shell.display_formatter.formatters["image/png"].pop(Figure, None)
+    shell.display_formatter.mimebundle_formatter.for_type(Figure, as_pictures)
+
 # %% ../nbs/00_start.ipynb #subplots
 def subplots(
     nrows:int=1, # Rows of axes
@@ -220,6 +258,44 @@ def subplots(
 )->tuple: # Figure, and axes as `plt.subplots` gives them
     "Make a figure of `nrows` by `ncols` axes, each `imsize` inches wide and high"
     import matplotlib.pyplot as plt
+    use_style()
     fig,axs = plt.subplots(nrows, ncols, figsize=figsize or (ncols*imsize, nrows*imsize), **kwargs)
+    show_as_svg()
     if suptitle is not None: fig.suptitle(suptitle)
     return fig,axs
+
+# %% ../nbs/00_start.ipynb #diagram
+class _Shown(str):
+    "HTML that a notebook shows"
+    def _repr_html_(self): return str(self)
+    def __repr__(self): return f"<HTML, {len(self)} characters>"
+
+def _as_image(
+    svg:str # An SVG
+)->str: # A data address; dark on white, for an image takes no colour from its page
+    "An SVG as the address of an image that holds it"
+    svg = svg.replace("<svg ", '<svg style="color:#222;background:#fff" ', 1)
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+
+def diagram(
+    name:str # A drawing of the package, or the path of an SVG with title and desc
+)->str: # HTML, which a notebook shows
+    "A drawing in the colour of the text around it"
+    svg = asset_path("diagrams", name, ".svg").read_text(encoding="utf-8")
+    words = " ".join(re.findall(r"<(?:title|desc)\b[^>]*>(.*?)</", svg, re.S))
+    style = (".mt-diagram>div{display:block!important}.mt-diagram>img{display:none}"
+        ".mt-diagram svg{display:block;width:100%;max-width:34rem;height:auto}")
+    image = f'<img width="544" style="max-width:100%" src="{_as_image(svg)}" alt="{words}">'
+    return _Shown(f'<div class="mt-diagram"><style>{style}</style>'
+        f'<div hidden="hidden">{svg}</div>{image}</div>')
+
+# %% ../nbs/00_start.ipynb #widget
+def widget(
+    name:str, # A widget of the package
+    data:object # What it shows: anything that JSON can hold
+)->str: # HTML and JavaScript, which a notebook shows
+    "A picture that moves under the reader's hand; a still one where no script runs"
+    page = asset_path("widgets", name, ".html").read_text(encoding="utf-8")
+    still = asset_path("widgets", name, ".svg").read_text(encoding="utf-8")
+    parts = dict(still=_as_image(still), data=json.dumps(data).replace("<", "\\u003c"))
+    return _Shown(re.sub(r"\{\{(still|data)\}\}", lambda m: parts[m[1]], page))

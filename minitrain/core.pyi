@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested',
            'to_device', 'to_cpu', 'load_results', 'asset_path', 'need', 'is_int',
            'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'set_rng_state', 'subplots']
+           'set_rng_state', 'subplots', 'diagram', 'widget']
 
 def explain(name:str, got, expected:str)->str:
     """One line that names an argument, what was expected and what came
@@ -193,6 +193,15 @@ def set_rng_state(state:dict)->None:
             over
     """
 
+def use_style()->None:
+    """Give figures to come the book's look, unless another was chosen"""
+
+def as_pictures(fig, **kwargs):
+    """A figure as SVG, if that is 64 KB or less, and as PNG: small beside an SVG"""
+
+def show_as_svg()->None:
+    """Let a notebook show figures by `as_pictures`"""
+
 def subplots(
     nrows:int=1,
     ncols:int=1,
@@ -214,4 +223,25 @@ def subplots(
 
     Returns:
         Figure, and axes as `plt.subplots` gives them
+    """
+
+def diagram(name:str)->str:
+    """A drawing in the colour of the text around it
+
+    Args:
+        name: A drawing of the package, or the path of an SVG with title and desc
+
+    Returns:
+        HTML, which a notebook shows
+    """
+
+def widget(name:str, data:object)->str:
+    """A picture that moves under the reader's hand; a still one where no script runs
+
+    Args:
+        name: A widget of the package
+        data: What it shows: anything that JSON can hold
+
+    Returns:
+        HTML and JavaScript, which a notebook shows
     """

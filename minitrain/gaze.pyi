@@ -3,7 +3,7 @@ the way.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from matplotlib.axes import Axes
 from pathlib import Path
 from typing import NamedTuple
@@ -192,36 +192,4 @@ def split_episodes(
     Returns:
         For training and for validation, each in the order given; together all of
             them, none on both sides
-    """
-
-def check_lag(fn:Callable)->str:
-    """Check exercise 1 of lesson 29: by how many frames gaze follows a target
-
-    Args:
-        fn: Yours: called with gaze (f, 2), target (f, 2) and the largest lag,
-            gives a whole number of frames
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_shuffle_gaze(fn:Callable)->str:
-    """Check exercise 2 of lesson 29: shuffled gaze
-
-    Args:
-        fn: Yours: called with shares (f, n) and a seed, gives (f, n)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_nss(fn:Callable)->str:
-    """Check exercise 3 of lesson 29: normalised scanpath saliency
-
-    Args:
-        fn: Yours: called with heat maps (f, hgt, wid) and points (f, m, 2), gives
-            a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
     """

@@ -347,18 +347,21 @@ def strip_figure(
     scenes:Scenes, # What to show
     n:int # Pictures
 )->object: # matplotlib Figure
-    "Frames side by side: attention in red, gaze as a cross"
+    "Frames, four to a row: attention in red, gaze as a cross"
     from matplotlib.figure import Figure
     picked = np.linspace(0, len(scenes.frames) - 1, min(n, len(scenes.frames))).round().astype(int)
-    fig = Figure(figsize=(1.5*len(picked), 1.9), layout="constrained")
-    for i,ax in zip(picked, np.atleast_1d(fig.subplots(1, len(picked)))):
+    rows,columns = -(-len(picked)//4),min(len(picked), 4)
+    fig = Figure(figsize=(1.6*columns, 1.8*rows), layout="constrained")
+    axs = fig.subplots(rows, columns, squeeze=False).flatten()
+    for ax in axs[len(picked):]: ax.remove()
+    for i,ax in zip(picked, axs):
         ax.imshow(scenes.frames[i], cmap="gray", vmin=0, vmax=255)
         look = scenes.looks[i]/scenes.looks[i].max()
         ax.imshow(torch.stack([torch.ones_like(look), 0*look, 0*look, 0.7*look], -1))
         hgt,wid = look.shape
         ax.plot(*(scenes.points[i]*torch.tensor([wid, hgt]) - 0.5), "+", color="cyan", ms=9, mew=2)
         ax.set(xlim=(-0.5, wid - 0.5), ylim=(hgt - 0.5, -0.5), xticks=[], yticks=[])
-        ax.set_title(f"{i}: {scenes.actions[i]}", fontsize=8)
+        ax.set_title(f"{i}: {scenes.actions[i]}")
     return fig
 
 def gif_bytes(

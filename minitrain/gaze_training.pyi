@@ -3,7 +3,6 @@ itself learns to watch the ball.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable
 from matplotlib.figure import Figure
 from minitrain.callbacks import BatchTransformCB
 from minitrain.learner import Callback, Learner
@@ -225,7 +224,7 @@ class Scenes(NamedTuple):
     actions: list
 
 def strip_figure(scenes:Scenes, n:int)->Figure:
-    """Frames side by side: attention in red, gaze as a cross
+    """Frames, four to a row: attention in red, gaze as a cross
 
     Args:
         scenes: What to show
@@ -245,35 +244,4 @@ def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
 
     Returns:
         A GIF, 8 frames a second
-    """
-
-def check_cls_row(fn:Callable)->str:
-    """Check exercise 1 of lesson 32: the scores of the CLS token from a fused
-    projection
-
-    Args:
-        fn: Yours: called with a tensor (b, n+1, 3*h*d) and the number of heads
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_probs_loss(fn:Callable)->str:
-    """Check exercise 2 of lesson 32: cross-entropy of the mean of probabilities
-
-    Args:
-        fn: Yours: called with logits and targets (b, h, n), gives a 0-d tensor
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_shuffled(fn:Callable)->str:
-    """Check exercise 3 of lesson 32: gaze moved to frames of other games
-
-    Args:
-        fn: Yours: called with shares (n, p), numbers of the games (n,) and a seed
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
     """

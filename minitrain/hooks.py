@@ -390,7 +390,7 @@ def plot_stats(self:ActivationStats,
         for ax,values in zip(axs.flat, h.stats): ax.plot(torch.arange(len(values))*self.every, torch.stack(values).float().cpu(), label=self._title(h))
     for ax,name in zip(axs.flat, ("mean", "standard deviation")): ax.set(xlabel="batch", ylabel=name)
     if self._range[0] < 0: axs.flat[1].set_yscale("log")
-    axs.flat[1].legend(fontsize=8)
+    axs.flat[1].legend()
 
 # %% ../nbs/15_hooks.ipynb #stats-state
 @patch

@@ -315,35 +315,3 @@ class NaNStopCB(Callback):
             learn: Its gradients are read, unless a gradient scaler looks after
                 them
         """
-
-def check_dead_units(fn:Callable)->str:
-    """Check exercise 1 of lesson 15: the share of channels that are always 0
-
-    Args:
-        fn: Yours: called with an output of a ReLU, gives a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_call_order(fn:Callable)->str:
-    """Check exercise 2 of lesson 15: the names of modules in the order in which they
-    run
-
-    Args:
-        fn: Yours: called with a model and a batch, gives a list of names
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_conv_macs(fn:Callable)->str:
-    """Check exercise 3 of lesson 15: multiply-adds of a convolution
-
-    Args:
-        fn: Yours: called with an nn.Conv2d, height and width, gives a whole
-            number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

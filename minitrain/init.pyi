@@ -160,36 +160,3 @@ class ResBlock(nn.Module):
         Returns:
             (b, nf, hgt/stride, wid/stride), rounded up
         """
-
-def check_gain(fn:Callable)->str:
-    """Check exercise 1 of lesson 18: the gain of an activation
-
-    Args:
-        fn: Yours: called with an activation, a function of a tensor, gives a
-            number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_quiet(fn:Callable)->str:
-    """Check exercise 2 of lesson 18: a residual block that starts as its shortcut
-
-    Args:
-        fn: Yours: called with a `ResBlock`, changed in place
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_fold(fn:Callable)->str:
-    """Check exercise 3 of lesson 18: a BatchNorm folded into the convolution before
-    it
-
-    Args:
-        fn: Yours: called with an nn.Conv2d and the nn.BatchNorm2d after it, gives
-            one nn.Conv2d
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

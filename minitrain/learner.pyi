@@ -320,34 +320,3 @@ class SingleBatchCB(Callback):
         Args:
             learn: Not looked at
         """
-
-def check_stop_after(cls:type)->str:
-    """Check exercise 1 of lesson 09: end a fit after some updates
-
-    Args:
-        cls: Yours: called with the number of updates, gives a callback
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_best_weights(cls:type)->str:
-    """Check exercise 2 of lesson 09: the weights of the best epoch stay
-
-    Args:
-        cls: Yours: called without arguments, gives a callback
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_stage(fn:Callable)->str:
-    """Check exercise 3 of lesson 09: before, body, after, and cleanup whatever
-    happens
-
-    Args:
-        fn: Yours: called with callbacks and a function for the body
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

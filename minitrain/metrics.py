@@ -366,7 +366,7 @@ def plot(self:ConfusionMatrix,
     ax.imshow(share.masked_fill(~right, math.nan), cmap="Blues", vmin=0, vmax=1)
     ax.imshow(share.masked_fill(right, math.nan), cmap="Reds", vmin=0, vmax=max(0.1, share.masked_fill(right, 0).max().item()))
     for i,j in m.nonzero().tolist():
-        ax.text(j, i, m[i, j].item(), ha="center", va="center", fontsize=8, color="white" if i == j and share[i, j] > 0.5 else "black")
+        ax.text(j, i, m[i, j].item(), ha="center", va="center", color="white" if i == j and share[i, j] > 0.5 else "black")
     ax.set(xlabel="predicted class", ylabel="true class", title=f"{m.diag().sum()} of {m.sum()} right")
     ax.set_xticks(range(k), names, rotation=90 if max(map(len, names)) > 2 else 0)
     ax.set_yticks(range(k), names)
@@ -716,7 +716,7 @@ def plot(self:HistoryCB,
     df = self.df
     if not len(df): raise ArgumentError("HistoryCB", "no epoch yet", "a fit before `plot`")
     names = names or tuple(dict.fromkeys(o[6:] for o in df.columns if o != "epoch"))
-    _,axs = subplots(1, len(names), figsize=(3.7*len(names), 2.8), squeeze=False, layout="constrained")
+    _,axs = subplots(1, len(names), figsize=(min(3.7*len(names), 6.5), 2.8), squeeze=False, layout="constrained")
     for name,ax in zip(names, axs[0]):
         best = self.best(name, higher.get(name))
         for part,color in (("train", "tab:blue"), ("valid", "tab:orange")):
@@ -728,5 +728,5 @@ def plot(self:HistoryCB,
             ax.plot(best, value, "o", color="black", mfc="none", ms=9, label=f"best: {value:.3f} in epoch {best}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="epoch", ylabel=name)
-        ax.legend(fontsize=8)
+        ax.legend()
     return axs[0]

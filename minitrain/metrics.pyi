@@ -358,26 +358,3 @@ class HistoryCB(Callback):
         Returns:
             Array of matplotlib axes, one for each metric
         """
-
-def check_quiet_mean(cls:Callable)->str:
-    """Check exercise 1 of lesson 10: a weighted mean that reads nothing back before
-    `compute`
-
-    Args:
-        cls: Yours: called without arguments, gives an object with `reset`,
-            `update` and `compute`
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_f1(fn:Callable)->str:
-    """Check exercise 2 of lesson 10: F1 of each class from the confusion matrix
-
-    Args:
-        fn: Yours: called with an int64 matrix (k, k), rows true, columns
-            predicted
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

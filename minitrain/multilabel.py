@@ -267,7 +267,7 @@ def answers_figure(
     said,true = _decide(probs, y, 0.5)
     wrong = (said != true).any(1)
     def names(row): return " ".join(str(d) for d in row.nonzero().flatten().tolist())
-    fig = Figure(figsize=(1.5*most, 3.9), layout="constrained")
+    fig = Figure(figsize=(min(1.5*most, 6.5), 3.4), layout="constrained")
     fig.suptitle(f"{int((~wrong).sum())} of {len(y)} canvases with all labels right (above), {int(wrong.sum())} with a wrong one (below)")
     for axs,rows in zip(fig.subplots(2, most, squeeze=False), (~wrong, wrong)):
         for ax in axs: ax.axis("off")

@@ -187,37 +187,3 @@ def load_head(head:str | Path, device:str | torch.device='cpu')->ReasoningModel:
     Returns:
         Frozen, in evaluation mode; its `config` says what it was trained on
     """
-
-def check_split(fn)->str:
-    """Check exercise 1 of lesson 26: examples out of a sequence of pair tokens
-
-    Args:
-        fn: Yours: called with a sequence (b, 2n, d + 1), gives xs (b, n, d) and
-            ys (b, n)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_seen(fn)->str:
-    """Check exercise 2 of lesson 26: on how many labels each output depends
-
-    Args:
-        fn: Yours: called with a model, xs (b, n, d) and ys (b, n), gives n whole
-            numbers
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-@torch.no_grad()
-def check_pack_mask(fn)->str:
-    """Check exercise 3 of lesson 26: a mask for several contexts in one sequence
-
-    Args:
-        fn: Yours: called with a list of numbers of tokens, gives bool (n, n),
-            True where a token may look
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

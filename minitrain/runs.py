@@ -19,9 +19,11 @@ from pathlib import Path
 
 import torch, yaml
 from fastcore.basics import patch
-from filelock import FileLock, Timeout
 from .callbacks import append_row, fsync_dir, mend_csv
 from .core import ArgumentError, asset_path, need
+
+try: import fcntl
+except ImportError: fcntl = None  # Windows has no such locks
 
 # %% ../nbs/20_runs.ipynb #atomic-write
 @contextmanager
@@ -100,18 +102,22 @@ def convert(
     raise TypeError
 
 # %% ../nbs/20_runs.ipynb #check-fields
+def _named(name, hint, v):
+    "A value as an annotated type; what is wrong is told by the name of the field"
+    try: return convert(hint, v)
+    except ArgumentError as e:  # of a dataclass inside this one
+        if e.name == "config": raise ArgumentError("config", f"{name}.{e.got}", e.expected) from None
+        raise ArgumentError(f"{name}.{e.name}", e.got, e.expected) from None
+    except TypeError: raise ArgumentError(name, v, _kind(hint)) from None
+
 def check_fields(
     config # A dataclass instance; values are converted in place where nothing is lost
 ):
     "Check each field of a configuration against its type and its `setting`"
     hints = typing.get_type_hints(type(config))
     for o in fields(config):
-        got, hint = getattr(config, o.name), hints[o.name]
-        try: value = convert(hint, got)
-        except ArgumentError as e:  # of a dataclass inside this one
-            if e.name == "config": raise ArgumentError("config", f"{o.name}.{e.got}", e.expected) from None
-            raise ArgumentError(f"{o.name}.{e.name}", e.got, e.expected) from None
-        except TypeError: raise ArgumentError(o.name, got, _kind(hint)) from None
+        got = getattr(config, o.name)
+        value = _named(o.name, hints[o.name], got)
         if value is not got: object.__setattr__(config, o.name, value)
         if isinstance(value, float): need(math.isfinite(value), o.name, value, "a finite number")
         if o.metadata.get("ge") is None or value is None: continue
@@ -164,17 +170,18 @@ def typed_config(
     values:Mapping # Values by field name
 )->object: # An instance of `schema`, its values checked and converted
     "Build a dataclass from values; an unknown name or a wrong value is an ArgumentError"
-    known = [o.name for o in fields(schema)]
+    known, hints, found = [o.name for o in fields(schema)], typing.get_type_hints(schema), {}
     for k in values:
         near = difflib.get_close_matches(str(k), known, 1)
         need(k in known, "config", k, f"only the keys {known}" + (f"; {near[0]}?" if near else ""))
-    values = dict(values)
     for o in fields(schema):
-        if is_dataclass(o.default) and isinstance(values.get(o.name), Mapping):
-            values[o.name] = vars(o.default) | values[o.name]  # the rest of it is as before
         bare = o.default is MISSING and o.default_factory is MISSING
         need(o.name in values or not bare, o.name, "nothing", "a value, for it has no default")
-    config = schema(**values)
+        if o.name not in values: continue
+        v = values[o.name]
+        if is_dataclass(o.default) and isinstance(v, Mapping): v = vars(o.default) | v  # the rest is as before
+        found[o.name] = _named(o.name, hints[o.name], v)
+    config = schema(**found)
     check_fields(config)
     return config
 
@@ -239,19 +246,23 @@ class RunDir:
 
     def _need_empty(self):
         free = not self.path.exists() or self.path.is_dir() and all(
-            o.name == ".lock" or o.name.startswith(".config.yaml.") for o in self.path.iterdir())
+            o.name.startswith(".config.yaml.") for o in self.path.iterdir())  # of a killed one
         need(free, "path", str(self.path), "a new or empty folder for the new run")
 
     def hold(self):
         "Take the folder for this process until it ends"
-        self._lock = FileLock(self.path/".lock", timeout=0)
-        try: self._lock.acquire()
-        except Timeout: raise ArgumentError("path", str(self.path),
-            "a folder that no other process is writing to") from None
+        if fcntl is None: return
+        self._lock = os.open(self.path, os.O_RDONLY)
+        try: fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise ArgumentError("path", str(self.path), "a folder that no other process is writing to") from None
+        except OSError: pass  # a file system without locks
 
     def release(self):
         "Give the folder back"
-        if self._lock is not None: self._lock.release()
+        if self._lock is not None: os.close(self._lock)
+        self._lock = None
 
     @property
     def config(self)->dict: # As it was given
@@ -291,7 +302,7 @@ def metrics(self:RunDir
 @patch
 def discard(self:RunDir):
     "Delete the files that this object made, and the folder if it made it and it is empty"
-    for name in (*self._made, ".lock"): (self/name).unlink(missing_ok=True)
+    for name in self._made: (self/name).unlink(missing_ok=True)
     self.release()
     if self.new and not any(self.path.iterdir()): self.path.rmdir()
 

@@ -191,27 +191,3 @@ class CompileCB(Callback):
         Args:
             learn: Its model is as before
         """
-
-def check_shares(fn:Callable)->str:
-    """Check exercise 1 of lesson 22: every sample once, and no process with much
-    more than another
-
-    Args:
-        fn: Yours: called with a number of samples and of processes, gives a list
-            of (start, stop)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_weigh(fn:Callable)->str:
-    """Check exercise 2 of lesson 22: the plain mean over processes becomes the mean
-    over samples
-
-    Args:
-        fn: Yours: called with a loss (a tensor), its number of samples, and the
-            list of all numbers
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

@@ -347,34 +347,3 @@ class LRFinderCB(Callback):
         Returns:
             matplotlib Axes
         """
-
-def check_wsd(fn:Callable)->str:
-    """Check exercise 1 of lesson 14: warm up, hold, decay
-
-    Args:
-        fn: Yours: called with step, total, warmup and decay, gives a factor
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_restarts(fn:Callable)->str:
-    """Check exercise 2 of lesson 14: a cosine with warm restarts
-
-    Args:
-        fn: Yours: called with step, first and mult, gives a factor
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_suggest(fn:Callable)->str:
-    """Check exercise 3 of lesson 14: a suggestion from the curve of a range test
-
-    Args:
-        fn: Yours: called with lists of learning rates and losses, gives one of
-            the learning rates
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

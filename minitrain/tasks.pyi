@@ -237,35 +237,3 @@ class TaskLoader(DataLoader):
         Returns:
             Plain ints, ready for JSON
         """
-
-def check_anneal(fn:Callable)->str:
-    """Check exercise 1 of lesson 25: a curriculum that comes down
-
-    Args:
-        fn: Yours: called with step, start, end, dec, interval, gives a number
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_error_rate(fn:Callable)->str:
-    """Check exercise 2 of lesson 25: the true weights' error rate where alpha is
-    large
-
-    Args:
-        fn: Yours: called with n_dims and alpha, gives the share of wrong guesses
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_with_bias(fn:Callable)->str:
-    """Check exercise 3 of lesson 25: problems with an intercept, a function of
-    (seed, step)
-
-    Args:
-        fn: Yours: called with seed, step, b, n, d, gives xs and ys
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """

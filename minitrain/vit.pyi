@@ -1,7 +1,7 @@
 """Patches for words, a token that asks, and a picture of where it looks."""
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from matplotlib.axes import Axes
 from torch import nn
 from typing import Any
@@ -207,37 +207,4 @@ def show_heat(
 
     Returns:
         matplotlib Axes, for more to be drawn on them
-    """
-
-def check_patch_conv(fn:Callable)->str:
-    """Check exercise 1 of lesson 28: a linear layer on patches as a convolution
-
-    Args:
-        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch, gives
-            an nn.Conv2d
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_resize_positions(fn:Callable)->str:
-    """Check exercise 2 of lesson 28: position vectors for another grid
-
-    Args:
-        fn: Yours: called with a pos_embed (1, 1+h*w, d) and two grids (h, w),
-            gives (1, 1+h*w, d) for the second
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
-    """
-
-def check_rollout(fn:Callable)->str:
-    """Check exercise 3 of lesson 28: attention rollout
-
-    Args:
-        fn: Yours: called with a list of attention weights (b, h, n, n), first
-            layer first, gives (b, n, n)
-
-    Returns:
-        "passed", or an AssertionError that says what is wrong
     """

@@ -1,5 +1,5 @@
 """What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
-import os, shutil, signal, subprocess, sys, zipfile
+import importlib.util, os, shutil, signal, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
@@ -51,3 +51,14 @@ def run_offline(wheel_env, tmp_path):
         return subprocess.run([*OFFLINE, *map(str, command)], env=dict(wheel_env, **env), capture_output=True, text=True,
                               timeout=timeout, stdin=subprocess.DEVNULL, **kwargs)
     return run
+
+
+@pytest.fixture(scope="module")
+def tab():
+    "A tab of a headless Chromium; without one the test is skipped, or fails if MINITRAIN_BROWSER=required"
+    import chromium
+    there = {"chromium": chromium.find(), "the package websocket-client": importlib.util.find_spec("websocket")}
+    if missing := " and ".join(k for k, v in there.items() if not v):
+        if os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {missing} is missing")
+        pytest.skip(f"{missing} is missing")
+    with chromium.page() as page: yield page

@@ -206,7 +206,7 @@ def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
         assert state_of(again) == want, file.name
 
 
-@pytest.mark.parametrize("part", ["_set_opt", "_set_loader", "_set_rng", "_set_model"])
+@pytest.mark.parametrize("part", ["_set_opt", "_set_loader", "set_rng_state", "_set_model"])
 def test_the_comparison_can_fail(part, tmp_path, monkeypatch):
     make = KINDS["onecycle"]
     whole = make(0)
@@ -562,7 +562,7 @@ def test_killed_runs_end_with_the_same_bits(bench, tmp_path):
 def test_the_kills_can_tell(bench, tmp_path, monkeypatch):
     "Control: with a part forgotten, a killed run ends with other bits"
     want, _ = bench.reference(tmp_path)
-    monkeypatch.setattr(ckpt, "_set_rng", lambda state: None)
+    monkeypatch.setattr(ckpt, "set_rng_state", lambda state: None)
     rows = [bench.one_run(i, tmp_path, random.Random(i), 0.0, want, "fork", 1) for i in range(3)]
     assert not all(same for _, same in rows)
 

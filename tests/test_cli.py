@@ -15,7 +15,7 @@ FILES = {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"}
 TINY = """--config tiny --steps 6 --log_every 2 --warmup 0 --n_dims 3 --dims.start 3 --dims.end 3 --points.start 8 --points.end 8
     --n_positions 8 --batch_size 8 --micro_batch 4 --valid_size 16 --n_embd 16 --device cpu""".split()
 GROUPS = {"reasoning": ["train", "evaluate", "predict"], "gaze": ["train", "compare", "play", "report"]}
-RESUME = {"digits": "; go on with: minitrain digits --resume run", "multilabel": ""}
+RESUME = {"digits": "; go on with: minitrain digits --resume run", "multilabel": "; go on with: minitrain multilabel --resume run"}
 SMALL = {"digits": ["--epochs", "1", "--width", "4"], "multilabel": ["--epochs", "1", "--canvases", "100", "--valid_canvases", "50"]}
 
 
@@ -226,4 +226,4 @@ def test_a_field_named_like_an_option_is_set_in_the_file(tmp_path):
         seed:int = 0 # A number
     (tmp_path/"job.yaml").write_text("config: b")
     assert parse_job("job", Job, ["--config", str(tmp_path/"job.yaml"), "--seed", "3"])[0] == Job("b", 3) and parse_job("job", Job, [])[0] == Job()
-    assert parse_job("job", Job, ["--jobs", "3"], more=dict(jobs=(int, "How many")))[2] == dict(jobs=3)
+    assert parse_job("job", Job, ["--jobs", "3"], more=dict(jobs="How many"))[2] == dict(jobs="3")

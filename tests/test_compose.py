@@ -336,7 +336,7 @@ def test_routes_leak_nothing():
 
 def test_evaluate(tmp_path):
     rows = evaluate_reasoning(HEAD, tmp_path/"panel", problems=12, queries=8)
-    assert {o.name for o in (tmp_path/"panel").iterdir()} == {".lock", "config.yaml", "versions.json", "panel.csv", "panel.png", "calibration.png"}
+    assert {o.name for o in (tmp_path/"panel").iterdir()} == {"config.yaml", "versions.json", "panel.csv", "panel.png", "calibration.png"}
     assert rows.attrs["folder"] == str(tmp_path/"panel")
     stored = pd.read_csv(tmp_path/"panel"/"panel.csv")
     assert len(stored) == len(rows) and (stored.accuracy.between(0, 1)).all() and np.isfinite(stored.loss).all()

@@ -19,6 +19,7 @@ import apipages, build_site, convert  # noqa: E402
     ("#| default_exp core", {"default_exp": "core"}, ""),
     ("#| fig-alt: \"Loss: it falls, 2:1\"\nplot()", {"fig-alt": "Loss: it falls, 2:1"}, "plot()"),
     ("#| code-fold: true\nx", {"code-fold": "true"}, "x"),
+    ("#| fig-cap: Loss of\n#|   two: runs\n#| hide\nx", {"fig-cap": "Loss of two: runs", "hide": ""}, "x"),
     ("x = 1  #| not an option\n#| nor this", {}, "x = 1  #| not an option\n#| nor this"),
 ])
 def test_options(source, options, code): assert convert.split_options(source) == (options, code)
@@ -44,10 +45,24 @@ def test_options_become_tags():
 
 def test_imports_and_checks_are_folded():
     assert metadata("import torch\nfrom x import y")["tags"] == ["hide-input"]
-    assert metadata("#| export\nimport torch")["mystnb"]["code_prompt_show"] == "Show the imports of the module"
-    assert metadata("#| exporti\ndef check_f(f): pass")["mystnb"]["code_prompt_show"] == "Show the code of check_f"
+    assert metadata("#| exporti\ndef check_f(f): pass")["tags"] == ["exported", "hide-input"]
     assert metadata("#| exporti\ndef helper(f): pass")["tags"] == ["exported"]
     assert metadata("import torch\nx = 1")["tags"] == []
+
+
+@pytest.mark.parametrize("source, summary", [
+    ("import torch", "Imports"), ("#| export\nimport torch", "Imports of the module"),
+    ("#| code-fold: true\ndef f(x): return x\n\ncheck_f(f)", "Solution"),
+    ("#| code-fold: true\nplot(1)", "Show the code, 1 line"),
+    ("#| exporti\n#| code-fold: true\ndef _table():\n    a = 1\n    return a", "Show _table, 3 lines"),
+    ("#| export\n#| code-fold: true\n@patch\ndef fit(self:Learner): pass\nclass A: pass",
+        "Show Learner.fit and A, 3 lines"),
+    ("#| exporti\n#| code-fold: true\na = b = c = d = 1", "Show a, b and 2 more, 1 line"),
+    ("#| code-fold: true\n#| code-summary: The plot\nplot(1)", "The plot")])
+def test_a_fold_says_what_it_holds(source, summary):
+    fold = metadata(source)["mystnb"]
+    assert fold["code_prompt_show"] == summary
+    assert fold["code_prompt_hide"] == summary.replace("Show", "Hide")
 
 
 def test_defined_names():
@@ -105,6 +120,32 @@ def test_names_are_linked():
         "[`softmax`](a) [the `softmax` of old](b)\n```\n`softmax`\n```")
 
 
+def test_lessons_are_linked():
+    lookup = {"05": "loop.ipynb", "07": "optim.ipynb"}.get
+    def linked(source): return convert.link_lessons(source, lookup)
+    assert linked("Lesson 05, lesson 06, lesson 0512 and less 05") == (
+        "[Lesson 05](loop.ipynb), lesson 06, lesson 0512 and less 05")
+    assert linked("lessons 05, 06 and 07, in 07 steps") == (
+        "lessons [05](loop.ipynb), 06 and [07](optim.ipynb), in 07 steps")
+    for source in ("# Lesson 05", "[as in lesson 05](x.ipynb)", "`lesson 05`", "``a ` lesson 05``",
+        "```\nlesson 05\n```", "![lesson 05](x.png)", "`[lesson 05](x)` of old"):
+        assert linked(source) == source
+    assert linked("# A title\nlesson 05 `a` [b](c)") == "# A title\n[lesson 05](loop.ipynb) `a` [b](c)"
+
+
+def test_a_lesson_is_not_linked_on_its_own_page_and_figures_are_numbered():
+    plot = "#| fig-cap: The loss of lesson 05 falls in `fit`\nplot()"
+    cells = [dict(cell_type="markdown", source="# 05 Loop\n\n> S"),
+        dict(cell_type="markdown", source="lesson 05 and lesson 07"),
+        *[dict(cell_type="code", source=plot, outputs=[])]*2]
+    out = build_site.lesson_cells(CFG, "05_loop.ipynb", cells, HELD, {"fit": "#f"}.get,
+        numbered={"05": "loop", "07": "optim"})
+    text = [o["source"] for o in out]
+    assert text[1] == "lesson 05 and [lesson 07](optim.ipynb)"
+    assert [text[3], text[5]] == [f"(figure-loop-{i})=\n{{.figure-caption}}\n**Figure {i}.** "
+        "The loss of lesson 05 falls in [`fit`](#f)" for i in (1, 2)]
+
+
 @pytest.mark.parametrize("title, anchor", [("Why the log", "why-the-log"), ("Linear.forward", "linear.forward"), ("`to_device`, again?", "to_device-again")])
 def test_slug(title, anchor): assert convert.slug(title) == anchor
 
@@ -132,6 +173,14 @@ def test_show_doc_becomes_markdown():
     assert [o["cell_type"] for o in shown] == ["markdown", "markdown"] and "### set_seed" in shown[1]["source"]
     for code in ("x = show_doc(set_seed)", "set_seed(1)", "show_doc(a); b", ""): assert convert.show_doc_text(code, outputs) is None
     with pytest.raises(ValueError, match="no output is stored"): convert.show_doc_text("show_doc(set_seed)", [])
+
+
+def test_a_fold_is_called_by_its_summary(tmp_path):
+    "A screen reader would read a label in place of the words"
+    page = tmp_path/"a.html"
+    page.write_text('<summary aria-label="Toggle hidden content">Imports</summary>')
+    build_site.tidy(tmp_path)
+    assert page.read_text() == "<summary>Imports</summary>"
 
 
 def test_cell_ids_depend_on_place_alone():

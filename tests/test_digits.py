@@ -16,7 +16,7 @@ from minitrain.experiments.digits import DigitsConfig, digits, error_interval, f
 from minitrain.runs import RunDir, load_config
 
 SHORT = dict(epochs=2, batch_size=100, width=4, device="cpu")
-FILES = {".lock", "config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}
+FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "mistakes.csv", "mistakes.png"}
 
 
 def names(folder): return {o.name for o in Path(folder).iterdir() if not o.name.startswith("checkpoint-")}

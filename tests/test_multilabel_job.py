@@ -17,7 +17,7 @@ from minitrain.multilabel import test_loop as judge_loop
 from minitrain.runs import RunDir, load_config
 
 TINY = dict(canvases=40, valid_canvases=30, batch_size=15, epochs=2, width=4, device="cpu")
-FILES = {".lock", "config.yaml", "versions.json", "metrics.csv", "labels.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "predictions.png"}
+FILES = {"config.yaml", "versions.json", "metrics.csv", "labels.csv", "model.safetensors", "result.json", "loss.png", "accuracy.png", "predictions.png"}
 
 
 def train(config, out): return multilabel.run(config, out, progress=False)[0]

@@ -17,7 +17,7 @@ def test_a_difference_is_seen(tmp_path):
     shutil.copy(ROOT/"README.md", tmp_path)
     assert build_readme.stale(tmp_path) == []
     (tmp_path/"README.md").write_text((ROOT/"README.md").read_text() + "x")
-    picture = next(o for o in build_readme.wanted(tmp_path) if o.endswith(".png"))
+    picture = next(o for o in build_readme.wanted(tmp_path) if "/images/" in o)
     (tmp_path/picture).unlink()
     (tmp_path/"nbs"/"images"/"index-old.png").touch()
     assert build_readme.stale(tmp_path) == sorted(["README.md", picture, "nbs/images/index-old.png"])
@@ -26,7 +26,7 @@ def test_a_difference_is_seen(tmp_path):
 def test_links_and_pictures_are_there():
     text = (ROOT/"README.md").read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert any(o.endswith(".ipynb") for o in targets) and any(o.endswith(".png") for o in targets)
+    assert any(o.endswith(".ipynb") for o in targets) and any("/images/" in o for o in targets)
     for o in targets:
         if not re.match(r"https?:", o): assert (ROOT/o.partition("#")[0]).is_file(), o
 
@@ -49,6 +49,9 @@ def test_cells():
     assert text.split("\n\n", 1)[1] == ("# T\n\n[one](nbs/01_softmax.ipynb#x) [two](https://a.b/c) [three](#y) `[four](z.ipynb)`\n\n"
         "![A line](nbs/images/index-pic.png)\n\n|a|\n|-|\n\n```python\n1 + 2\n```\n\n```\n3\n```\n")
     assert pictures == {"nbs/images/index-pic.png": b"hi"} and "secret" not in text
+    png["data"]["image/svg+xml"] = "<svg/>"
+    pictures = build_readme.readme([cell("code", "plot()", [png], id="pic")])[1]
+    assert pictures == {"nbs/images/index-pic.svg": b"<svg/>"}, "a figure that is SVG stays so"
 
 
 def test_the_table_of_results_is_read_from_stored_files():

@@ -17,7 +17,7 @@ from minitrain.tasks import Curriculum
 
 SHORT = dict(n_embd=16, n_layer=2, n_head=2, n_positions=12, dims=Curriculum(1, 8, 2, 2), points=Curriculum(4, 12, 3, 2), steps=7, log_every=3,
              batch_size=6, warmup=2, valid_size=20, device="cpu")
-FILES = {".lock", "config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "learning_curve.csv", "learning_curve.png"}
+FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "learning_curve.csv", "learning_curve.png"}
 
 
 def train(config, out=None, progress=True): return reasoning.run(config, out, progress)[0]
@@ -155,7 +155,7 @@ def test_a_bad_config_is_refused_and_makes_no_folder(kwargs, name, tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("stepz: 3", "`config`: expected only the keys"), ("steps: many", "`steps`: expected int, got 'many'"), ("dims: {start: a}", "`dims.start`: expected an int of 1 or more, got 'a'"), ("dims: {stop: 3}", "dims.stop"),
+    ("stepz: 3", "`config`: expected only the keys"), ("steps: many", "`steps`: expected int, got 'many'"), ("dims: {start: a}", "`dims.start`: expected int, got 'a'"), ("dims: {stop: 3}", "dims.stop"),
     ("n_embd: 62", "`n_embd`: expected a multiple of n_head, 4, got 62"), ("points: {end: 65}", "`points.end`: expected at most n_positions, 64, got 65"), ("base: nowhere.yaml", "a file that exists"),
     ("steps: [", "valid YAML")])
 def test_a_bad_file_is_one_clear_line(text, words, tmp_path):

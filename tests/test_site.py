@@ -2,7 +2,7 @@
 
 The browser tests skip where Chromium is missing, unless MINITRAIN_BROWSER=required makes that a failure.
 """
-import filecmp, importlib.util, json, os, re, subprocess, sys
+import filecmp, importlib, json, os, re, subprocess, sys
 from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -78,6 +78,9 @@ def test_one_title_and_pictures_with_words(page):
     for o in soup(page).find("main").find_all("img"):
         alt = o.get("alt", "")
         assert len(alt.split()) >= 4 and not alt.endswith(".png"), f"{o.get('src')}: say in `#| fig-alt:` what the picture shows"
+    for o in soup(page).find("main").select("svg[role=img]"):
+        words = o.get("aria-label") or o.title.get_text()
+        assert len(words.split()) >= 3, "say in `#| fig-alt:` what the figure shows"
 
 
 def shown_code(path):
@@ -127,24 +130,16 @@ def test_rendered_twice_is_the_same_to_the_byte(tmp_path):
         assert run.returncode == 0, text
     assert build_site.differences(tmp_path/"a", tmp_path/"b") == []
     (tmp_path/"b"/"index.html").write_text("changed")
-    (tmp_path/"b"/"core.html").unlink()
-    assert build_site.differences(tmp_path/"a", tmp_path/"b") == ["core.html", "index.html"]
-    assert build_site.mirror(tmp_path/"a", tmp_path/"b") == ["core.html", "index.html"]
-    assert filecmp.cmp(tmp_path/"a"/"core.html", tmp_path/"b"/"core.html", shallow=False)
+    (tmp_path/"b"/"softmax.html").unlink()
+    assert build_site.differences(tmp_path/"a", tmp_path/"b") == ["index.html", "softmax.html"]
+    assert build_site.mirror(tmp_path/"a", tmp_path/"b") == ["index.html", "softmax.html"]
+    assert filecmp.cmp(tmp_path/"a"/"softmax.html", tmp_path/"b"/"softmax.html", shallow=False)
 
 
 # --------------------------------------------------------------------------------------------------------- in a browser
 
 browser = pytest.mark.xdist_group("browser")
 SHOWN = [o for o in PAGES if o != "search.html"]
-
-
-@pytest.fixture(scope="module")
-def tab():
-    missing = [w for w, there in (("chromium", chromium.find()), ("the package websocket-client", importlib.util.find_spec("websocket"))) if not there]
-    if missing and os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {' and '.join(missing)} is missing")
-    if missing: pytest.skip(f"{' and '.join(missing)} is missing")
-    with chromium.page() as page: yield page
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +177,7 @@ def test_page_in_the_browser(tab, base, page):
 
 
 @browser
-@pytest.mark.parametrize("page", [o for o in ("index.html", "core.html", "softmax.html", "api/core.html") if o in SHOWN])
+@pytest.mark.parametrize("page", [o for o in ("index.html", "start.html", "softmax.html", "api/core.html") if o in SHOWN])
 def test_dark(tab, base, page):
     "A reader who prefers dark gets dark: light letters on a dark page, and code too"
     light = """(s => (c => .299*c[0] + .587*c[1] + .114*c[2])(getComputedStyle(document.querySelector('%s')).%s.match(/[\\d.]+/g).map(Number)))()"""
@@ -211,7 +206,7 @@ def test_search(tab, base, word, found):
 @browser
 def test_folded_cells_and_copy_buttons(tab, base):
     tab.window(1280)
-    visit(tab, f"{base}/core.html")
+    visit(tab, f"{base}/softmax.html")
     assert tab.js("document.querySelector('details.hide').open") is False
     tab.js("document.querySelector('details.hide summary').click()")
     assert tab.js("document.querySelector('details.hide pre').offsetHeight") > 0

@@ -20,7 +20,7 @@ def github_link(target):
 
 
 def output_markdown(output, alt, picture):
-    "Markdown of one stored output; `picture` is the path that a PNG will have. None when there is nothing to show"
+    "Markdown of one stored output; `picture` is the path that a figure will have. None when there is nothing to show"
     if output["output_type"] == "stream": return f"```\n{text_of(output['text']).rstrip()}\n```"
     data = output.get("data", {})
     if "image/png" in data: return f"![{alt}]({picture})"
@@ -39,8 +39,10 @@ def readme(cells):
         if is_hidden(options, code): continue
         if options.get("echo") != "false": parts.append(f"```python\n{code}\n```")
         for i, o in enumerate(cell["outputs"] if options.get("output") != "false" else []):
-            path = f"nbs/images/index-{cell['id']}" + (f"-{i}" if i else "") + ".png"
-            if "image/png" in o.get("data", {}): pictures[path] = base64.b64decode(text_of(o["data"]["image/png"]))
+            data, path = o.get("data", {}), f"nbs/images/index-{cell['id']}" + (f"-{i}" if i else "")
+            path += ".svg" if "image/svg+xml" in data else ".png"
+            if "image/svg+xml" in data: pictures[path] = text_of(data["image/svg+xml"]).encode()
+            elif "image/png" in data: pictures[path] = base64.b64decode(text_of(data["image/png"]))
             if text := output_markdown(o, options.get("fig-alt", ""), path): parts.append(text)
     note = "<!-- Made from nbs/index.ipynb by tools/build_readme.py: edit the notebook. -->"
     return "\n\n".join([note, *(o.strip() for o in parts if o.strip())]) + "\n", pictures
@@ -56,7 +58,7 @@ def wanted(root=ROOT):
 def stale(root=ROOT):
     "Paths that are not what the notebook gives: changed, missing, or pictures that it no longer has"
     new = wanted(root)
-    extra = [o.relative_to(root).as_posix() for o in (root/"nbs"/"images").glob("index-*.png")]
+    extra = [o.relative_to(root).as_posix() for o in (root/"nbs"/"images").glob("index-*.*")]
     return sorted({k for k, v in new.items() if not (root/k).is_file() or (root/k).read_bytes() != v} | (set(extra) - set(new)))
 
 

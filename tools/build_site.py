@@ -11,7 +11,7 @@ The way: nbdev's cell processors and its index of names -> tools/site/convert.py
 pages from docments) -> Sphinx with myst-nb and sphinx-book-theme (tools/site/conf.py). Exported cells are shown, since they
 are what a lesson teaches; nbdev's own site would hide them.
 """
-import argparse, filecmp, importlib, json, os, shutil, sys, tempfile
+import argparse, filecmp, importlib, json, os, re, shutil, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -88,11 +88,12 @@ def names_lookup(cfg, books):
     return lookup
 
 
-def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
+def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, numbered={}):
     """The cells of a notebook's page.
 
     `lookup` links backticked names, `documented` are the names that the module's reference page describes, `missing` gives
-    the target of a link to a lesson that is not there yet (without it such a link is an error)."""
+    the target of a link to a lesson that is not there yet (without it such a link is an error), `numbered` gives the page
+    of each lesson's number."""
     page, module = convert.page_name(name), module_of(cells)
     doc_url = cfg["doc_host"] + cfg["doc_baseurl"]
     def elsewhere(word):  # a name is not linked on the page that builds it
@@ -100,7 +101,9 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
         return None if target is None or target.startswith(f"#lesson.{page}.") else target
     def prose(source):
         source = convert.map_links(convert.convert_callouts(source), lambda o: convert.site_link(o, doc_url, pages, missing))
-        return convert.link_names(source, elsewhere)
+        return convert.link_names(convert.link_lessons(source, lessons.get), elsewhere)
+    lessons = {number: f"{o}.ipynb" for number, o in numbered.items() if o != page}
+    figures = 0
     title, subtitle, rest = convert.split_title(cells[0]["source"])
     out = [markdown_cell(head(cfg, name, title, subtitle, module))]
     if rest: out.append(markdown_cell(prose(rest)))
@@ -114,7 +117,12 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None):
             continue
         names = convert.defined_names(code) if exported(cell) is not None else []
         if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: lesson.{page}.\n```"))
-        out.append(convert.code_cell(code, convert.clean_outputs(cell.get("outputs", [])), convert.code_metadata(options, code)))
+        outputs, meta = cell.get("outputs", []), convert.code_metadata(options, code)
+        if width := convert.picture_width(outputs): meta.setdefault("mystnb", {}).setdefault("image", {})["width"] = width
+        out.append(convert.code_cell(code, convert.clean_outputs(outputs, options.get("fig-alt", "")), meta))
+        if "fig-cap" in options:
+            figures += 1
+            out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.figure-caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))
         if shown := [o for o in dict.fromkeys(names) if o in documented]: out.append(markdown_cell(reference_line(module, shown)))
     return out
 
@@ -166,9 +174,10 @@ def write_sources(cfg, out, draft=False):
     modules = {m: n for n in lessons if (m := module_of(books[n]))}
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
+    numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
     for n, cells in books.items():
-        try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing)
+        try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
@@ -211,6 +220,9 @@ def tidy(out):
     for name in ("_sources", "_static/locales"): shutil.rmtree(out/name, ignore_errors=True)
     for pattern in (".buildinfo*", "*.map", "*webpack-macros.html", "objects.inv"):
         for o in out.rglob(pattern): o.unlink()
+    for page in out.rglob("*.html"):  # a fold is called by what it holds
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace('<summary aria-label="Toggle hidden content">', "<summary>"), encoding="utf-8")
 
 
 def differences(a, b):

@@ -2,11 +2,14 @@
 """Fail when something generated is out of step with the notebooks, and name it.
 
 Compares, without touching the working tree: the exported modules (nbdev_export), their
-stubs (tools/make_stubs.py), the cleaned notebooks (nbdev_clean), README.md
+stubs (tools/make_stubs.py), the cleaned and folded notebooks
+(nbdev_clean, tools/fold.py), README.md
 (tools/build_readme.py) and docs/ (tools/build_site.py). `--fast` leaves docs/ out.
 """
 import filecmp, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
+
+import fold
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["settings.ini", "pyproject.toml", "README.md", "nbs", "minitrain"]
@@ -24,13 +27,14 @@ def exported_and_cleaned(copy: Path) -> list[str]:
     for command in (["nbdev_export"], stubs, ["nbdev_clean"]):
         subprocess.run(command, cwd=copy, env=env, check=True,
                        stdout=subprocess.DEVNULL)
+    for path in (copy/"nbs").glob("*.ipynb"): fold.fold_file(path)
     patterns = ("pyproject.toml", "nbs/*.ipynb", "minitrain/**/*.py*")
     paths = sorted({p.relative_to(folder) for folder in (copy, ROOT)
                     for o in patterns for p in folder.glob(o) if p.suffix != ".pyc"})
     def same(path):
         both = (ROOT/path).exists() and (copy/path).exists()
         return both and filecmp.cmp(ROOT/path, copy/path, shallow=False)
-    return [f"{p}: run make export, then nbdev_clean" for p in paths if not same(p)]
+    return [f"{p}: run make export, then make fold" for p in paths if not same(p)]
 
 
 def stale(command: list[str], what: str) -> list[str]:

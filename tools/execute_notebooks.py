@@ -12,6 +12,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+import fold
+
 ROOT = Path(__file__).parents[1]
 ENV = dict(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONHASHSEED="0", TQDM_DISABLE="", COLUMNS="100")
 
@@ -30,9 +32,11 @@ def execute(path: Path) -> float:
 
 
 def clean(paths):
-    "nbdev_clean on each notebook: no execution counts, no changing metadata"
+    "nbdev_clean on each notebook (no execution counts, no changing metadata), then the folds"
     from nbdev.clean import nbdev_clean
-    for path in paths: nbdev_clean(str(path))
+    for path in paths:
+        nbdev_clean(str(path))
+        fold.fold_file(path)
 
 
 def main():

@@ -12,7 +12,7 @@ PRE_COMMIT = """#!/bin/sh
 # Installed by tools/install_hooks.py: export and clean the notebooks before each commit
 git diff --cached --quiet -- 'nbs/*.ipynb' 'minitrain/*.py*' && exit 0
 PATH="{bin}:$PATH"
-nbdev_export && python tools/make_stubs.py && nbdev_clean || exit 1
+nbdev_export && python tools/make_stubs.py && nbdev_clean && python tools/fold.py || exit 1
 git diff --quiet -- nbs minitrain && exit 0
 echo "Notebooks were exported and cleaned; add the changes and commit again:" >&2
 git diff --name-only -- nbs minitrain >&2

@@ -222,7 +222,7 @@ def arms_figure(
     "Each run as a dot, each arm's mean with its interval"
     from matplotlib.figure import Figure
     arms = list(df.arm.unique())
-    fig = Figure(figsize=(3.2*len(measures) + 1.6, 0.8 + 0.27*len(arms)), layout="constrained")
+    fig = Figure(figsize=(min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)), layout="constrained")
     for ax, (k, label) in zip(np.atleast_1d(fig.subplots(1, len(measures), sharey=True)), measures.items()):
         for y, arm in enumerate(arms):
             values = df[df.arm == arm][k]

@@ -114,13 +114,13 @@ def _mistakes_figure(mistakes, images, most=24):
     "The worst mistakes: true label, answer and how sure it was"
     from matplotlib.figure import Figure
     rows = max(1, math.ceil(min(len(mistakes), most)/6))
-    fig = Figure(figsize=(9, 0.4 + 1.6*rows), layout="constrained")
+    fig = Figure(figsize=(6.5, 0.4 + 1.5*rows), layout="constrained")
     more = f", the worst {most}" if len(mistakes) > most else ""
     fig.suptitle(f"{len(mistakes)} of {len(images)} digits read wrongly{more}")
     axs = fig.subplots(rows, 6)
     for ax in axs.flat: ax.axis("off")
     for ax, o in zip(axs.flat, mistakes.head(most).itertuples()):
-        title = f"{o.label} read as {o.answer}, {o.probability:.0%}"
+        title = f"{o.label} read as {o.answer}\n{o.probability:.0%}"
         show_image(images[o.index], ax=ax).set_title(title, fontsize=9)
     return fig
 
@@ -158,8 +158,9 @@ def final_digits(
     "Train a configuration with several seeds, and read the thousand test digits once"
     import pandas as pd
     path = asset_path("configs", config, ".yaml")
-    settings, ledger = load_config(path, DigitsConfig), _ledger()
+    ledger = _ledger()
     commit = ledger["committed"](path) if ledger else None
+    settings = load_config(path, DigitsConfig)
     rows, learners, folder = [], [], run_folder("final", out)
     for seed in seeds:
         run, learn = digits.run(replace(settings, seed=seed), folder/f"seed-{seed}", progress)

@@ -152,7 +152,7 @@ def _curve_figure(
 )->object: # matplotlib Figure
     "Accuracy and loss by examples seen, with chance and the true weights"
     from matplotlib.figure import Figure
-    fig = Figure(figsize=(8, 3.2), layout="constrained")
+    fig = Figure(figsize=(6.5, 3.2), layout="constrained")
     best = ceiling(config.dims.end, config.weight_multiplier, config.variable_noise)
     for ax,name,label,chance,top in zip(fig.subplots(1, 2), ("accuracy", "loss"), ("accuracy", "log loss (nats)"), (0.5, math.log(2)), best):
         ax.plot(rows["examples"], rows[name], label="model")
@@ -282,14 +282,14 @@ def _panel_figure(
 )->object: # matplotlib Figure
     "Accuracy and log loss by the number of examples"
     from matplotlib.figure import Figure
-    fig = Figure(figsize=(9, 3.4), layout="constrained")
+    fig = Figure(figsize=(6.5, 3.4), layout="constrained")
     for ax,name,label,chance in zip(fig.subplots(1, 2), ("accuracy", "loss"), ("accuracy", "log loss (nats)"), (0.5, np.log(2))):
         for model,o in rows.groupby("model", sort=False): ax.plot(o["examples"], o[name], marker=".", ls=":" if model == "true weights" else "-", label=model)
         ax.axhline(chance, color="gray", lw=0.8, label="one half")
         ax.axvline(trained, color="gray", lw=0.8, ls="--", label="length in training")
         ax.set(xlabel="labelled examples", ylabel=label, xscale="log", xticks=(ticks := sorted(rows["examples"].unique())), xticklabels=ticks)
         ax.minorticks_off()
-    ax.legend(fontsize=7)
+    ax.legend()
     return fig
 
 # %% ../../nbs/43_reasoning.ipynb #calibration-figure
@@ -307,7 +307,7 @@ def _calibration_figure(
         _,p,happened = reliability(z.double().sigmoid().flatten(), truth.double().flatten(), bins)
         ax.plot(p, happened, marker=".", label=f"{model}, error {calibration_error(z.double().sigmoid(), truth):.3f}")
     ax.set(xlabel="probability of a 1 that was said", ylabel="share of ones that came")
-    ax.legend(fontsize=7)
+    ax.legend()
     return fig
 
 # %% ../../nbs/43_reasoning.ipynb #evaluate-reasoning

@@ -2,6 +2,7 @@
 oracles, use it on your own table.
 """
 # Made by tools/make_stubs.py: do not edit
+import torch
 from dataclasses import dataclass
 from minitrain.core import def_device
 from minitrain.learner import Learner
@@ -139,6 +140,54 @@ def averaged(learn:Learner)->Any:
     """
 
 reasoning: Any
+
+def map_log_odds(
+    xs:torch.Tensor,
+    ys:torch.Tensor,
+    queries:torch.Tensor,
+    config:ReasoningConfig,
+)->torch.Tensor:
+    """The prior-matched MAP; with variable noise, that of each alpha weighed by its
+    evidence (Laplace)
+
+    Args:
+        xs: Contexts (b, k, d)
+        ys: Their labels (b, k)
+        queries: (b, q, d)
+        config: Its prior counts
+
+    Returns:
+        (b, q)
+    """
+
+def default_log_odds(
+    xs:torch.Tensor,
+    ys:torch.Tensor,
+    queries:torch.Tensor,
+)->torch.Tensor:
+    """scikit-learn's logistic regression as it comes; a context of one class gives
+    (ones + 1)/(k + 2)
+
+    Args:
+        xs: As for `map_log_odds`
+        ys: As there
+        queries: As there
+
+    Returns:
+        (b, q)
+    """
+
+def judge_log_odds(z:torch.Tensor, y:torch.Tensor)->dict:
+    """How good log odds were
+
+    Args:
+        z: Log odds (b, q)
+        y: Labels (b, q)
+
+    Returns:
+        accuracy, loss in nats, standard error of the loss over problems,
+            calibration_error
+    """
 
 def evaluate_reasoning(
     head:str | Path,

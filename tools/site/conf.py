@@ -36,6 +36,7 @@ html_theme = "sphinx_book_theme"
 html_title = cfg["title"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False

@@ -4,6 +4,7 @@ The notebooks are written for Jupyter and nbdev (and stay readable by Quarto): `
 `01_softmax.ipynb`. Sphinx with myst-nb wants tags and metadata, MyST admonitions, and pages called `softmax`.
 """
 import ast, re
+from html import escape
 from pathlib import PurePosixPath
 
 # ---------------------------------------------------------------------------------------------------- names and slugs
@@ -23,14 +24,17 @@ def slug(title):
 # -------------------------------------------------------------------------------------------------------- cell options
 
 def split_options(source):
-    "The `#|` lines at the head of a cell as a dict (a bare word maps to its arguments), and the code below them"
-    options, lines = {}, source.splitlines()
+    """The `#|` lines at the head of a cell as a dict, and the code below them.
+
+    A bare word maps to its arguments; a line that begins with three blanks goes on with the value of the line above."""
+    options, lines, last = {}, source.splitlines(), None
     while lines and (not lines[0].strip() or lines[0].lstrip().startswith("#|")):
-        line = lines.pop(0).strip()[2:].strip()
-        if not line: continue
-        if m := re.match(r"([\w-]+)\s*:\s*(.*)", line): options[m[1]] = m[2].strip().strip("\"'")
-        else: options[line.split()[0]] = " ".join(line.split()[1:])
-    return options, "\n".join(lines).rstrip()
+        line = lines.pop(0).strip()[2:]
+        if not line.strip(): continue
+        if last and line.startswith("   "): options[last] += " " + line.strip()
+        elif m := re.match(r"\s*([\w-]+)\s*:\s*(.*)", line): options[last := m[1]] = m[2].strip()
+        else: options[line.split()[0]], last = " ".join(line.split()[1:]), None
+    return {k: v.strip("\"'") for k, v in options.items()}, "\n".join(lines).rstrip()
 
 
 def defined_names(code):
@@ -56,7 +60,8 @@ def _patched(function):
 
 def only_imports(code):
     "True for a cell that does nothing but import"
-    body = ast.parse(code).body
+    try: body = ast.parse(code).body
+    except SyntaxError: return False  # a magic of a notebook being written
     return bool(body) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in body)
 
 
@@ -65,20 +70,42 @@ def is_hidden(options, code):
     return "hide" in options or options.get("include") == "false" or not code.strip()
 
 
+def is_folded(options, code):
+    "True for a cell whose code is folded away: its directive says so, or it only imports"
+    return options.get("code-fold") == "true" or only_imports(code) or _only_checks(options, code)
+
+
+def _only_checks(options, code):
+    "True for a cell that builds nothing but the checks of exercises"
+    if "exporti" not in options: return False
+    names = [o for o in defined_names(code) if "." not in o]
+    return bool(names) and all(o.startswith("check_") for o in names)
+
+
+def fold_summary(options, code):
+    "What a fold holds, in a few words: `Imports`, `Solution`, or names and number of lines"
+    if "code-summary" in options: return options["code-summary"]
+    exported = {"export", "exports", "exporti"} & set(options)
+    if only_imports(code): return "Imports of the module" if exported else "Imports"
+    if not exported and re.search(r"^(?:print\()?check_\w+\(", code, re.M): return "Solution"
+    defs = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = [_patched(o) or o.name for o in ast.parse(code).body if isinstance(o, defs)]
+    names = list(dict.fromkeys(names or (defined_names(code) if exported else [])))
+    if len(names) > 3: names[2:] = [f"{len(names) - 2} more"]
+    what = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "the code"
+    n = code.count("\n") + 1
+    return f"Show {what}, {n} line" + "s"*(n > 1)
+
+
 def code_metadata(options, code):
     "myst-nb's cell metadata (tags, prompts, alt text) for a cell's options"
     tags, mystnb = [], {}
-    if "export" in options or "exports" in options or "exporti" in options: tags.append("exported")
-    names = [o for o in defined_names(code) if "." not in o]
-    folded = options.get("code-fold") == "true" or only_imports(code) or (
-        "exporti" in options and bool(names) and all(o.startswith("check_") for o in names))
+    if {"export", "exports", "exporti"} & set(options): tags.append("exported")
     if options.get("echo") == "false": tags.append("remove-input")
-    elif folded:
+    elif is_folded(options, code):
         tags.append("hide-input")
-        what = ("the imports" + (" of the module" if "exported" in tags else "") if only_imports(code)
-            else "the code of " + " and ".join(names) if "exporti" in options else "the code")
-        mystnb.update(code_prompt_show=options.get("code-summary") or f"Show {what}",
-            code_prompt_hide=options.get("code-summary") or f"Hide {what}")
+        summary = fold_summary(options, code)
+        mystnb.update(code_prompt_show=summary, code_prompt_hide=re.sub("^Show ", "Hide ", summary))
     if options.get("output") == "false": tags.append("remove-output")
     if "fig-alt" in options: mystnb["image"] = dict(alt=options["fig-alt"])
     return dict(tags=tags, **(dict(mystnb=mystnb) if mystnb else {}))
@@ -165,19 +192,39 @@ def site_link(target, doc_url, pages, missing=None):
 
 
 _NAME = re.compile(r"(?<![`\[\\])`([A-Za-z_][\w.]*)(\(\))?`(?![`\]])")
+_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
+_HEADING = re.compile(r"^ {0,3}#+ .*$", re.M)
+
+
+def _set_aside(block, patterns, f):
+    "Apply `f` to a stretch of markdown without touching what matches one of the patterns"
+    keep = []
+    def aside(m): keep.append(m[0]); return f"\0{len(keep) - 1}\0"
+    for o in patterns: block = o.sub(aside, block)
+    block = f(block)
+    while "\0" in block: block = re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], block)
+    return block
 
 
 def link_names(source, lookup):
     """Link each backticked name that `lookup` knows (it gives a target or None).
 
     Names in headings, in link texts and in code fences stay as they are."""
-    def text(block):
-        keep = []  # whole links are set aside: a link in a link is no link
-        def aside(m): keep.append(m[0]); return f"\0{len(keep) - 1}\0"
-        def name(m): return f"[{m[0]}]({target})" if (target := lookup(m[1])) else m[0]
-        lines = _LINK.sub(aside, block).splitlines()
-        lines = [o if re.match(r" {0,3}#+ ", o) else _NAME.sub(name, o) for o in lines]
-        return re.sub("\0(\\d+)\0", lambda m: keep[int(m[1])], "\n".join(lines))
+    def name(m): return f"[{m[0]}]({target})" if (target := lookup(m[1])) else m[0]
+    def text(block): return _set_aside(block, (_LINK, _HEADING), lambda o: _NAME.sub(name, o))
+    return map_text(source, text)
+
+
+_LESSON = re.compile(r"\b[Ll]essons?\s+\d\d\b(?:(?:,|,? and| to| or)\s+\d\d\b)*")
+
+
+def link_lessons(source, lookup):
+    """Link each "lesson 05" that `lookup` knows (it gives a target or None for "05"), and each of "lessons 05 and 07".
+
+    Headings, link texts and code stay as they are."""
+    def number(m): return f"[{m[0]}]({target})" if (target := lookup(m[0][-2:])) else m[0]
+    def lesson(m): return re.sub(r"[Ll]esson\s+\d\d|\d\d", number, m[0])
+    def text(block): return _set_aside(block, (_LINK, _SPAN, _HEADING), lambda o: _LESSON.sub(lesson, o))
     return map_text(source, text)
 
 
@@ -227,9 +274,36 @@ def number_cells(cells):
     return [dict(o, id=f"cell-{i:03d}") for i, o in enumerate(cells)]
 
 
-def clean_outputs(outputs):
-    "Outputs without execution counts and without what changes from run to run"
-    return [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
+def clean_outputs(outputs, alt=""):
+    "Outputs without execution counts, and figures that are SVG as part of the page"
+    out = [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
+    for o in out:
+        if svg := o.get("data", {}).get("image/svg+xml"):
+            o["data"] = {"text/html": inline_figure(text_of(svg), alt)}
+    return out
+
+
+_INKS, _GROUND = re.compile("#(1a1a1b|000000)"), re.compile(r'<g id="patch_1">\s*<path [^>]*/>\s*</g>')
+
+
+def inline_figure(svg, alt):
+    """Matplotlib's SVG as part of a page, without a style for all of it and without ids but those that are used.
+
+    Those are made of what they name, so that two figures agree on them. Curves have the page's ink and no ground; a
+    figure that holds images keeps its own, since letters may stand on an image."""
+    width, plate = float(re.search(r'width="([\d.]+)pt"', svg)[1])*4/3, "<image" in svg
+    if not plate: svg = _INKS.sub("currentColor", _GROUND.sub("", svg, 1))
+    svg = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    head = (f'role="img" aria-label="{escape(alt)}" style="--wide: {width:.0f}px" stroke-linejoin="round" '
+        f'fill="{"#000" if plate else "currentColor"}"')
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda m: f"<svg {m[1]} {head}>", svg, count=1)
+    return f'<div class="mt-figure">{svg}</div>'
+
+
+def picture_width(outputs):
+    "The width that a PNG asks for, as a length; None where none asks"
+    wide = [o["metadata"]["image/png"].get("width") for o in outputs if "image/png" in o.get("metadata", {})]
+    return f"{wide[0]}px" if wide and wide[0] else None
 
 
 def text_of(source):

@@ -1,0 +1,312 @@
+"""Checks and solutions of the exercises on vision transformers, gaze and imitation."""
+# Made by tools/make_stubs.py: do not edit
+import numpy as np
+from collections.abc import Callable
+from minitrain.exercises.start import Report, check, solves
+
+__all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout', 'check_lag',
+           'check_shuffle_gaze', 'check_nss', 'check_previous_actions',
+           'check_paired_interval', 'check_needs_lamp', 'check_cls_row',
+           'check_probs_loss', 'check_shuffled', 'check_bounce', 'check_copier',
+           'check_nested']
+
+@check
+def check_patch_conv(fn:Callable)->Report:
+    """A convolution that makes of images what a linear layer makes of their patches
+
+    Args:
+        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('patch_conv')
+def patch_conv(linear, patch_size): ...
+
+def resized(pos, old, new, read='h w', write=None, mode='bicubic', corners=False):
+    """Positions for another grid, read and written in these orders"""
+
+def rises(value, axis, case, hint)->None:
+    """Require of a grid (hgt, wid) that it rises along an axis, and only so"""
+
+@check
+def check_resize_positions(fn:Callable)->Report:
+    """Position vectors of one grid, interpolated for another
+
+    Args:
+        fn: Yours: called with a pos_embed (1, 1+h*w, d) and two grids (h, w)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('resize_positions')
+def resize_positions(pos, old, new): ...
+
+@check
+def check_rollout(fn:Callable)->Report:
+    """Attention rollout: (b, n, n) from the attention weights of all layers
+
+    Args:
+        fn: Yours: called with a list of weights (b, h, n, n), first layer first
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('rollout')
+def rollout(weights): ...
+
+def lag_by(
+    gaze,
+    target,
+    most,
+    first=0,
+    centre=True,
+    mean=True,
+    axes=(0, 1),
+    blinks=None,
+    ahead=False,
+    wraps=False,
+    hold=False,
+    greedy=False,
+):
+    """The lag by the error of each, with or without a mistake"""
+
+def followed(path, k, most, noise=0.0, off=(0.0, 0.0), blink=None):
+    """Gaze that follows a target by k frames, and the target, from a longer path"""
+
+@check
+def check_lag(fn:Callable)->Report:
+    """By how many frames gaze follows a target
+
+    Args:
+        fn: Yours: called with gaze (f, 2), target (f, 2) and the largest lag
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('lag')
+def lag(gaze, target, most): ...
+
+@check
+def check_shuffle_gaze(fn:Callable)->Report:
+    """The same rows in a random order that the seed decides
+
+    Args:
+        fn: Yours: called with shares (f, n) and a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('shuffle_gaze')
+def shuffle_gaze(shares, seed): ...
+
+def scanpath(
+    heat,
+    points,
+    turn=False,
+    edge=None,
+    spread='std',
+    one=False,
+    centre=True,
+    frames=False,
+    clip=False,
+    correction=0,
+    total=False,
+):
+    """Normalised scanpath saliency, with or without a mistake"""
+
+@check
+def check_nss(fn:Callable)->Report:
+    """Normalised scanpath saliency: normalised maps at the points on the screen
+
+    Args:
+        fn: Yours: called with heat maps (f, hgt, wid) and points (f, m, 2)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('nss')
+def nss(heat, points): ...
+
+@check
+def check_previous_actions(fn:Callable)->Report:
+    """The action before, within a game; 1 at its beginning
+
+    Args:
+        fn: Yours: called with actions (n,) and numbers of games (n,)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('previous_actions')
+def previous_actions(actions, episodes): ...
+
+def three(got, case):
+    """A mean and the two ends of an interval, as numbers"""
+
+def same_mean(three, want, case, traps={})->None:
+    """Require the first of three numbers to be the mean"""
+
+def nearest(traps, value):
+    """Hints and what the mistakes return, the one nearest to a value first"""
+
+def ends(means):
+    """The ends of the 95 % interval of samples"""
+
+def asks_seeds(fn, args)->None:
+    """Require of an interval that its seed, and nothing else, decides it"""
+
+@check
+def check_paired_interval(fn:Callable)->Report:
+    """Mean and 95 % bootstrap interval of a difference in the same games
+
+    Args:
+        fn: Yours: called with two int tensors (games,), how many samples, a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('paired_interval')
+def paired_interval(a, b, n, seed): ...
+
+def undecided(
+    frames,
+    actions,
+    part=np.s_[:, :, 4:],
+    pictures=False,
+    rare=False,
+    action=True,
+    next_to=False,
+    key=lambda o: o.numpy().tobytes(),
+):
+    """Share of frames whose picture has another action elsewhere, or a mistake"""
+
+def first(frames, actions):
+    """What comes out if each frame is held against the first one of its picture"""
+
+@check
+def check_needs_lamp(fn:Callable)->Report:
+    """Share of the frames whose picture below the lamps has another action elsewhere
+
+    Args:
+        fn: Yours: called with frames uint8 (n, 1, hgt, wid) and actions (n,)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('needs_lamp')
+def needs_lamp(frames, actions): ...
+
+@check
+def check_cls_row(fn:Callable)->Report:
+    """The scores of the CLS token from a fused projection, and their gradient
+
+    Args:
+        fn: Yours: called with a tensor (b, n+1, 3*h*d) and the number of heads
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('cls_row')
+def cls_row(qkv, heads): ...
+
+@check
+def check_probs_loss(fn:Callable)->Report:
+    """Cross-entropy of mean probabilities against mean targets, at any size of
+    logits
+
+    Args:
+        fn: Yours: called with logits and targets (b, h, n)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('probs_loss')
+def probs_loss(logits, targets): ...
+
+@check
+def check_shuffled(fn:Callable)->Report:
+    """The same rows in another order, with no more of their own game than chance
+    gives
+
+    Args:
+        fn: Yours: called with shares (n, p), numbers of the games (n,) and a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('shuffled')
+def shuffled(shares, episodes, seed): ...
+
+class Enough(Exception):
+    """The answer has run more lines than it may"""
+
+def lines_run(fn, *args, most=2000):
+    """How many lines of Python a call runs, at most `most` and one"""
+
+@check
+def check_bounce(fn:Callable)->Report:
+    """Where a ball is after some steps between two walls, without a loop
+
+    Args:
+        fn: Yours: called with x, u, steps, low and high
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('bounce')
+def bounce(x, u, steps, low, high): ...
+
+def copied(
+    games,
+    last=1,
+    own=False,
+    first=False,
+    rule='best',
+    mean='steps',
+    joined=False,
+):
+    """How often a rule that sees the actions before is right, or what a mistake
+    gives
+    """
+
+@check
+def check_copier(fn:Callable)->Report:
+    """How often the best rule that sees only the action before is right
+
+    Args:
+        fn: Yours: called with a list of int tensors (steps,), one for each game
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('copier')
+def copier(actions): ...
+
+@check
+def check_nested(fn:Callable)->Report:
+    """Mean and 95 % interval that draws seeds, and then games of each seed drawn
+
+    Args:
+        fn: Yours: called with scores (seeds, games), a number of samples, a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('nested')
+def nested(scores, n, seed): ...

@@ -1,0 +1,130 @@
+"Drawings and widgets: readable on a phone, nothing from outside, right numbers."
+import json, re
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+import chromium
+from conftest import ROOT
+from minitrain.core import diagram, widget
+from minitrain.softmax import softmax
+
+ASSETS = ROOT/"minitrain"/"assets"
+DRAWINGS = sorted((ASSETS/"diagrams").glob("*.svg"))
+WIDGETS = sorted((ASSETS/"widgets").glob("*.html"))
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+# ----------------------------------------------------------------------- the files
+
+@pytest.mark.parametrize("path", DRAWINGS, ids=lambda p: p.stem)
+def test_a_drawing_is_readable_and_described(path):
+    tree = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    width = float(tree.get("viewBox").split()[2])
+    sizes = [float(o.get("font-size")) for o in tree.iter() if o.get("font-size")]
+    assert sizes and min(sizes)*360/width >= 11, "letters of 11 pixels on a phone"
+    assert tree.get("fill") == "currentColor" and not list(tree.iter(f"{SVG}style"))
+    assert len(tree.find(f"{SVG}title").text) > 3
+    assert len(tree.find(f"{SVG}desc").text.split()) > 9
+    ids = {o.get("id") for o in tree.iter() if o.get("id")}
+    assert tree.get("aria-labelledby") == f"{path.stem}-title {path.stem}-desc"
+    assert all(o.startswith(f"{path.stem}-") for o in ids), "ids of two drawings clash"
+
+
+@pytest.mark.parametrize("path", WIDGETS, ids=lambda p: p.stem)
+def test_a_widget_is_small_and_asks_for_nothing(path):
+    html = widget(path.stem, {})
+    assert len(html) <= 30_000 and path.with_suffix(".svg").exists()
+    outside = r"https?:|//\w+\.|\bid=|\bsrc=\"(?!data:)|import\b|fetch"
+    assert not re.search(outside, html)
+    assert "Try" in html and "<noscript>" in html and html.count("<script>") == 1
+    assert "</script" not in widget(path.stem, "</script>").split("<script>")[1][:-30]
+
+
+# ---------------------------------------------------------------------- in a browser
+
+browser = pytest.mark.xdist_group("browser")
+DATA = dict(labels=["a", "b", "c"], scores=[-1.5, 0.25, 2.0])
+
+
+@pytest.fixture
+def page(tab, tmp_path):
+    "A page with a drawing, an image of it, and two widgets"
+    html = "".join([diagram("loop"), *[widget("softmax", DATA)]*2])
+    (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8><meta "
+        f"name=viewport content='width=device-width'>{html}", encoding="utf-8")
+    (tmp_path/"favicon.ico").touch()
+    tab.window(390, 844, phone=True)
+    with chromium.serve(tmp_path) as base:
+        tab.open(f"{base}/a.html")
+        yield tab
+
+
+WIDGET = "document.querySelectorAll('.mt-softmax')"
+SHOWN = ("[...document.querySelectorAll('%s')]"
+    ".map(o => o.getBoundingClientRect().height > 0)")
+
+
+@browser
+@pytest.mark.parametrize("scores", [[1., 2., 3.], [100., 0.], [-200., -201.], [1e4]*3,
+    [0., -104., 50.], [-4.89, 2.6, 0.59, -2.07, -4.57]])
+def test_the_widget_computes_what_the_package_does(page, scores):
+    x = torch.tensor(scores)
+    text = json.dumps(scores)
+    def js(f): return page.js(f"{WIDGET}[0].widget.{f}({text}).map(String)")
+    def tensor(o): return torch.tensor([float(v) for v in o])
+    close = dict(rtol=1e-5, atol=1e-30, equal_nan=True)
+    assert_close(tensor(js("shifted")), softmax(x, 0), **close)
+    e = x.exp()
+    assert_close(tensor(js("naive")), e/e.sum(), **close)
+    warm = page.js(f"{WIDGET}[0].widget.scaled({text}, 0.3, 7)")
+    assert_close(tensor(warm), x/0.3 + 7)
+
+
+@browser
+def test_two_widgets_by_keyboard(page):
+    "Each has its own state; an arrow key turns it, and it says what came of it"
+    said = f"[...{WIDGET}].map(o => o.querySelector('[aria-live]').textContent)"
+    assert page.js(said) == ["Both formulas agree."]*2
+    page.js(f"{WIDGET}[1].querySelector('input').focus()")
+    for key in ("End", "ArrowLeft"):
+        for kind in ("keyDown", "keyUp"):
+            code = dict(End=35, ArrowLeft=37)[key]
+            page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                windowsVirtualKeyCode=code)
+    assert page.js(f"{WIDGET}[1].querySelector('output').value") == "149"
+    first, second = page.js(said)
+    assert first == "Both formulas agree." and second.startswith("Overflow")
+    page.js(f"{WIDGET}[1].querySelector('button').click()")
+    assert page.js(said) == ["Both formulas agree."]*2
+    assert page.js("document.documentElement.scrollWidth") <= 390
+    assert page.problems == []
+
+
+@browser
+def test_a_still_on_paper_and_without_scripts(page):
+    still, live = SHOWN % ".mt-still", SHOWN % ".mt-live"
+    assert page.js(still) == [False]*2 and page.js(live) == [True]*2
+    page.call("Emulation.setEmulatedMedia", media="print")
+    assert page.js(still) == [True]*2 and page.js(live) == [False]*2
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        page.open(page.js("location.href"))
+        assert page.js(still) == [True]*2 and page.js(live) == []
+        assert page.js(SHOWN % ".mt-diagram svg") == [True]
+        assert page.js(SHOWN % ".mt-diagram img") == [False]
+    finally: page.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@browser
+def test_an_untrusted_notebook_shows_images(page):
+    "Jupyter takes away styles, scripts and SVG elements, and keeps the words in them"
+    page.js("document.querySelectorAll('style, script').forEach(o => o.remove());"
+        "document.querySelectorAll('[hidden=\"\"]').forEach(o => o.hidden = false);"
+        "document.querySelectorAll('svg').forEach(o => o.replaceWith(o.textContent));"
+        "document.querySelectorAll('.mt-live').forEach(o => o.remove())")
+    assert page.js(SHOWN % "img") == [True]*3
+    assert page.js(SHOWN % ".mt-diagram > div") == [False]
