@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from minitrain import checkpoint as ckpt, core
+from minitrain import checkpoint as ckpt, runs
 from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, HistoryCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
 from minitrain.checkpoint import _checkpoints, _pack, _unpack
 from minitrain.runs import RunDir
@@ -71,7 +71,7 @@ class Watch(Callback):
 
 def instrument(mark):
     "Mark the steps of a write, each where a kill would leave another state on the disk"
-    whole, replace, fsync, pack, write = core.atomic_write, os.replace, os.fsync, ckpt._pack, ckpt._write
+    whole, replace, fsync, pack, write = runs.atomic_write, os.replace, os.fsync, ckpt._pack, ckpt._write
     inside = []
 
     class Halves:
@@ -262,7 +262,7 @@ def main():
         return child(Path(path), Board(Path(board)), start, aim)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder: df, took = measure(args.runs, args.fresh, args.seed, Path(folder))
-    core.save_results(df, args.out, command=f"python bench/resume.py --runs {args.runs} --fresh {args.fresh} --seed {args.seed}", seed=args.seed, seconds=round(took, 2))
+    runs.save_results(df, args.out, command=f"python bench/resume.py --runs {args.runs} --fresh {args.fresh} --seed {args.seed}", seed=args.seed, seconds=round(took, 2))
     print(df.groupby("stage").agg(kills=("kill", "size"), unreadable=("unreadable", "sum"), leftovers=("leftovers", "sum"), identical=("identical", "all")))
     runs = df.groupby("run").identical.all()
     print(f"{runs.sum()} of {len(runs)} runs bit-identical, {len(df)} kills, {df.unreadable.sum()} unreadable checkpoints")

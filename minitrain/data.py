@@ -639,11 +639,3 @@ def load_mnist(
     if final: return _scaled(images, labels, raw)
     cut = len(images) - len(images)//6
     return Digits(*_scaled(images[:cut], labels[:cut], raw), *_scaled(images[cut:], labels[cut:], raw))
-
-# %% ../nbs/06_data.ipynb #insist
-def insist(
-    ok:bool, # What must hold
-    message:str # What is wrong if it does not, and a hint
-):
-    "Raise an AssertionError with `message` unless `ok`"
-    if not ok: raise AssertionError(message)

@@ -377,7 +377,7 @@ def test_left_overs_are_cleared_away(tmp_path):
     run_fit(KINDS["plain"](0, CheckpointCB(run)), 1)
     assert [o.name for o in run.path.glob(".*")] == [f".checkpoint-000002.safetensors.{os.getppid()}.tmp"]
     (tmp_path/"torn").mkdir()
-    (tmp_path/"torn"/"versions.json").write_text("{}")  # killed while the folder was made
+    (tmp_path/"torn"/".config.yaml.999999999.tmp").write_text("{")  # killed while the folder was made
     run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"torn")), 1)
     assert RunDir(tmp_path/"torn").config == {}
 

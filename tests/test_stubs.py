@@ -130,7 +130,8 @@ def own_methods(cls):
     "The public methods and properties that modules of minitrain give a class"
     for name, o in vars(cls).items():
         o = getattr(o, "fget", None) or getattr(o, "__func__", o)
-        ours = getattr(o, "__module__", "").startswith("minitrain")
+        ours = (getattr(o, "__module__", "").startswith("minitrain")
+            and not hasattr(o, "hooked"))  # torch wraps `step` when an optimizer is made
         if inspect.isfunction(o) and ours and not name.startswith("_"): yield name
 
 

@@ -144,10 +144,28 @@ def reference_line(module, names):
     return "{.built}\nReference: " + ", ".join(f"[`{o}`](#api.{module}.{o.lower()})" for o in names)
 
 
+def exercises(cells):
+    "(title, difficulty and minutes) of each exercise of a lesson, in order"
+    texts = [c["source"] for c in cells if c["cell_type"] == "markdown"]
+    found = (re.match(r"### (.+)\n+\*(\w+, \d+ minutes)\.\*", o) for o in texts)
+    return [(m[1], m[2]) for m in found if m]
+
+
+def exercises_page(sections, titles, books):
+    "One page that lists every exercise of the book by its lesson, with links"
+    lines = ["# All exercises", "{.subtitle}\nEach has a law, an empty cell and a check that says what is wrong with an answer."]
+    for caption, names in sections:
+        rows = [f"| [{title}]({convert.page_name(n)}.ipynb#{convert.slug(title)}) | [{titles[n]}]({convert.page_name(n)}.ipynb) | {effort} |"
+            for n in names for title, effort in exercises(books[n])]
+        if rows: lines.append("\n".join([f"## {caption}", "", "| exercise | lesson | difficulty |", "|---|---|---|", *rows]))
+    return [markdown_cell("\n\n".join(lines))]
+
+
 def toctrees(cfg, sections, titles, modules):
     "The hidden tables of contents that make the sidebar: a caption for each part, then the reference"
     def tree(caption, lines): return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```"
     lessons = [tree(caption, [f"{titles[n]} <{convert.page_name(n)}>" for n in names]) for caption, names in sections]
+    lessons.append(tree("Exercises", ["All exercises <exercises>"]))
     return "\n\n".join([*lessons, tree("Reference", [f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules])] if modules else lessons)
 
 
@@ -164,7 +182,8 @@ def write_notebook(path, cells, description=""):
 def write_sources(cfg, out, draft=False):
     "Everything that Sphinx reads: a notebook per lesson, a page per module. In a draft, links may lead to lessons to come"
     nbs = ROOT/cfg["nbs_path"]
-    books = {p.name: read_notebook(p) for p in sorted(nbs.glob("*.ipynb")) if not p.name.startswith("_")}
+    names = [p.name for p in sorted(nbs.glob("*.ipynb"))]
+    books = {n: read_notebook(nbs/n) for n in names if not n.startswith(("_", "5"))}  # 50 to 55 hold solutions
     sections = parts((nbs/"sidebar.yml").read_text(encoding="utf-8"), books)
     lessons = [n for _, names in sections for n in names]
     pages = {convert.page_name(n) for n in books}
@@ -181,6 +200,7 @@ def write_sources(cfg, out, draft=False):
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
+    write_notebook(out/"exercises.ipynb", exercises_page(sections, titles, books), "Every exercise of the book, by lesson")
     (out/"api").mkdir()
     for m, n in modules.items():
         text = api_text(cfg, loaded[m], n, titles[n], anchors, documented)

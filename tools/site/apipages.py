@@ -33,7 +33,7 @@ def public_methods(cls):
     "Methods and properties that a class itself brings, those added by @patch too: public ones, and special ones with a docstring"
     def wanted(name, o):
         f = getattr(o, "fget", None) or getattr(o, "__func__", o)
-        if not inspect.isfunction(f) or name == "__init__" or f.__code__.co_filename.startswith("<"): return False
+        if not inspect.isfunction(f) or name == "__init__" or f.__name__ == "<lambda>" or f.__code__.co_filename.startswith("<"): return False
         return not name.startswith("_") or (name.startswith("__") and bool(f.__doc__))
     found = {k: o for k, o in vars(cls).items() if wanted(k, o)}
     def line(o): return (getattr(o, "fget", None) or getattr(o, "__func__", o)).__code__.co_firstlineno
