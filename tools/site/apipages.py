@@ -10,9 +10,8 @@ from convert import slug, source_link
 # --------------------------------------------------------------------------------------------- what a module documents
 
 def documented_names(module):
-    "Public names of a module in the order of their definition: its `__all__`, and the `check_*` functions of its exercises"
-    names = list(module.__all__) + [o for o in vars(module) if o.startswith("check_") and o not in module.__all__
-        and getattr(vars(module)[o], "__module__", None) == module.__name__]
+    "Public names of a module, its `__all__`, in the order of their definition"
+    names = list(module.__all__)
     lines = definition_lines(inspect.getsource(module))
     return sorted(dict.fromkeys(names), key=lambda o: lines.get(o, 0))
 
@@ -158,8 +157,8 @@ def entry(cfg, module, name, obj, level=2, lesson=None):
 
     `lesson` is a function from a dotted name to (label, title) of the place that builds it, or None."""
     inner = _inner(obj)
-    out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{module.__name__.split('.')[-1]}.\n```", f"{'#' * level} {name}".replace("__", r"\_\_")]
-    where = f"{cfg['lib_path']}/{module.__name__.split('.')[-1]}.py"
+    out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{module.__name__.partition('.')[2]}.\n```", f"{'#' * level} {name}".replace("__", r"\_\_")]
+    where = f"{cfg['lib_path']}/{module.__name__.partition('.')[2].replace('.', '/')}.py"
     if not callable(inner):  # a constant: the line that sets it
         line = definition_lines(inspect.getsource(module)).get(name)
         text = next(ast.get_source_segment(inspect.getsource(module), o) for o in ast.parse(inspect.getsource(module)).body
@@ -207,7 +206,7 @@ def _links(cfg, path, line, name, lesson):
 
 def api_page(cfg, module, title_link, lesson):
     "The page of a module: what it is for, a list of its names, an entry for each"
-    short = module.__name__.split(".")[-1]
+    short = module.__name__.partition(".")[2]
     names = documented_names(module)
     rows = [f"| [`{o}`](#api.{short}.{o.lower()}) | {_cell(_summary(getattr(module, o)))} |" for o in names]
     head = [f"# {module.__name__}", f"From the lesson {title_link}." if title_link else "", "| Name | What it is |\n|---|---|\n" + "\n".join(rows)]
