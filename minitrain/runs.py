@@ -341,5 +341,5 @@ def mean_interval(
     x = torch.as_tensor(values, dtype=torch.float64)
     n, mean = len(x), x.mean().item() if len(x) else math.nan
     if n < 2: return mean, math.nan, math.nan
-    half = t.ppf(1 - 0.025/comparisons, n - 1)*(x.std()/n**0.5).item()
+    half = float(t.ppf(1 - 0.025/comparisons, n - 1))*(x.std()/n**0.5).item()
     return mean, mean - half, mean + half

@@ -171,8 +171,8 @@ def from_weights(cls:ViT,
     "A ViT that computes what the model with these weights does; its shape is read off the weights"
     kind,w = _translate(weights)
     depth = len({name.split(".")[1] for name in w if name.startswith("blocks.")})
-    need = [o for o in ("patch_embed.1.weight", "head.weight", "blocks.0.attention.qkv.weight", "blocks.0.mlp.0.weight") if o not in w]
-    need(not need, "weights", need, "a ViT with patches, blocks and a head, where all of these are")
+    lost = [o for o in ("patch_embed.1.weight", "head.weight", "blocks.0.attention.qkv.weight", "blocks.0.mlp.0.weight") if o not in w]
+    need(not lost, "weights", lost, "a ViT with patches, blocks and a head, where all of these are")
     (dim,patch_dim),(rows,_) = w["patch_embed.1.weight"].shape,w["blocks.0.attention.qkv.weight"].shape
     need(is_int(heads, 1) and rows % (3*heads) == 0, "heads", heads, f"a number that divides {rows//3}, the width of all heads together")
     p = as_pair("patch_size", patch_size)

@@ -141,7 +141,8 @@ def compare(
         run.hold()
     else: run = RunDir(path, asdict(config))
     table = _Table(plan, config, run, progress, on_row)
-    _run_all(job, [(path/arm/f"seed-{c.seed}", c) for _, arm, c in plan], jobs, table.take)
+    try: _run_all(job, [(path/arm/f"seed-{c.seed}", c) for _, arm, c in plan], jobs, table.take)
+    finally: run.release()
     if table.failed: raise RuntimeError("; ".join([f"{len(table.failed)} of {len(plan)} runs failed",
         *(f"{k}: {v}" for k, v in table.failed.items())]) + f"; the others are in {path}")
     if progress: print(table.text(), end="")
