@@ -373,7 +373,7 @@ def collate(items): return next(iter(DataLoader(items, len(items))))
 
 
 @pytest.mark.parametrize("items", [[torch.zeros(2), torch.zeros(3)], [[1], [1, 2]], [(1,), (1, 2)],
-    [{"a": 1}, {"b": 1}], [{"a": 1}, {"a": 1, "b": 2}], [None], [object()], [{1, 2}]], ids=str)
+    [{"a": 1}, {"b": 1}], [{"a": 1}, {"a": 1, "b": 2}], [None], [object()], [{1, 2}]])
 def test_items_that_make_no_batch(items):
     with pytest.raises((ValueError, TypeError, RuntimeError)): collate(items)
 
