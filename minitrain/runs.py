@@ -8,7 +8,7 @@ __all__ = ['atomic_write', 'setting', 'check_fields', 'Config', 'typed_config', 
 
 # %% ../nbs/20_runs.ipynb #exported-imports
 #| code-fold: true
-import difflib, io, json, math, os, platform, subprocess, types, typing
+import difflib, io, json, math, operator, os, platform, subprocess, types, typing
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, field, fields, is_dataclass
@@ -48,24 +48,17 @@ def atomic_write(
 # %% ../nbs/20_runs.ipynb #setting
 def setting(
     default, # The field's default
-    ge:float=-math.inf, # Smallest value
-    le:float=math.inf, # Largest value
-    gt:float|None=None, # All values are above it
-    lt:float|None=None # All values are below it
+    **limits # Of its values: ge, gt, le, lt, each a number
 )->object: # A dataclass field
     "A field of a configuration with the values that it allows"
-    return field(default=default, metadata=dict(ge=ge, le=le, gt=gt, lt=lt))
+    return field(default=default, metadata=limits)
 
-def _allowed(kind, m):
+_LIMITS = dict(ge="at least {}", gt="above {}", le="at most {}", lt="below {}")
+
+def _allowed(value, limits):
     "What a field allows, in words"
-    word = "a whole number" if kind is int else "a number"
-    low = m["gt"] if m["gt"] is not None else m["ge"]
-    high = m["lt"] if m["lt"] is not None else m["le"]
-    if kind is int and m["lt"] is not None: m, high = m | dict(lt=None), high - 1
-    if m["gt"] is not None and high == math.inf: return f"{word} above {low:g}"
-    if high == math.inf: return f"{word}, {low:g} or more"
-    if m["lt"] is not None: return f"{word} from {low:g} up to, but not including, {high:g}"
-    return f"{word} from {low if kind is int else f'{low:g}'} to {high if kind is int else f'{high:g}'}"
+    word = "a whole number" if isinstance(value, int) else "a number"
+    return f"{word}, {' and '.join(_LIMITS[k].format(v) for k, v in limits.items())}"
 
 # %% ../nbs/20_runs.ipynb #convert
 def convert(
@@ -120,11 +113,9 @@ def check_fields(
         value = _named(o.name, hints[o.name], got)
         if value is not got: object.__setattr__(config, o.name, value)
         if isinstance(value, float): need(math.isfinite(value), o.name, value, "a finite number")
-        if o.metadata.get("ge") is None or value is None: continue
-        m = o.metadata
-        ok = m["ge"] <= value <= m["le"] and (m["gt"] is None or value > m["gt"]) and (
-            m["lt"] is None or value < m["lt"])
-        need(ok, o.name, value, _allowed(type(value), m))
+        if o.metadata and value is not None:
+            ok = all(getattr(operator, k)(value, v) for k, v in o.metadata.items())
+            need(ok, o.name, value, _allowed(value, o.metadata))
 
 def _kind(hint):
     "A type in words"

@@ -2,7 +2,6 @@
 that are checked before a step is made.
 """
 # Made by tools/make_stubs.py: do not edit
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pandas import DataFrame
@@ -26,21 +25,12 @@ def atomic_write(path:str | Path, mode:str='w')->Iterator[Any]:
         Context manager that gives the open temporary file
     """
 
-def setting(
-    default,
-    ge:float=-math.inf,
-    le:float=math.inf,
-    gt:float | None=None,
-    lt:float | None=None,
-)->Any:
+def setting(default, **limits)->Any:
     """A field of a configuration with the values that it allows
 
     Args:
         default: The field's default
-        ge: Smallest value
-        le: Largest value
-        gt: All values are above it
-        lt: All values are below it
+        **limits: Of its values: ge, gt, le, lt, each a number
 
     Returns:
         A dataclass field

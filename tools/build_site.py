@@ -155,8 +155,11 @@ def exercises_page(sections, titles, books):
     "One page that lists every exercise of the book by its lesson, with links"
     lines = ["# All exercises", "{.subtitle}\nEach has a law, an empty cell and a check that says what is wrong with an answer."]
     for caption, names in sections:
-        rows = [f"| [{title}]({convert.page_name(n)}.ipynb#{convert.slug(title)}) | [{titles[n].partition(":")[0]}]({convert.page_name(n)}.ipynb) | {effort} |"
-            for n in names for title, effort in exercises(books[n])]
+        rows = []
+        for n in names:
+            page, lesson = f"{convert.page_name(n)}.ipynb", titles[n].partition(":")[0]
+            rows += [f"| [{title}]({page}#{convert.slug(title)}) | [{lesson}]({page}) | {effort} |"
+                for title, effort in exercises(books[n])]
         if rows: lines.append("\n".join([f"## {caption}", "", "| exercise | lesson | difficulty |", "|---|---|---|", *rows]))
     return [markdown_cell("\n\n".join(lines))]
 
