@@ -1,5 +1,5 @@
-"""`minitrain digits`, `multilabel`, `reasoning`, `gaze`, `compare`, `atari`,
-`lessons`: typed options, one clear line when something is wrong.
+"""`minitrain digits`, `multilabel`, `reasoning`, `gaze`, `atari`, `lessons`: typed
+options, one clear line when something is wrong.
 """
 # Made by tools/make_stubs.py: do not edit
 from pathlib import Path
