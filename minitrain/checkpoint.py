@@ -64,8 +64,7 @@ def _pack(
 )->bytes: # torch's archive and its digest
     "A whole state as the content of one file, read back before it is trusted"
     file = io.BytesIO()
-    try: torch.save(state, file)
-    except Exception as e: raise ArgumentError("state", "something else", f"data ({_line(e)})") from e
+    torch.save(state, file)
     data = file.getvalue() + _digest(file.getvalue())
     _unpack(data, "state")
     return data
@@ -462,14 +461,6 @@ def _catch(self:CheckpointCB):
     signal.signal(signal.SIGINT, later)
 
 @patch
-def _stop(self:CheckpointCB):
-    "Answer a Ctrl-C that has waited"
-    if not self._interrupted: return
-    e = KeyboardInterrupt()
-    e.add_note(f"the run is in {self.path}: CheckpointCB(..., resume=True) goes on with its last checkpoint")
-    raise e
-
-@patch
 def _failing(self:CheckpointCB
 )->bool: # Whether an exception is on its way out of the fit
     "Are we here because of an exception?"
@@ -496,7 +487,7 @@ def cleanup_batch(self:CheckpointCB,
         at_end = n == self._length and (learn.validates or self._interrupted)
         due = self._interrupted or self.every and n % self.every == 0
         if at_end or self._tells and due: self._save(learn, learn.epoch, n)
-    self._stop()
+    if self._interrupted: raise KeyboardInterrupt
 
 # %% ../nbs/21_checkpoint.ipynb #boundaries-2
 @patch
@@ -508,7 +499,7 @@ def cleanup_epoch(self:CheckpointCB,
     ended = not self._torn and isinstance(sys.exception(), CancelFitException)
     if self._failing() and not ended: return
     self._save(learn, learn.epoch + 1, 0)
-    self._stop()
+    if self._interrupted: raise KeyboardInterrupt
 
 # %% ../nbs/21_checkpoint.ipynb #boundaries-3
 @patch
