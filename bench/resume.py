@@ -24,7 +24,7 @@ from torch import nn
 
 from minitrain import checkpoint as ckpt, runs
 from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, HistoryCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
-from minitrain.checkpoint import _checkpoints, _pack, _unpack
+from minitrain.checkpoint import _checkpoints, _unpack
 from minitrain.runs import RunDir
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +121,16 @@ def learner(path, start, cbs=()):
         CheckpointCB(path, every=2, best="valid_loss", resume=True), *cbs])
 
 
+def update(h, x):
+    "Feed a nesting of dicts, lists, tensors and values to a hash, every bit of it"
+    if isinstance(x, dict): x = list(x.items())
+    if isinstance(x, torch.Tensor): h.update(repr((x.dtype, x.shape)).encode() + x.detach().numpy().tobytes())
+    elif isinstance(x, (list, tuple)):
+        h.update(f"[{len(x)}".encode())
+        for o in x: update(h, o)
+    else: h.update(f"{type(x).__name__} {x!r};".encode())
+
+
 def result(learn, path):
     "Digest of everything that the run must end with"
     history = next(cb for cb in learn.cbs if isinstance(cb, HistoryCB)).df
@@ -130,7 +140,9 @@ def result(learn, path):
     averages = next(cb for cb in learn.cbs if isinstance(cb, EMACB)).averages
     state = dict(model=dict(learn.model.state_dict()), opt=opt, averages=averages, rows=rows, history=history.to_csv())
     best = (path/"model-best.safetensors").read_bytes()
-    return hashlib.blake2b(_pack(state) + best, digest_size=16).hexdigest()
+    h = hashlib.blake2b(best, digest_size=16)
+    update(h, state)
+    return h.hexdigest()
 
 
 def child(path, board, start, aim=None):

@@ -7,9 +7,8 @@ __all__ = ['CheckpointCB', 'save_run', 'resume']
 
 # %% ../nbs/21_checkpoint.ipynb #exported-imports
 #| code-fold: true
-import base64, hashlib, inspect, json, os, random, signal, struct, sys, threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+import hashlib, inspect, io, pickle, signal, sys, threading
+from collections.abc import Iterable
 from contextlib import ExitStack
 from copy import copy
 from itertools import islice
@@ -20,203 +19,98 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import ArgumentError, is_int, need, python_state, rng_state, set_rng_state
+from .core import ArgumentError, is_int, need, rng_state, set_rng_state
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
 from .metrics import MetricsCB, higher_is_better
 from .callbacks import EarlyStopCB, loader_length, metrics_of
 from .runs import RunDir, atomic_write
 
-# %% ../nbs/21_checkpoint.ipynb #tensors
-class _Tensors(dict):
-    "Tensors by name; what lies in the same memory in the same way has one name"
-    def __init__(self):
-        super().__init__()
-        self._names = {}
-
-    def put(self,
-        x:torch.Tensor, # Any dense tensor; kept alive, so that its memory stays its own
-        name:str # What to call it
-    )->str: # The name that it has
-        "Take in a tensor"
-        if x.layout != torch.strided or x.is_nested or x.is_quantized or x.is_meta: raise ArgumentError(name, x, "a dense tensor with values")
-        x = x.detach()
-        where = (x.device, x.data_ptr(), x.dtype, tuple(x.shape), x.stride())
-        if x.numel() and where in self._names: return self._names[where]
-        while name in self: name += "'"
-        self[name],self._names[where] = x,name
-        return name
-
-# %% ../nbs/21_checkpoint.ipynb #encode
-_dicts = dict(dict=dict, OrderedDict=OrderedDict, Counter=Counter)
-
-def _encode(
-    x, # A nesting of dicts, lists, tuples, numbers, strings, bytes, None, tensors and arrays
-    tensors:_Tensors, # Where its tensors go
-    name:str="" # Path to it, for the tensors' names and for messages
-)->object: # What JSON can hold: a dict in it has one key, which names a kind
-    "Write a nesting as JSON beside tensors"
-    at = lambda k: f"{name}.{k}" if name else str(k)
-    if x is None or type(x) in (bool, int, str): return x
-    if type(x) is float: return x if np.isfinite(x) else {"float": struct.pack(">d", x).hex()}
-    if type(x) is complex: return {"complex": [_encode(x.real, tensors), _encode(x.imag, tensors)]}
-    if type(x) is list: return [_encode(o, tensors, at(i)) for i,o in enumerate(x)]
-    if isinstance(x, tuple) and not hasattr(x, "_fields"): return {"tuple": [_encode(o, tensors, at(i)) for i,o in enumerate(x)]}
-    if type(x) in _dicts.values():
-        return {type(x).__name__: [[_encode(k, tensors, at("key")), _encode(v, tensors, at(k))] for k,v in x.items()]}
-    if type(x) is bytes: return {"bytes": base64.b64encode(x).decode()}
-    if isinstance(x, torch.Tensor): return {"tensor": tensors.put(x, name)}
-    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
-        return {"array" if isinstance(x, np.ndarray) else "scalar": tensors.put(torch.from_numpy(np.array(x, x.dtype.newbyteorder("="), order="C")), name)}
-    raise ArgumentError(name, x, "what a checkpoint can hold: dicts, lists, tuples, numbers, strings, bytes, None, tensors and arrays of numbers")
-
-# %% ../nbs/21_checkpoint.ipynb #decode
-def _decode(
-    x, # From `_encode`, by way of JSON
-    tensors:Mapping # Its tensors
-)->object: # The nesting, on memory of its own
-    "Read a nesting back: data only, nothing is imported or called by a name from the file"
-    own = {}
-    def tensor(name):
-        if name not in own: own[name] = tensors[name].clone()
-        return own[name]
-    def walk(x):
-        if isinstance(x, list): return [walk(o) for o in x]
-        if not isinstance(x, dict): return x
-        (kind, v), = x.items()
-        if kind == "float": return struct.unpack(">d", bytes.fromhex(v))[0]
-        if kind == "complex": return complex(*map(walk, v))
-        if kind == "tuple": return tuple(map(walk, v))
-        if kind in _dicts: return _dicts[kind]({walk(k): walk(o) for k,o in v})
-        if kind == "bytes": return base64.b64decode(v, validate=True)
-        if kind == "tensor": return tensor(v)
-        if kind == "array": return tensors[v].numpy().copy()
-        if kind == "scalar": return tensors[v].numpy()[()]
-        raise ValueError(f"{kind!r} is no kind of value")
-    return walk(x)
-
 # %% ../nbs/21_checkpoint.ipynb #pack
+_numpy = [bytes, np.ndarray, np.dtype, np.array(0).__reduce__()[0],
+    np.float64(0).__reduce__()[0], *{type(np.dtype(o)) for o in "?bBhHiIlLqQefdFD"}]
+
 def _digest(
-    text:str, # The JSON
-    tensors:Mapping # The tensors, contiguous, on the CPU
-)->str: # Changes with every bit of the content
-    "A checksum of everything in a checkpoint"
-    h = hashlib.blake2b(text.encode(), digest_size=16)
-    for name in sorted(tensors):
-        o = tensors[name]
-        h.update(repr((name, str(o.dtype), tuple(o.shape))).encode())
-        if o.numel(): h.update(memoryview(o.reshape(-1).view(torch.uint8).numpy()))
-    return h.hexdigest()
+    data:bytes # Any
+)->bytes: # 16 of them, which change with every bit
+    "A checksum"
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+def _line(
+    e:Exception # torch's may be long, with advice to switch safety off
+)->str: # Its first sentence
+    "An error in one line"
+    if isinstance(e, pickle.UnpicklingError): e = e.__context__ or e
+    return f"{type(e).__name__}: {' '.join(str(e).split()).partition('. ')[0]}"
 
 # %% ../nbs/21_checkpoint.ipynb #pack-main
-def _plain(
-    tensors:Mapping # Tensors of any device and strides
-)->dict: # On the CPU, contiguous, no two on one memory
-    "Tensors as safetensors wants them"
-    out,taken = {},set()
-    for name,o in tensors.items():
-        o = o.detach().cpu().contiguous()
-        if o.untyped_storage().data_ptr() in taken: o = o.clone()
-        taken.add(o.untyped_storage().data_ptr())
-        out[name] = o
-    return out
-
 def _pack(
-    state # A nesting, as for `_encode`
-)->bytes: # A safetensors file whose metadata holds the rest as JSON
-    "A whole state as the content of one file"
-    from safetensors.torch import save
-    named = _Tensors()
-    text = json.dumps(_encode(state, named), allow_nan=False)
-    tensors = _plain(named)
-    return save(tensors, {"minitrain": f"{_digest(text, tensors)} {text}"})  # one entry: several come in any order
+    state # A nesting of dicts, lists, tuples, numbers, strings, tensors and arrays
+)->bytes: # torch's archive and its digest
+    "A whole state as the content of one file, read back before it is trusted"
+    file = io.BytesIO()
+    torch.save(state, file)
+    data = file.getvalue() + _digest(file.getvalue())
+    _unpack(data, "state")
+    return data
 
 # %% ../nbs/21_checkpoint.ipynb #unpack
-def _whats_wrong(
-    data:bytes # Of a file that could not be read
-)->str: # A few words
-    "What a file is that is no checkpoint"
-    if not data: return "an empty file"
-    if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80" and data[-1:] == b".": return "a pickle, which could run code; it was not opened"
-    return f"{len(data)} bytes that are damaged, cut short, or something else"
-
 def _unpack(
     data:bytes, # Content of a file
     name:str="checkpoint" # Of the file, for messages
-)->Callable: # Gives the state, each time on memory of its own
-    "Check the content of a checkpoint and get ready to read it; no code of the file's choosing is run"
-    from safetensors.torch import load
-    try:
-        tensors = load(data)
-        meta = json.loads(data[8:8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
-    except Exception: raise ArgumentError(name, _whats_wrong(data), "a whole safetensors file that CheckpointCB or save_run wrote") from None
-    if "minitrain" not in meta: raise ArgumentError(name, "a safetensors file without a run in it", "one that CheckpointCB or save_run wrote")
-    digest,_,text = meta["minitrain"].partition(" ")
-    if digest != _digest(text, tensors): raise ArgumentError(name, "another checksum", "the checksum stored in it; the file is damaged")
-    try:
-        encoded = json.loads(text)
-        _decode(encoded, tensors)
-    except Exception as e: raise ArgumentError(name, f"{type(e).__name__}: {e}", "a state in the form that CheckpointCB writes") from None
-    return lambda: _decode(encoded, tensors)
+)->object: # The state, on memory of its own
+    "Check the content of a checkpoint and read it; no code of its choosing is run"
+    archive = data[:-16]
+    need(_digest(archive) == data[-16:], name,
+        f"{len(data)} bytes that are damaged, cut short, or something else",
+        "a whole checkpoint; delete it to go on from the one before")
+    with torch.serialization.safe_globals(_numpy):
+        try: return torch.load(io.BytesIO(archive), "cpu", weights_only=True)
+        except Exception as e:
+            raise ArgumentError(name, "something else", f"data, and no code ({_line(e)})") from None
 
 # %% ../nbs/21_checkpoint.ipynb #files
+def _number(
+    file:Path # checkpoint-000007.pt
+)->int: # 7; -1 for a name of another kind
+    "Which checkpoint this is"
+    n = file.stem.removeprefix("checkpoint-")
+    return int(n) if n.isdecimal() else -1
+
 def _checkpoints(
     path:Path # Folder of a run
 )->list[Path]: # The oldest first
     "The checkpoints of a run"
-    found = [(o.stem.removeprefix("checkpoint-"), o) for o in path.glob("checkpoint-*.safetensors")]
-    return [o for _,o in sorted((int(n), o) for n,o in found if n.isdecimal())]
+    found = [o for o in path.glob("checkpoint-*.pt") if _number(o) >= 0]
+    return sorted(found, key=_number)
 
 def _run_path(
     run:RunDir|str|Path # A run or its folder
 )->Path: # The folder
     "Where a run lives"
-    if not isinstance(run, (RunDir, str, Path)): raise ArgumentError("run", run, "a RunDir, or the path of its folder")
-    return run.path if isinstance(run, RunDir) else Path(run)
+    return Path(getattr(run, "path", run))
 
 # %% ../nbs/21_checkpoint.ipynb #begin
 def _begin(
     path:Path # Folder of a run, there or not
 ):
     "Make the folder a run, and clear away what a killed process left half-written"
-    if path.is_dir():
-        for o in path.glob(".*.tmp"):
-            if not _alive(o): o.unlink(missing_ok=True)
+    for o in path.glob(".*.tmp"): o.unlink(missing_ok=True)
     if not (path/"config.yaml").exists(): RunDir(path, {})
-
-def _alive(
-    tmp:Path # A temporary file of `atomic_write`, named after its process
-)->bool: # Whether that process is another one that still runs
-    "Whether someone may still be writing this"
-    pid = tmp.name.split(".")[-2]
-    if not pid.isdecimal() or int(pid) == os.getpid(): return False
-    try: os.kill(int(pid), 0)
-    except OverflowError: return False
-    except OSError as e: return isinstance(e, PermissionError)
-    return True
 
 # %% ../nbs/21_checkpoint.ipynb #write
 def _write(
     path:Path, # Folder of the run
     state:dict, # As `_capture` makes it
-    keep:int|None # How many checkpoints stay; None keeps all
+    keep:int|None=None # How many checkpoints stay; None keeps all
 )->Path: # The new file
     "Write a checkpoint, whole and on disk before its name appears, then remove old ones"
     old = _checkpoints(path)
-    file = path/f"checkpoint-{int(old[-1].stem.removeprefix('checkpoint-')) + 1 if old else 1:06}.safetensors"
+    file = path/f"checkpoint-{_number(old[-1]) + 1 if old else 1:06}.pt"
     data = _pack(state)
     with atomic_write(file, "wb") as f: f.write(data)
-    for o in old[:max(0, len(old) + 1 - keep) if keep else 0]: o.unlink(missing_ok=True)
+    for o in [*old, file][:-keep] if keep else []: o.unlink(missing_ok=True)
     return file
-
-# %% ../nbs/21_checkpoint.ipynb #rng
-def _check_rng(
-    state:dict # From a file
-):
-    "Fail unless generators can take this state; the global ones are left alone"
-    random.Random().setstate(python_state(state))
-    np.random.RandomState().set_state(state["numpy"])
-    torch.Generator().set_state(state["torch"])
 
 # %% ../nbs/21_checkpoint.ipynb #loaders
 def _position(
@@ -224,17 +118,19 @@ def _position(
     whole:bool # At the end of an epoch: the next iteration begins a new one
 )->dict|None: # None where it cannot tell
     "Where a loader stands, if it can tell"
-    if not callable(getattr(dl, "state_dict", None)) or not callable(getattr(dl, "load_state_dict", None)): return None
+    if not callable(getattr(dl, "load_state_dict", None)): return None
     try: state = dl.state_dict()
     except (AttributeError, NotImplementedError): return None
-    if isinstance(dl, DataLoader) and whole and state["batch"]: state = dict(state, epoch=dl._next[0][0], batch=0, order=None)  # left early
+    if isinstance(dl, DataLoader) and whole and state["batch"]:  # left early
+        state = dict(state, epoch=dl._next[0][0], batch=0, order=None)
     return state
 
 def _generators(
     dl # A loader
 )->list: # Its generators, each once
     "Generators of its own that torch's loader draws from"
-    found = [getattr(o, "generator", None) for o in (dl, getattr(dl, "sampler", None), getattr(getattr(dl, "batch_sampler", None), "sampler", None))]
+    inner = getattr(getattr(dl, "batch_sampler", None), "sampler", None)
+    found = [getattr(o, "generator", None) for o in (dl, getattr(dl, "sampler", None), inner)]
     return list({id(o): o for o in found if isinstance(o, torch.Generator)}.values())
 
 # %% ../nbs/21_checkpoint.ipynb #loader-state
@@ -244,8 +140,10 @@ def _loader_state(
 )->dict|None: # Its position, or the state of its generators
     "What a loader must remember"
     if dl is None: return None
-    position = None if isinstance(dl, (list, tuple)) else _position(dl, whole)
-    return dict(batches=loader_length(dl), position=position, generators=[] if position else [o.get_state() for o in _generators(dl)])
+    position = _position(dl, whole)
+    generators = [] if position else [o.get_state() for o in _generators(dl)]
+    return dict(batches=loader_length(dl), position=position, generators=generators)
+
 def _tells(
     dl # A loader
 )->bool: # Whether a run can go on in the middle of its epoch
@@ -258,40 +156,20 @@ def _set_loader(
     state:dict|None # From `_loader_state`
 ):
     "Put a loader where it was"
-    if dl is None or state is None: return
-    if state["position"] is not None: dl.load_state_dict(state["position"])
-    for o,s in zip(_generators(dl), state["generators"]): o.set_state(s)
-
-def _check_loader(
-    dl, # A loader, or None
-    state:dict|None, # From a file
-    part:str, # "training" or "validation"
-    name:str # Of the file
-):
-    "Refuse a loader that is not the one of the run"
-    if (dl is None) != (state is None): raise ArgumentError(name, f"{'none' if state is None else 'one'} in the file", f"{'no' if dl is None else 'a'} loader for {part}, as here")
     if dl is None: return
-    if state["batches"] != loader_length(dl): raise ArgumentError(name, f"{state['batches']} batches", f"an epoch of {loader_length(dl)} batches, as the {part} loader has here")
-    tells = _tells(dl) and not isinstance(dl, (list, tuple))
-    if (state["position"] is not None) != tells or len(state["generators"]) != (0 if tells else len(_generators(dl))):
-        raise ArgumentError(name, "another kind of loader", f"the {part} loader that is here, a {type(dl).__name__}")
-    for o in state["generators"]: torch.Generator().set_state(o)
-    if isinstance(dl, DataLoader):
-        twin = copy(dl)
-        try:
-            twin.load_state_dict(state["position"])
-            iter(twin)  # compares the order of the epoch
-        except ArgumentError as e: raise ArgumentError(name, f"{e.name} {e.got}", f"a position of the {part} loader that is here ({e.expected})") from None
+    if state["position"] is not None: dl.load_state_dict(state["position"])
+    if isinstance(dl, DataLoader): iter(copy(dl))
+    for o,s in zip(_generators(dl), state["generators"]): o.set_state(s)
 
 # %% ../nbs/21_checkpoint.ipynb #optimizer
 def _unwrapped(
     model:nn.Module # Maybe inside DistributedDataParallel or torch.compile
 )->nn.Module: # The model itself
     "The model without the wrappers that put a prefix on its names"
-    while True:
-        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)): model = model.module
-        elif hasattr(model, "_orig_mod"): model = model._orig_mod
-        else: return model
+    wrappers = nn.parallel.DistributedDataParallel, nn.DataParallel
+    while isinstance(model, wrappers) or hasattr(model, "_orig_mod"):
+        model = model.module if isinstance(model, wrappers) else model._orig_mod
+    return model
 
 def _opt(
     learn:Learner # Its optimizer may be inside a wrapper, as accelerate's is
@@ -300,21 +178,17 @@ def _opt(
     inner = getattr(learn.opt, "optimizer", None)
     return inner if isinstance(inner, torch.optim.Optimizer) else learn.opt
 
-def _group_names(
-    learn:Learner # Its model names the parameters
-)->list: # For each group of the optimizer the names of its parameters
-    "Which parameter stands where in the optimizer"
-    names = {id(p): name for name,p in _unwrapped(learn.model).named_parameters()}
-    return [[names.get(id(p), "?") for p in group["params"]] for group in getattr(_opt(learn), "param_groups", ())]
-
 def _opt_state(
     learn:Learner # Its optimizer is read
 )->dict|None: # None without an optimizer
-    "What the optimizer remembers"
+    "What the optimizer remembers, and which parameter stands where in it"
     opt = _opt(learn)
     if opt is None: return None
-    if not hasattr(opt, "state_dict"): raise ArgumentError("opt", opt, "an optimizer with state_dict and load_state_dict")
-    return dict(kind=type(opt).__name__, names=_group_names(learn), state=inspect.unwrap(type(opt).state_dict)(opt))
+    name_of = {id(p): name for name,p in _unwrapped(learn.model).named_parameters()}
+    groups = getattr(opt, "param_groups", ())
+    names = [[name_of.get(id(p), "?") for p in group["params"]] for group in groups]
+    state = inspect.unwrap(type(opt).state_dict)(opt)
+    return dict(kind=type(opt).__name__, names=names, state=state)
 
 # %% ../nbs/21_checkpoint.ipynb #set-optimizer
 def _set_opt(
@@ -328,42 +202,19 @@ def _set_opt(
     if not isinstance(opt, torch.optim.Optimizer): return
     params = [p for group in opt.param_groups for p in group["params"]]
     for i,values in state["state"]["state"].items():
-        for k,v in values.items():
-            now = opt.state[params[i]].get(k)
-            if isinstance(v, torch.Tensor) and now.dtype != v.dtype: opt.state[params[i]][k] = v.to(now.device)
-
-_like_param = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg")
-
-def _check_opt(
-    learn:Learner, # Its optimizer is read
-    state:dict|None, # From a file
-    name:str # Of the file
-):
-    "Refuse the memory of another optimizer"
-    opt = _opt(learn)
-    if state is None or opt is None: return
-    if state["kind"] != type(opt).__name__: raise ArgumentError(name, f"the state of {state['kind']}", f"that of the optimizer that is here, {type(opt).__name__}")
-    if state["names"] != _group_names(learn): raise ArgumentError(name, "an optimizer of other parameters, or in another order", "the parameter groups that are here")
-    params = [p for group in getattr(opt, "param_groups", ()) for p in group["params"]]
-    for i,values in state["state"].get("state", {}).items():
-        for k,v in values.items():
-            if k in _like_param and isinstance(v, torch.Tensor) and v.shape != params[i].shape: raise ArgumentError(name, v, f"`{k}` of shape {tuple(params[i].shape)}, that of its parameter")
+        now = opt.state[params[i]]
+        now |= {k: v.to(now[k].device) for k,v in values.items() if torch.is_tensor(v)}
 
 # %% ../nbs/21_checkpoint.ipynb #model-state
-def _hidden_buffers(
-    model:nn.Module # Any
-)->dict: # By name
-    "Buffers that a state_dict leaves out"
-    known = model.state_dict()
-    return {name: o for name,o in model.named_buffers() if name not in known}
-
 def _model_state(
     learn:Learner # Its model is read
 )->dict: # Parameters and buffers, which are frozen, and gradients that wait
     "What the model must remember"
     model = _unwrapped(learn.model)
-    named = dict(model.named_parameters())
-    return dict(weights=dict(model.state_dict()), hidden=_hidden_buffers(model), frozen=[name for name,p in named.items() if not p.requires_grad],
+    weights, named = dict(model.state_dict()), dict(model.named_parameters())
+    return dict(weights=weights,
+        hidden={name: o for name,o in model.named_buffers() if name not in weights},
+        frozen=[name for name,p in named.items() if not p.requires_grad],
         grads={name: p.grad for name,p in named.items() if p.grad is not None})
 
 # %% ../nbs/21_checkpoint.ipynb #set-model
@@ -372,7 +223,8 @@ def _set_grads(
     grads:dict # By the parameter's name
 ):
     "Put gradients back that wait for a later step"
-    for name,p in _unwrapped(learn.model).named_parameters(): p.grad = grads[name].to(p.device) if name in grads else None
+    for name,p in _unwrapped(learn.model).named_parameters():
+        p.grad = grads[name].to(p.device) if name in grads else None
 
 def _set_model(
     learn:Learner, # Its model is changed
@@ -380,41 +232,15 @@ def _set_model(
 ):
     "Put the model where it was"
     model = _unwrapped(learn.model)
-    model.load_state_dict(state["weights"])
     for name,o in state["hidden"].items():
         owner,_,leaf = name.rpartition(".")
-        now = model.get_submodule(owner)._buffers[leaf]
-        if now is not None and now.shape == o.shape and now.dtype == o.dtype: now.copy_(o)
-        else: model.get_submodule(owner)._buffers[leaf] = o if now is None else o.to(now.device)
+        buffers = model.get_submodule(owner)._buffers
+        now = buffers[leaf]
+        if now is not None and (now.shape, now.dtype) == (o.shape, o.dtype): now.copy_(o)
+        else: buffers[leaf] = o if now is None else o.to(now.device)
+    model.load_state_dict(state["weights"])
     for name,p in model.named_parameters(): p.requires_grad_(name not in state["frozen"])
     _set_grads(learn, state["grads"])
-
-# %% ../nbs/21_checkpoint.ipynb #check-model
-def _check_tensors(
-    got:Mapping, # By name, from a file
-    want:Mapping, # By name, here
-    name:str, # Of the file
-    part:str # What they are, for the message
-):
-    "Refuse tensors of other shapes or dtypes"
-    for k,o in got.items():
-        if k not in want: raise ArgumentError(name, f"{part} {k!r}", "a model like this one, which has nothing of that name")
-        if not isinstance(o, torch.Tensor) or not isinstance(want[k], torch.Tensor): continue
-        if (o.shape, o.dtype) != (want[k].shape, want[k].dtype):
-            raise ArgumentError(name, o, f"a model like this one, whose {k!r} is {str(want[k].dtype)[6:]} of shape {tuple(want[k].shape)}")
-
-def _check_model(
-    learn:Learner, # Its model is read
-    state:dict, # From a file
-    name:str # Of the file
-):
-    "Refuse the weights of another model"
-    model = _unwrapped(learn.model)
-    here,params = model.state_dict(),dict(model.named_parameters())
-    _check_tensors(state["weights"], here, name, "a weight")
-    for k in here: need(k in state["weights"], name, "a file that has no such weight", f"a model like this one, which has {k!r}")
-    _check_tensors(state["grads"], params, name, "a gradient of")
-    for k in state["hidden"]: need(k.rpartition(".")[2] in model.get_submodule(k.rpartition(".")[0])._buffers, name, k, "the buffers that are here")
 
 # %% ../nbs/21_checkpoint.ipynb #capture
 def _stateful(
@@ -433,10 +259,30 @@ def _capture(
     best:float|None=None # Best value so far of the monitored column
 )->dict: # A nesting for `_pack`
     "Everything that a run is"
+    loaders = [getattr(learn.dls, o, None) for o in ("train", "valid")]
     return dict(form=1, learner=type(learn).__name__, fit=fit, epoch=epoch, batch=batch, best=best,
-        loss=learn.loss if isinstance(learn.loss, torch.Tensor) else None, model=_model_state(learn), opt=_opt_state(learn),
+        loss=learn.loss.detach() if isinstance(learn.loss, torch.Tensor) else None,
+        model=_model_state(learn), opt=_opt_state(learn), rng=rng_state(),
         callbacks=[[type(cb).__name__, cb.state_dict()] for cb in _stateful(learn)],
-        loaders=[_loader_state(dl, batch == 0) for dl in (getattr(learn.dls, "train", None), getattr(learn.dls, "valid", None))], rng=rng_state())
+        loaders=[_loader_state(dl, batch == 0) for dl in loaders])
+
+# %% ../nbs/21_checkpoint.ipynb #restore-kind
+def _kind(
+    state:dict # As `_capture` makes it
+)->dict: # Descriptions by name
+    "What must be the same in a learner that takes up this state"
+    kind = {"the kind of learner": state["learner"],
+        "callbacks with something to remember": [name for name,_ in state["callbacks"]]}
+    for name,o in state["model"]["weights"].items():
+        if torch.is_tensor(o): kind[f"weight {name!r}"] = f"{str(o.dtype)[6:]} {tuple(o.shape)}"
+    for part,o in zip(("training", "validation"), state["loaders"]):
+        kind[f"the {part} loader"] = o and dict(batches=o["batches"],
+            tells_position=o["position"] is not None, generators=len(o["generators"]))
+    opt = state["opt"] or dict(kind=None, names=[])
+    kind["the kind of optimizer"] = opt["kind"]
+    for i,group in enumerate(opt["names"]):
+        kind |= {f"parameter {j} of group {i}": name for j,name in enumerate(group)}
+    return kind
 
 # %% ../nbs/21_checkpoint.ipynb #restore-class
 class _Saved:
@@ -444,28 +290,27 @@ class _Saved:
     def __init__(self,
         file:Path # Where it is
     ):
-        self.name = file.name
-        self.read = _unpack(file.read_bytes(), file.name)
+        self.name,self.data = file.name,file.read_bytes()
         state = self.read()
-        try: self.fit,self.epoch,self.batch,self.best,self.learner,form = (state[k] for k in ("fit", "epoch", "batch", "best", "learner", "form"))
-        except (KeyError, TypeError): form = None
-        if form != 1 or not all(is_int(o) for o in (self.fit, self.epoch, self.batch)): raise ArgumentError(self.name, "a state in another form", "one that this version of minitrain wrote")
+        need(isinstance(state, dict) and state.get("form") == 1, self.name,
+            "a state in another form", "one that this version of minitrain wrote")
+        self.fit,self.epoch,self.batch = state["fit"],state["epoch"],state["batch"]
+        self.best = state["best"]
+
+    def read(self)->dict: # On memory of its own
+        "The state"
+        return _unpack(self.data, self.name)
 
     def check(self,
         learn:Learner # Nothing of it is changed
     ):
         "Refuse a learner that is not the one of the run"
-        state = self.read()
-        try:
-            if self.learner != type(learn).__name__: raise ArgumentError(self.name, f"the run of {self.learner}", f"that of {type(learn).__name__}, as here")
-            _check_model(learn, state["model"], self.name)
-            _check_opt(learn, state["opt"], self.name)
-            for dl,o,part in zip(("train", "valid"), state["loaders"], ("training", "validation")): _check_loader(getattr(learn.dls, dl, None), o, part, self.name)
-            got,want = [o[0] for o in state["callbacks"]],[type(cb).__name__ for cb in _stateful(learn)]
-            if got != want: raise ArgumentError(self.name, ", ".join(map(str, got)) or "none", f"the callbacks with something to remember that are here, {want}")
-            _check_rng(state["rng"])
-        except ArgumentError: raise
-        except Exception as e: raise ArgumentError(self.name, f"{type(e).__name__}: {e}", "a state that fits this learner") from e
+        state,here = self.read(),_capture(learn, 0, 0)
+        if state["opt"] is None or here["opt"] is None: state["opt"] = here["opt"] = None
+        got,want = _kind(state),_kind(here)
+        for k in got | want:
+            need(got.get(k) == want.get(k), self.name, f"{k}: {got.get(k)}",
+                f"{want.get(k)} there, as in this learner")
 
 # %% ../nbs/21_checkpoint.ipynb #restore-apply
 def _apply(
@@ -495,13 +340,15 @@ def apply(self:_Saved,
 ):
     "Check, then put the Learner where it was"
     self.check(learn)
-    before = _unpack(_pack(_capture(learn, 0, 0)))
+    before = _pack(_capture(learn, 0, 0))
     try: _apply(learn, self.read())
     except Exception as e:
-        _apply(learn, before())
-        raise ArgumentError(self.name, f"{type(e).__name__}: {e}", "a state that this learner can load") from e
-    stopped = not self.batch and any(isinstance(cb, EarlyStopCB) and cb.waited >= cb.patience for cb in learn.cbs)
-    learn.epochs,learn.first_iter = range(self.epoch, self.epoch if stopped else max(self.epoch, learn.n_epochs)),self.batch
+        _apply(learn, _unpack(before))
+        raise ArgumentError(self.name, "another", f"a state that fits ({_line(e)})") from e
+    stopped = not self.batch and any(
+        isinstance(cb, EarlyStopCB) and cb.waited >= cb.patience for cb in learn.cbs)
+    end = self.epoch if stopped else max(self.epoch, learn.n_epochs)
+    learn.epochs,learn.first_iter = range(self.epoch, end),self.batch
 
 # %% ../nbs/21_checkpoint.ipynb #begun
 class _Begun:
@@ -513,9 +360,7 @@ class _Begun:
 
     def __iter__(self): return iter(self._batches)
     def __len__(self): return len(self._dl)
-    def __getattr__(self, name):
-        if name.startswith("__") or name == "_dl": raise AttributeError(name)
-        return getattr(self._dl, name)
+    def __getattr__(self, name): return getattr(self._dl, name)
 
 @patch
 def begin_epoch(self:_Saved,
@@ -523,10 +368,10 @@ def begin_epoch(self:_Saved,
 ):
     "In the middle of an epoch: undo what its beginning has done once more, and skip nothing that is to come"
     if not self.batch or not learn.training or learn.epoch != self.epoch: return
-    dl,train = learn.dl,learn.dls.train
-    if isinstance(train, (list, tuple)): rest = islice(iter(dl), self.batch, None)
-    else: rest = iter(dl) if _tells(train) else ()
-    learn.dl = _Begun(dl, rest)
+    train = learn.dls.train
+    if isinstance(train, (list, tuple)): rest = islice(iter(learn.dl), self.batch, None)
+    else: rest = iter(learn.dl) if _tells(train) else ()
+    learn.dl = _Begun(learn.dl, rest)
     _apply_again(learn, self.read())
 
 # %% ../nbs/21_checkpoint.ipynb #checkpoint-class
@@ -543,7 +388,6 @@ class CheckpointCB(Callback):
         mode:str|None=None # "min" or "max", which is best; None asks the metric, or its name
     ):
         for name,o in (("every", every), ("keep", keep)): need(o is None or is_int(o, 1), name, o, "a whole number, 1 or more, or None")
-        need(best is None or isinstance(best, str), "best", best, "a column as HistoryCB names it, such as 'valid_loss', or None")
         need(mode in (None, "min", "max"), "mode", mode, "'min', 'max' or None")
         self.path,self.every,self.best,self.keep,self.resume,self.mode = _run_path(run),every,best,keep,resume,mode
         self._fits,self._best,self._on,self._keeper = 0,None,False,None
@@ -559,15 +403,14 @@ def before_fit(self:CheckpointCB,
     if not learn.trains: return
     train = learn.dls.train
     self._length,self._tells = loader_length(train),_tells(train)
-    if self.every and not self._tells: raise ArgumentError("every", self.every, f"None: the training loader, a {type(train).__name__}, cannot tell its position in an epoch (it has no state_dict and load_state_dict)")
-    if getattr(train, "persistent_workers", False): raise ArgumentError("dls", "a loader with persistent_workers=True", "False there: the random numbers of its workers cannot be saved")
-    keeper = _BestCB(self, learn) if self.best else None
+    need(self._tells or not self.every, "every", self.every, f"None: the training loader, a {type(train).__name__}, cannot tell its position in an epoch (it has no state_dict and load_state_dict)")
+    need(not getattr(train, "persistent_workers", False), "dls", "a loader with persistent_workers=True", "False there: the random numbers of its workers cannot be saved")
+    self._keeper = _BestCB(self, learn) if self.best else None
     self._go_on(learn)
     if learn.is_main:
         _begin(self.path)
         self._catch()
-    self._keeper = keeper
-    if keeper: learn.cbs.append(keeper)
+    if self._keeper: learn.cbs.append(self._keeper)
 
 # %% ../nbs/21_checkpoint.ipynb #go-on
 @patch
@@ -578,12 +421,11 @@ def _go_on(self:CheckpointCB,
     files = _checkpoints(self.path)
     saved = _Saved(files[-1]) if files else None
     if saved is None or saved.fit < self._fits: return
-    if not self.resume: raise ArgumentError("run", str(self.path), "a run without checkpoints, or `resume=True` to go on with it")
+    need(self.resume, "run", str(self.path), "a run without checkpoints, or `resume=True` to go on with it")
     if saved.fit > self._fits:
         learn.epochs = range(0)
         return _say(learn, f"fit {self._fits + 1} of this run is over")
     saved.apply(learn)
-    need(not spoilt(learn.model), "run", str(files[-1]), "a checkpoint of finite weights")
     self._saved,self._best = saved,saved.best
     _say(learn, saved.where(learn))
 
@@ -619,19 +461,10 @@ def _catch(self:CheckpointCB):
     signal.signal(signal.SIGINT, later)
 
 @patch
-def _stop(self:CheckpointCB):
-    "Answer a Ctrl-C that has waited"
-    if not self._interrupted: return
-    e = KeyboardInterrupt()
-    e.add_note(f"the run is in {self.path}: CheckpointCB(..., resume=True) goes on with its last checkpoint")
-    raise e
-
-@patch
 def _failing(self:CheckpointCB
 )->bool: # Whether an exception is on its way out of the fit
     "Are we here because of an exception?"
-    e = sys.exception()
-    return e is not None and e is not self._outer
+    return sys.exception() not in (None, self._outer)
 
 # %% ../nbs/21_checkpoint.ipynb #boundaries
 @patch
@@ -652,8 +485,9 @@ def cleanup_batch(self:CheckpointCB,
     if learn.training:
         n = learn.iter + 1
         at_end = n == self._length and (learn.validates or self._interrupted)
-        if at_end or self._tells and (self._interrupted or self.every and n % self.every == 0): self._save(learn, learn.epoch, n)
-    self._stop()
+        due = self._interrupted or self.every and n % self.every == 0
+        if at_end or self._tells and due: self._save(learn, learn.epoch, n)
+    if self._interrupted: raise KeyboardInterrupt
 
 # %% ../nbs/21_checkpoint.ipynb #boundaries-2
 @patch
@@ -661,11 +495,11 @@ def cleanup_epoch(self:CheckpointCB,
     learn:Learner # Saved, if its epoch is complete
 ):
     "Save after an epoch, also when a callback ends the fit there"
-    if isinstance(learn.dl, _Begun): learn.dl = learn.dl._dl
-    if not self._on or self._failing() and (self._torn or not isinstance(sys.exception(), CancelFitException)): return
-    if learn.training and learn.validates: return
+    if not self._on or learn.training and learn.validates: return
+    ended = not self._torn and isinstance(sys.exception(), CancelFitException)
+    if self._failing() and not ended: return
     self._save(learn, learn.epoch + 1, 0)
-    self._stop()
+    if self._interrupted: raise KeyboardInterrupt
 
 # %% ../nbs/21_checkpoint.ipynb #boundaries-3
 @patch
@@ -681,7 +515,7 @@ def cleanup_fit(self:CheckpointCB,
 def spoilt(
     model:nn.Module # Any
 )->bool: # Whether a parameter holds nan or infinity
-    "Are these weights lost? Such a model is neither saved nor gone on with"
+    "Are these weights lost? Such a model is not saved"
     return not all(bool(p.isfinite().all()) for p in model.parameters())
 
 @patch
@@ -709,38 +543,39 @@ class _BestCB(Callback):
     ):
         self.owner,self.metrics = owner,metrics_of(learn, owner)
         self.part,_,self.name = owner.best.partition("_")
-        known = [f"{part}_{o}" for part in ("train", *["valid"]*learn.validates) for o in self.metrics.all_metrics]
-        if owner.best not in known: raise ArgumentError("best", owner.best, f"one of {known}, which this fit measures")
+        parts = ("train", *["valid"]*learn.validates)
+        known = [f"{part}_{o}" for part in parts for o in self.metrics.all_metrics]
+        need(owner.best in known, "best", owner.best, f"one of {known}, which this fit measures")
         higher = owner.mode == "max" if owner.mode else higher_is_better(self.name, self.metrics.metrics.get(self.name))
-        if higher is None: raise ArgumentError("mode", None, f"'min' or 'max': neither {self.name!r} nor its metric says which is better")
+        need(higher is not None, "mode", None, f"'min' or 'max': neither {self.name!r} nor its metric says which is better")
         self.sign = 1 if higher else -1
 
     def after_epoch(self,
         learn:Learner # Its weights are written, if they are the best so far
     ):
         "Write the weights to model-best.safetensors"
-        row,best = self.metrics.rows[-1] if self.metrics.rows else {},self.owner._best
-        if (row.get("epoch"), row.get("train"), learn.training) != (learn.epoch, *{"train": ("train", True), "valid": ("eval", False)}[self.part]): return
-        value = float(row[self.name])
+        row = self.metrics.rows[-1] if self.metrics.rows else {}
+        part = "train" if self.part == "train" else "eval"
+        if (row.get("epoch"), row.get("train")) != (learn.epoch, part): return
+        value,best = float(row[self.name]),self.owner._best
         if value != value or best is not None and self.sign*value <= self.sign*best: return
         self.owner._best = value
         if not learn.is_main: return
         from safetensors.torch import save
-        weights = {k: o for k,o in _unwrapped(learn.model).state_dict().items() if isinstance(o, torch.Tensor)}
-        data = save(_plain(weights), {"best": f"{self.owner.best} {value!r} in epoch {learn.epoch}"})
+        weights = {k: o.cpu().clone(memory_format=torch.contiguous_format)
+            for k,o in _unwrapped(learn.model).state_dict().items() if torch.is_tensor(o)}
+        data = save(weights, {"best": f"{self.owner.best} {value!r} in epoch {learn.epoch}"})
         with atomic_write(self.owner.path/"model-best.safetensors", "wb") as f: f.write(data)
 
 # %% ../nbs/21_checkpoint.ipynb #save-run
 def save_run(
     learn:Learner, # Not in the middle of a fit
-    run:RunDir|str|Path, # A run, or the path of its folder, which is made if it is not there
-    keep:int|None=None # How many checkpoints of the run stay; None keeps all
+    run:RunDir|str|Path # A run, or the path of its folder, which is made if it is not there
 )->Path: # The file
     "Save a Learner as it is after a fit: `resume` goes on from there"
     if learn._fitting: raise RuntimeError("in the middle of a fit a CheckpointCB saves: it knows the boundaries")
-    if keep is not None and not is_int(keep, 1): raise ArgumentError("keep", keep, "a whole number, 1 or more, or None")
     _begin(_run_path(run))
-    return _write(_run_path(run), _capture(learn, learn.epoch + 1 if learn.n_epochs else 0, 0), keep)
+    return _write(_run_path(run), _capture(learn, learn.epoch + 1 if learn.n_epochs else 0, 0))
 
 # %% ../nbs/21_checkpoint.ipynb #resume
 class _ResumeCB(Callback):
@@ -765,12 +600,6 @@ class _ResumeCB(Callback):
         "Go on inside an epoch"
         self.saved.begin_epoch(learn)
 
-    def cleanup_epoch(self,
-        learn:Learner # Gets its loader back
-    ):
-        "Nothing is left of the way in"
-        if isinstance(learn.dl, _Begun): learn.dl = learn.dl._dl
-
     def cleanup_fit(self,
         learn:Learner # Loses this callback
     ):
@@ -783,12 +612,13 @@ def resume(
     run:RunDir|str|Path # The run, or its folder
 )->dict[str,int]: # "epoch" and "batch" where it goes on, both from 0
     "Take up a run: the next `fit(n)` goes on where the last checkpoint stands, up to `n` epochs in all"
-    files = _checkpoints(_run_path(run))
-    if not files: raise ArgumentError("run", str(_run_path(run)), "a run with a checkpoint in it")
+    path = _run_path(run).resolve()
+    files = _checkpoints(path)
+    need(files, "run", str(path), "a run with a checkpoint in it")
     saved = _Saved(files[-1])
     saved.check(learn)
     _set_model(learn, dict(saved.read()["model"], grads={}))
-    mine = [cb for cb in learn.cbs if isinstance(cb, CheckpointCB) and cb.path.resolve() == _run_path(run).resolve()]
+    mine = [cb for cb in learn.cbs if isinstance(cb, CheckpointCB) and cb.path.resolve() == path]
     learn.cbs[:] = [cb for cb in learn.cbs if not isinstance(cb, _ResumeCB)] + ([] if mine else [_ResumeCB(saved)])
     for cb in mine: cb.resume = True
     return dict(epoch=saved.epoch, batch=saved.batch)

@@ -71,7 +71,7 @@ class CheckpointCB(Callback):
         """
 
 def spoilt(model:nn.Module)->bool:
-    """Are these weights lost? Such a model is neither saved nor gone on with
+    """Are these weights lost? Such a model is not saved
 
     Args:
         model: Any
@@ -80,13 +80,12 @@ def spoilt(model:nn.Module)->bool:
         Whether a parameter holds nan or infinity
     """
 
-def save_run(learn:Learner, run:RunDir | str | Path, keep:int | None=None)->Path:
+def save_run(learn:Learner, run:RunDir | str | Path)->Path:
     """Save a Learner as it is after a fit: `resume` goes on from there
 
     Args:
         learn: Not in the middle of a fit
         run: A run, or the path of its folder, which is made if it is not there
-        keep: How many checkpoints of the run stay; None keeps all
 
     Returns:
         The file

@@ -303,7 +303,7 @@ def test_killed_process(tmp_path):
     assert done.rc != 0
     said = [o for o in done.err.splitlines() if re.search(r"has lost the others|stopped by the launcher", o)]
     assert len(said) == 1, done.err
-    assert list((tmp_path/"run").glob("checkpoint-*.safetensors")) and not list((tmp_path/"run").glob(".*"))
+    assert list((tmp_path/"run").glob("checkpoint-*.pt")) and not list((tmp_path/"run").glob(".*"))
     learn = resumable(tmp_path)
     learn.fit(3)
     never = resumable(tmp_path/"never")

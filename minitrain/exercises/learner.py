@@ -1878,11 +1878,11 @@ def check_newest(
     fn:Callable # Yours: called with a folder (a Path) and a function that reads a file
 )->Report: # Passed, or a sentence that says what is wrong
     "The checkpoint with the highest number among those that can be read"
-    name = "checkpoint-{}.safetensors".format
-    others = ("checkpoint-x.safetensors", "checkpoint-.safetensors", "config.yaml",
-        ".checkpoint-31.safetensors.1.tmp", "checkpoint-32.safetensors.tmp",
-        "old-checkpoint-33.safetensors", "checkpoint-34-copy.safetensors",
-        "checkpoint-35.yaml", "checkpoint-best.safetensors", "model.safetensors")
+    name = "checkpoint-{}.pt".format
+    others = ("checkpoint-x.pt", "checkpoint-.pt", "config.yaml",
+        ".checkpoint-31.pt.1.tmp", "checkpoint-32.pt.tmp",
+        "old-checkpoint-33.pt", "checkpoint-34-copy.pt",
+        "checkpoint-35.yaml", "checkpoint-best.pt", "model.safetensors")
     with _NewestFolder(()) as f:
         got = f.ask(fn, "an empty folder")
         holds(got is None, "an empty folder", f"returned {got}", "What is in it?")
@@ -1945,7 +1945,7 @@ def _newest_whole(fn, name):
 def newest(folder, read):
     files = {}
     for o in folder.iterdir():
-        m = re.fullmatch(r"checkpoint-(\d+)\.safetensors", o.name)
+        m = re.fullmatch(r"checkpoint-(\d+)\.pt", o.name)
         if m: files[int(m[1])] = o
     for n in sorted(files, reverse=True):
         try: read(files[n])

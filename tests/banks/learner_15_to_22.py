@@ -912,7 +912,7 @@ BANK["check_text"] = Bank([TextPairs, TextEscapes, TextMarked], [
 # ---------------------------------------------------------------- newest
 def newest_list(folder, read):
     numbers = []
-    for path in folder.glob("checkpoint-*.safetensors"):
+    for path in folder.glob("checkpoint-*.pt"):
         try: numbers.append((int(path.stem.split("-", 1)[1]), path))
         except ValueError: continue
     while numbers:
@@ -927,7 +927,7 @@ def newest_list(folder, read):
 def newest_recursive(folder, read, below=float("inf")):
     import os
     found = [(int(m[1]), n) for n in os.listdir(folder)
-        if (m := re.match(r"^checkpoint-([0-9]+)[.]safetensors$", n))]
+        if (m := re.match(r"^checkpoint-([0-9]+)[.]pt$", n))]
     found = [o for o in found if o[0] < below]
     if not found: return None
     n, name = max(found)
@@ -938,12 +938,12 @@ def newest_recursive(folder, read, below=float("inf")):
 
 
 def newest_try(folder, read, key=None, catch=Exception, full=True, truth=False,
-               pattern="checkpoint-*.safetensors", reverse=True):
+               pattern="checkpoint-*.pt", reverse=True):
     "An answer that is wrong in one way"
     number = lambda o: int(re.sub(r"\D", "", o.name) or 0)
     files = list(folder.glob(pattern))
     if full:
-        fits = re.compile(r"checkpoint-\d+\.safetensors").fullmatch
+        fits = re.compile(r"checkpoint-\d+\.pt").fullmatch
         files = [o for o in files if fits(o.name)]
     for path in sorted(files, key=key or number, reverse=reverse):
         try: content = read(path)
@@ -954,14 +954,14 @@ def newest_try(folder, read, key=None, catch=Exception, full=True, truth=False,
 def newest_all(folder, read):
     "Reads every file first"
     whole = []
-    for path in folder.glob("checkpoint-*.safetensors"):
+    for path in folder.glob("checkpoint-*.pt"):
         try: whole.append((int(path.stem[11:]), read(path), path)[::2])
         except Exception: pass
     return max(whole)[1] if whole else None
 
 
 def newest_files(folder):
-    return [o for o in folder.glob("checkpoint-*.safetensors") if o.stem[11:].isdigit()]
+    return [o for o in folder.glob("checkpoint-*.pt") if o.stem[11:].isdigit()]
 
 
 def newest_one(folder, read):
@@ -990,9 +990,9 @@ def newest_removes(folder, read):
 
 
 def newest_bare(folder, read):
-    for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True,
+    for path in sorted(folder.glob("checkpoint-*.pt"), reverse=True,
                        key=lambda o: int("0" + re.sub(r"\D", "", o.name))):
-        if not re.fullmatch(r"checkpoint-\d+\.safetensors", path.name): continue
+        if not re.fullmatch(r"checkpoint-\d+\.pt", path.name): continue
         try: read(path)
         except: continue  # noqa
         return path
