@@ -3,8 +3,7 @@
 
     python bench/hooks.py [REPEATS]
 
-A CNN of five convolutions (30,154 parameters) on random 28x28 images, batches of 256, one thread. `full` is the way
-that most tutorials take: mean, std and a histogram of all values of every watched module, in every batch.
+A CNN of five convolutions (30,154 parameters) on random 28x28 images, batches of 256, one thread.
 """
 import sys, time
 from pathlib import Path
@@ -14,9 +13,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from minitrain.core import set_seed, to_cpu
+from minitrain.core import set_seed
 from minitrain.data import DataLoaders
-from minitrain.hooks import ActivationStats, GradientStats, HooksCallback, NaNStopCB
+from minitrain.hooks import ActivationStats, GradientStats, NaNStopCB
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.runs import save_results
@@ -28,20 +27,12 @@ BATCHES, SIZE, SEED = 14, 256, 0  # an epoch of 3,500 digits
 def convs(module): return isinstance(module, nn.Conv2d)
 
 
-def full_stats(hook, module, inputs, output):
-    "The rival: everything, from all values"
-    if not hasattr(hook, "stats"): hook.stats = [], [], []
-    x = to_cpu(output)
-    for record, o in zip(hook.stats, (x.mean(), x.std(), x.abs().histc(40, 0, 10))): record.append(o)
-
-
 RIVALS = {
     "nothing": lambda: [],
     "ActivationStats": lambda: [ActivationStats(convs)],
     "ActivationStats, every 10th batch": lambda: [ActivationStats(convs, every=10)],
     "GradientStats": lambda: [GradientStats(convs)],
     "NaNStopCB": lambda: [NaNStopCB()],
-    "full": lambda: [HooksCallback(full_stats, convs)],
 }
 
 

@@ -12,15 +12,15 @@ import math, warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import is_dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import torch
 from fastcore.basics import noop, patch
 from fastcore.imports import in_notebook
 from torch import nn
 
-from .core import ArgumentError, is_int, map_nested
-from .data import DataLoaders, get_grid
+from .core import ArgumentError, map_nested
+from .data import get_grid
 from .learner import Callback, CancelFitException, Learner
 from .loop import model_mode, count_samples
 from .schedule import model_state, rng_states, left_unchanged
@@ -32,8 +32,6 @@ class Hook:
         m:nn.Module, # Module to watch
         f:Callable # What it returns, unless None, takes the place of the output, as with torch's own hooks
     ):
-        if not isinstance(m, nn.Module): raise ArgumentError("m", m, "a module")
-        if not callable(f): raise ArgumentError("f", f, "a function of (hook, module, inputs, output)")
         self.module,self.func,self.hook = m,f,None
         self.add()
 
@@ -61,7 +59,6 @@ class Hooks(list):
         f:Callable # Called as f(hook, module, inputs, output)
     ):
         super().__init__()
-        if not isinstance(ms, Iterable): raise ArgumentError("ms", ms, "several modules, such as model.modules() or a list")
         try:
             for m in ms: self.append(Hook(m, f))
         except BaseException:
@@ -78,121 +75,54 @@ class Hooks(list):
         for h in (self[i] if isinstance(i, slice) else [self[i]]): h.remove()
         super().__delitem__(i)
 
-    def clear(self):
-        "Take all hooks off and empty the list"
-        del self[:]
-
-    def pop(self,
-        i:int=-1 # Which one
-    )->Hook: # Off its module
-        "Take one hook off its module and out of the list"
-        h = self[i]
-        del self[i]
-        return h
-
 # %% ../nbs/15_hooks.ipynb #tensors
 def _tensors(
     x # Any nesting of tensors: an output, inputs, a batch
-)->Iterator[torch.Tensor]: # Those of a floating dtype, in order
-    "The floating-point tensors in a nest"
+)->Iterator[torch.Tensor]: # All of them, in order
+    "The tensors in a nest"
     if isinstance(x, torch.Tensor):
-        if x.is_floating_point() or x.is_complex(): yield x
+        yield x
         return
-    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else ()
-    if is_dataclass(x) and not isinstance(x, (type, Mapping)): parts = vars(x).values()
+    parts = x if isinstance(x, (list, tuple)) else ()
+    if isinstance(x, Mapping): parts = x.values()
+    elif is_dataclass(x) and not isinstance(x, type): parts = vars(x).values()
     for o in parts: yield from _tensors(o)
 
-# %% ../nbs/15_hooks.ipynb #collect
-_bins,_sample = 40,1024  # rows of a histogram, and how many values at most are sorted into them
-_together = 24  # so many calls are finished at once: fewer cost more steps, many more need fresh memory each time, which costs more still
-
-@lru_cache(256)
-def _dense(
-    shape:tuple, # Of a tensor
-    stride:tuple # Of the same
-)->bool: # True for any order of the axes, such as channels last
-    "Whether the values lie side by side in memory, each of them once"
-    n = 1
-    for step,size in sorted(zip(stride, shape)):
-        if size != 1 and step != n: return False
-        n *= size
-    return True
-
-@lru_cache(256)
-def _places(
-    n:int, # Number of values
-    device:torch.device # Where they are
-)->torch.Tensor: # int64 (samples,), all different
-    "Where to take a sample: evenly, by a step without a common divisor with `n`, which would always meet the same pixels or channels"
-    step = max(1, n//_sample)
-    while math.gcd(step, n) > 1: step += 1
-    return (torch.arange(min(n, _sample))*step % n).to(device)
-
-def _collect(
-    hook:Hook, # Gets a record of the call, for `_finish`
-    x:torch.Tensor|None # Values of one call; there is nothing to record if it is None or empty
-):
-    "Take from a tensor what its statistics need: two sums and a sample"
-    if x is None or not (n := x.numel()): return
-    x = x.detach()
-    if x.is_contiguous(): x = x.view(-1)
-    else: x = x.as_strided((n,), (1,)) if _dense(x.shape, x.stride()) else x.reshape(-1)  # in the order of memory, without a copy
-    if x.element_size() < 4: x = x.float()
-    hook.__dict__.setdefault("_calls", []).append((n, x.sum(), torch.dot(x, x), x.take(_places(n, x.device))))
-
-# %% ../nbs/15_hooks.ipynb #finish
-@lru_cache(64)
-def _plan(
-    ns:tuple, # Number of values of each call
-    length:int, # Of their samples
-    device:torch.device, # Where the sums are
-    dtype:torch.dtype # Of the sums
-)->tuple: # Numbers of values (calls,); offset of each call's rows (calls, 1); how many values each value of a sample stands for (calls*length,)
-    "What is the same in each batch"
-    n = torch.tensor(ns, dtype=dtype, device=device)
-    offset = torch.arange(len(ns), device=device, dtype=torch.int32)[:, None]*_bins
-    return n, offset, (n/length).float().repeat_interleave(length)
-
-def _finish(
-    hooks:Iterable[Hook], # Those with records from `_collect` get statistics
-    place:Callable # Values -> where each lies in the histogram, from 0 to `_bins`
-):
-    "Turn sums and samples into means, standard deviations and histograms"
-    groups = {}
-    for h in hooks:
-        for n,total,dot,sample in h.__dict__.pop("_calls", ()):
-            groups.setdefault((len(sample), sample.device, sample.dtype), []).append((h, n, total, dot, sample))
-    for kind,calls in groups.items():
-        for i in range(0, len(calls), _together): _finish_calls(kind, calls[i:i + _together], place)
-
-# %% ../nbs/15_hooks.ipynb #finish-calls
-def _finish_calls(
-    kind:tuple, # Length, device and dtype of the samples
-    calls:list, # Hook, number of values, sum, sum of squares and sample of each call
-    place:Callable # As for `_finish`
-):
-    "Do the arithmetic for several calls at once"
-    hs,ns,*parts = zip(*calls)
-    (n,offset,weight),(total,dot,sample) = _plan(ns, *kind),map(torch.stack, parts)
-    mean = total/n
-    var,spread = (dot - mean*total)/(n - 1),(sample - mean[:, None]).square_().sum(1)/(kind[0] - 1)
-    std = torch.where(mean*mean > 1000*spread, spread, var).clamp_min_(0).sqrt_()  # sums cannot tell a small deviation beside a large mean
-    rows = place(sample).nan_to_num_(_bins, _bins, 0).clamp_(0, _bins - 1).int().add_(offset)
-    counts = torch.zeros(len(hs)*_bins, device=kind[1]).index_add_(0, rows.view(-1), weight).view(-1, _bins)
-    for h,*values in zip(hs, mean.unbind(), std.unbind(), counts.unbind()):
-        if not hasattr(h, "stats"): h.stats = [],[],[]
-        for record,o in zip(h.stats, values): record.append(o)
-
-# %% ../nbs/15_hooks.ipynb #append-stats
 def _of_output(
     outp # Output of a module
 )->torch.Tensor|None: # The first floating-point tensor in it
-    "The tensor that counts: of a tuple, list, dict or dataclass the first that has floating-point values"
-    if isinstance(outp, torch.Tensor) and outp.is_floating_point(): return outp
+    "The tensor that counts"
     return next((o for o in _tensors(outp) if o.is_floating_point()), None)
 
-def _place_size(x): return x.abs().mul_(_bins/10)  # 0 to 10
-def _place_log(x): return x.abs().log10_().add_(12).mul_(_bins/16)  # 1e-12 to 1e4
+# %% ../nbs/15_hooks.ipynb #collect
+_bins = 40  # rows of a histogram
+
+def _histogram(
+    x:torch.Tensor, # Values, of any shape
+    low:float, # Where the first row begins
+    high:float # Where the last row ends
+)->torch.Tensor: # float32 (40,)
+    "How many values lie in each of 40 equal steps; the first and the last take all beyond, the last nan too"
+    rows = ((x - low)*(_bins/(high - low))).nan_to_num(_bins).clamp(0, _bins - 1).long()
+    ones = torch.ones_like(rows)
+    return rows.new_zeros(_bins).scatter_add_(0, rows.flatten(), ones.flatten()).float()
+
+# %% ../nbs/15_hooks.ipynb #append-stats
+def _append(
+    hook:Hook, # Gets or has `stats`
+    x:torch.Tensor|None, # Values of one call; there is nothing to append if it is None or empty
+    size:Callable, # What the histogram is of, from `x`
+    low:float, # Where the histogram begins
+    high:float # Where it ends
+):
+    "Append mean, standard deviation and histogram"
+    if not hasattr(hook, "stats"): hook.stats = [],[],[]
+    if x is None or not x.numel(): return
+    x = x.detach().float()
+    hook.stats[0].append(x.mean())
+    hook.stats[1].append(x.std())
+    if x.numel() > 2**16: x = x.flatten()[::31]  # a prime step meets every row, column and channel
+    hook.stats[2].append(_histogram(size(x), low, high))
 
 def append_stats(
     hook:Hook, # Gets or has `stats`: lists of means, standard deviations, and histograms of |activation|
@@ -201,22 +131,26 @@ def append_stats(
     outp # Output; of a tuple, list, dict or dataclass the first floating-point tensor counts
 ):
     "Append the statistics of one forward pass: for `Hook`, `Hooks` and `HooksCallback`"
-    if not hasattr(hook, "stats"): hook.stats = [],[],[]
-    _collect(hook, _of_output(outp))
-    _finish([hook], _place_size)
+    _append(hook, _of_output(outp), torch.abs, 0, 10)
 
 # %% ../nbs/15_hooks.ipynb #get-hist
+def _stack(
+    values:list # Tensors of one shape, from any device: loaded ones are on the CPU
+)->torch.Tensor: # float32 (calls, ...), on the CPU
+    "What was recorded, as one tensor"
+    return torch.stack([o.float().cpu() for o in values])
+
 def get_hist(
     h:Hook # Its `stats` have been filled by `append_stats`
 )->torch.Tensor: # float32 (40, calls), on the CPU
     "log(1 + count) in each row of the histogram: |activation| from 0, in steps of 0.25; the last row has all from 9.75 up"
-    return torch.stack(h.stats[2]).t().float().cpu().log1p()
+    return _stack(h.stats[2]).t().log1p()
 
 def get_min(
     h:Hook # Its `stats` have been filled by `append_stats`
 )->torch.Tensor: # float32 (calls,), from 0 to 1, on the CPU
     "Share of the values in the lowest row: for activations, of those below 0.25 in size"
-    counts = torch.stack(h.stats[2]).float().cpu()
+    counts = _stack(h.stats[2])
     return counts[:, 0]/counts.sum(1)
 
 # %% ../nbs/15_hooks.ipynb #hooks-callback
@@ -231,11 +165,30 @@ class HooksCallback(Callback):
         on_valid:bool=False, # Call it in validation
         mods:Iterable[nn.Module]|None=None # Modules to watch instead of those of `mod_filter`
     ):
-        if not callable(hookfunc): raise ArgumentError("hookfunc", hookfunc, "a function of (hook, module, inputs, output)")
-        if not callable(mod_filter): raise ArgumentError("mod_filter", mod_filter, "a function of a module")
         self.hookfunc,self.mod_filter,self.on_train,self.on_valid = hookfunc,mod_filter,on_train,on_valid
         self.mods = None if mods is None else list(mods)
         self.hooks = Hooks([], hookfunc)
+
+    def before_fit(self,
+        learn:Learner # Its model is watched
+    ):
+        "Put the hooks on; a module that was watched before gets its old hook, with all it has recorded"
+        names = {m: name for name,m in learn.model.named_modules()}
+        mods = self.mods or [m for m in names if self.mod_filter(m)]
+        if not mods: raise ArgumentError("mod_filter", self.mod_filter, f"a function that is true for a module of {type(learn.model).__name__}")
+        old = {h.module: h for h in self.hooks}
+        self.hooks = Hooks([], self.hookfunc)
+        for i,m in enumerate(mods):
+            h = old[m] if m in old else Hook(m, self.hookfunc)
+            h.func,h.name = partial(self._hookfunc, learn),names.get(m, f"mods[{i}]") or type(m).__name__
+            self.hooks.append(h)
+            h.add()
+
+    def cleanup_fit(self,
+        learn:Learner # Not looked at
+    ):
+        "Take the hooks off, however the fit has ended"
+        self.hooks.remove()
 
     def _hookfunc(self, learn, *args):
         if self.on_train if learn.model.training else self.on_valid: self.hookfunc(*args)
@@ -244,139 +197,94 @@ class HooksCallback(Callback):
     def __len__(self): return len(self.hooks)
     def __getitem__(self, i): return self.hooks[i]
 
-# %% ../nbs/15_hooks.ipynb #hooks-callback-fit
-@patch
-def before_fit(self:HooksCallback,
-    learn:Learner # Its model is watched
-):
-    "Put the hooks on; a module that was watched before gets its old hook, with all it has recorded"
-    names = {m: name for name,m in learn.model.named_modules()}
-    mods = self.mods or [m for m in names if self.mod_filter is noop or self.mod_filter(m)]
-    if not mods: raise ArgumentError("mod_filter", self.mod_filter, f"a function that is true for a module of {type(learn.model).__name__}")
-    old = {h.module: h for h in self.hooks if h.module is not None}
-    self.hooks.remove()
-    self.hooks = Hooks([], self.hookfunc)
-    for i,m in enumerate(mods):
-        h = old[m] if m in old else Hook(m, self.hookfunc)
-        h.func,h.name = partial(self._hookfunc, learn),names.get(m, f"mods[{i}]") or type(m).__name__
-        self.hooks.append(h)
-        h.add()
-
-@patch
-def cleanup_fit(self:HooksCallback,
-    learn:Learner # Not looked at
-):
-    "Take the hooks off, however the fit has ended"
-    self.hooks.remove()
-
 # %% ../nbs/15_hooks.ipynb #activation-stats
 class ActivationStats(HooksCallback):
     "Mean, standard deviation and histogram of each module's output in each batch"
-    _place,_label,_lowest,_range = staticmethod(_place_size),"|activation|","below 0.25",(0, 10)
+    _record,_label,_lowest,_range = staticmethod(append_stats),"|activation|","below 0.25",(0, 10)
 
     def __init__(self,
         mod_filter:Callable=noop, # Which modules: called with each, true for those to be watched; all of them by default
         every:int=1, # Look at every so many-th batch
         **kwargs # `on_train`, `on_valid` and `mods`, as for `HooksCallback`
     ):
-        if not is_int(every, 1): raise ArgumentError("every", every, "a whole number, 1 or more")
-        super().__init__(self._watch, mod_filter, **kwargs)
-        self.every,self._loaded,self._waiting = every,None,0
-
-    def _watch(self, hook, mod, inp, outp): _collect(hook, _of_output(outp))
+        super().__init__(self._record, mod_filter, **kwargs)
+        self.every,self._loaded = every,{}
 
     def _hookfunc(self, learn, *args):
-        if learn.iter % self.every == 0 and (self.on_train if learn.model.training else self.on_valid): self._watch(*args)
+        if learn.iter % self.every == 0: super()._hookfunc(learn, *args)
 
-    def cleanup_batch(self,
-        learn:Learner # Says which batch it was
-    ):
-        "Finish the statistics of several batches together, which costs less"
-        if learn.iter % self.every == 0: self._waiting += len(self.hooks)
-        if self._waiting >= _together: self._flush()
+    def _recorded(self): return [h for h in self if hasattr(h, "stats") and h.stats[0]]
 
-    def cleanup_epoch(self,
-        learn:Learner # Not looked at
-    ):
-        "Finish the statistics of the epoch, however it has ended"
-        self._flush()
+    @property
+    def stats(self)->list: # For each hook its lists of means, standard deviations and histograms
+        "What has been recorded"
+        return [getattr(h, "stats", ([], [], [])) for h in self]
 
-    def _flush(self):
-        self._waiting = 0
-        _finish(self.hooks, self._place)
-
-    def __iter__(self): self._flush(); return super().__iter__()
-    def __getitem__(self, i): self._flush(); return super().__getitem__(i)
+    @property
+    def df(self)->object: # pandas DataFrame: columns module, call, mean, std, lowest (share in the lowest row of the histogram)
+        "What has been recorded, a row for each module and call"
+        import pandas as pd
+        parts = [pd.DataFrame(dict(module=h.name, call=range(len(h.stats[0])),
+            mean=_stack(h.stats[0]), std=_stack(h.stats[1]), lowest=get_min(h))) for h in self._recorded()]
+        return pd.concat(parts, ignore_index=True)
 
 # %% ../nbs/15_hooks.ipynb #gradient-stats
+def _append_gradient(
+    hook:Hook, # Gets or has `stats`
+    mod:nn.Module, # Not looked at
+    inp:tuple, # Not looked at
+    outp # Output of the module
+):
+    "Append the statistics of the output's gradient, once it is known"
+    def on_grad(grad): _append(hook, grad, lambda g: g.abs().log10(), -12, 4)
+    x = _of_output(outp)
+    if x is not None and x.requires_grad: x.register_hook(on_grad)
+
 class GradientStats(ActivationStats):
     "Mean, standard deviation and histogram of the gradient of the loss at each module's output, in each batch"
-    _place,_label,_lowest,_range = staticmethod(_place_log),"log10 |gradient|","below 10^-11.6",(-12, 4)
-
-    def _watch(self, hook, mod, inp, outp):
-        x = _of_output(outp)
-        if x is not None and x.requires_grad: x.register_hook(lambda grad: _collect(hook, grad) if hook.hook is not None else None)
-
-# %% ../nbs/15_hooks.ipynb #stats-read
-@patch
-def _recorded(self:ActivationStats
-)->list: # Hooks that have statistics
-    "The hooks that have something to show"
-    hooks = [h for h in self if hasattr(h, "stats") and h.stats[0]]
-    if hooks: return hooks
-    raise ArgumentError("stats", "nothing recorded", "a fit with this callback, over modules that give floating-point tensors")
-
-@patch
-def _title(self:ActivationStats,
-    h:Hook # One of them
-)->str: # Name of its module in the model, and its class
-    "What a plot says of a hook"
-    return h.name if h.module is None or h.name == type(h.module).__name__ else f"{h.name} {type(h.module).__name__}"
-
-@patch(as_prop=True)
-def stats(self:ActivationStats
-)->list: # For each hook its lists of means, standard deviations and histograms
-    "What has been recorded"
-    return [getattr(h, "stats", ([], [], [])) for h in self]
-
-@patch(as_prop=True)
-def df(self:ActivationStats
-)->object: # pandas DataFrame: columns module, call, mean, std, lowest (share in the lowest row of the histogram)
-    "What has been recorded, a row for each module and call"
-    import pandas as pd
-    parts = [pd.DataFrame(dict(module=h.name, call=range(len(h.stats[0])), mean=torch.stack(h.stats[0]).float().cpu(),
-        std=torch.stack(h.stats[1]).float().cpu(), lowest=get_min(h))) for h in self._recorded()]
-    return pd.concat(parts, ignore_index=True)
+    _record,_label,_lowest,_range = staticmethod(_append_gradient),"log10 |gradient|","below 10^-11.6",(-12, 4)
 
 # %% ../nbs/15_hooks.ipynb #activation-plots
+@patch
+def _panels(self:ActivationStats,
+    figsize:tuple, # In inches
+    ylabel:str # Of the figure
+)->Iterator[tuple]: # Axes and hook
+    "A panel for each module that was recorded"
+    hooks = self._recorded()
+    fig,axs = get_grid(len(hooks), figsize=figsize, layout="constrained")
+    fig.supxlabel("batch", fontsize=10)
+    fig.supylabel(ylabel, fontsize=10)
+    for ax,h in zip(axs.flat, hooks):
+        ax.set_title(_title(h), fontsize=9)
+        yield ax,h
+
+def _title(
+    h:Hook # Of a callback
+)->str: # Name of its module in the model, and its class
+    "What a plot says of a hook"
+    kind = type(h.module).__name__
+    return kind if h.name == kind else f"{h.name} {kind}"
+
 @patch
 def color_dim(self:ActivationStats,
     figsize:tuple=(11, 5) # In inches
 ):
     "For each module a picture of its histograms: a column for each call, bright where many values are; the top row has all above too"
-    hooks = self._recorded()
-    fig,axs = get_grid(len(hooks), figsize=figsize, layout="constrained")
-    for ax,h in zip(axs.flat, hooks):
+    for ax,h in self._panels(figsize, self._label):
         hist = get_hist(h)
-        ax.imshow(hist, origin="lower", aspect="auto", interpolation="nearest", extent=(0, hist.shape[1]*self.every, *self._range))
-        ax.set_title(self._title(h), fontsize=9)
-    fig.supxlabel("batch", fontsize=10)
-    fig.supylabel(self._label, fontsize=10)
+        ax.imshow(hist, origin="lower", aspect="auto", interpolation="nearest",
+            extent=(0, hist.shape[1]*self.every, *self._range))
 
 @patch
 def dead_chart(self:ActivationStats,
     figsize:tuple=(11, 5) # In inches
 ):
     "For each module the share of values in the lowest row of the histogram, by batch"
-    hooks = self._recorded()
-    fig,axs = get_grid(len(hooks), figsize=figsize, layout="constrained")
-    for ax,h in zip(axs.flat, hooks):
+    for ax,h in self._panels(figsize, f"share {self._lowest}"):
         share = get_min(h)
         ax.plot(torch.arange(len(share))*self.every, share)
         ax.set_ylim(-0.03, 1.03)
-        ax.set_title(self._title(h), fontsize=9)
-    fig.supxlabel("batch", fontsize=10)
-    fig.supylabel(f"share {self._lowest}", fontsize=10)
 
 # %% ../nbs/15_hooks.ipynb #plot-stats
 @patch
@@ -384,10 +292,10 @@ def plot_stats(self:ActivationStats,
     figsize:tuple=(10, 4) # In inches
 ):
     "Means and standard deviations of each module's values, by batch"
-    hooks = self._recorded()
-    fig,axs = get_grid(2, 1, 2, figsize=figsize, layout="constrained")
-    for h in hooks:
-        for ax,values in zip(axs.flat, h.stats): ax.plot(torch.arange(len(values))*self.every, torch.stack(values).float().cpu(), label=self._title(h))
+    _,axs = get_grid(2, 1, 2, figsize=figsize, layout="constrained")
+    for h in self._recorded():
+        for ax,values in zip(axs.flat, h.stats):
+            ax.plot(torch.arange(len(values))*self.every, _stack(values), label=_title(h))
     for ax,name in zip(axs.flat, ("mean", "standard deviation")): ax.set(xlabel="batch", ylabel=name)
     if self._range[0] < 0: axs.flat[1].set_yscale("log")
     axs.flat[1].legend()
@@ -396,7 +304,7 @@ def plot_stats(self:ActivationStats,
 @patch
 def state_dict(self:ActivationStats)->dict: # "stats": means, standard deviations and histograms by module name
     "What has been recorded, for `load_state_dict`"
-    return dict(stats={h.name: [torch.stack(o).cpu() for o in h.stats] for h in self if getattr(h, "stats", ([],))[0]})
+    return dict(stats={h.name: [_stack(o) for o in h.stats] for h in self._recorded()})
 
 @patch
 def load_state_dict(self:ActivationStats,
@@ -409,11 +317,8 @@ def load_state_dict(self:ActivationStats,
 @patch
 def _restore(self:ActivationStats):
     "Give loaded statistics to the hooks they belong to"
-    if self._loaded is None or not len(self): return
     for h in self:
-        h.__dict__.pop("stats", None)
-        if h.name in self._loaded: h.stats = self._loaded[h.name]
-    self._loaded = None
+        if h.name in self._loaded: h.stats = self._loaded.pop(h.name)
 
 @patch
 def before_fit(self:ActivationStats,
@@ -442,13 +347,11 @@ def plot_func(
     ax.set(xlabel="x", ylabel="f(x)")
 
 # %% ../nbs/15_hooks.ipynb #shapes
-def _shape(
+def _shapes(
     x # Any nesting of tensors
 )->str: # Such as "(64, 10), (2, 64, 20)"
     "The shapes in a nest, in words"
-    if isinstance(x, torch.Tensor): return str(tuple(x.shape))
-    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else vars(x).values() if is_dataclass(x) else ()
-    return ", ".join(o for o in map(_shape, parts) if o)
+    return ", ".join(str(tuple(o.shape)) for o in _tensors(x))
 
 @contextmanager
 def _countable():
@@ -482,19 +385,17 @@ class _Summary:
         frozen = "" if self.trainable == self.params else f" ({self.trainable:,} trainable)"
         return f"Tot params: {self.params:,}{frozen}; MFLOPS: {self.mflops:,.3f}"
 
-    def _cells(self): return [[r["Module"], r["Input"], r["Output"], f"{r['Num params']:,}", f"{r['MFLOPS']:,.3f}"] for r in self.rows]
-
-    def __str__(self):
-        table = [list(self.columns), *self._cells()]
-        wide = [max(map(len, o)) for o in zip(*table)]
-        lines = ["  ".join(o.rjust(w) if i > 2 else o.ljust(w) for i,(o,w) in enumerate(zip(row, wide))).rstrip() for row in table]
-        return "\n".join([lines[0], "-"*len(lines[0]), *lines[1:], self.total, self.note])
-
     def __repr__(self): return f"<summary of {len(self.rows)} modules; {self.total}>"
 
-    def _repr_markdown_(self):
-        lines = ["|".join(["", *row, ""]) for row in (self.columns, ["--"]*3 + ["--:"]*2, *self._cells())]
+    def __str__(self):
+        cells = [[f"{r[k]:,.3f}" if k == "MFLOPS" else f"{r[k]:,}" if k == "Num params" else r[k]
+            for k in self.columns] for r in self.rows]
+        table = [self.columns, ["--"]*3 + ["--:"]*2, *cells]
+        wide = [max(map(len, column)) for column in zip(*table)]
+        lines = ["|" + "|".join(o.ljust(w) for o,w in zip(row, wide)) + "|" for row in table]
         return "\n".join([*lines, "", self.total, "", self.note])
+
+    _repr_markdown_ = __str__
 
 # %% ../nbs/15_hooks.ipynb #summarize
 def _watch(
@@ -508,15 +409,20 @@ def _watch(
     def before(m, args): begun.append(count())
     def after(m, args, kwargs, output):
         row["MFLOPS"] += (count() - begun.pop())/2e6
-        if not row["Output"]: row["Input"],row["Output"],row["b"] = _shape((args, kwargs)),_shape(output) or "none",count_samples((args, kwargs)) or count_samples(output) or 1
-    for handle in (m.register_forward_pre_hook(before), m.register_forward_hook(after, with_kwargs=True)): stack.callback(handle.remove)
+        if row["Output"]: return
+        row["Input"] = _shapes((args, kwargs))
+        row["Output"] = _shapes(output) or "none"
+        row["b"] = count_samples((args, kwargs, output)) or 1
+    stack.callback(m.register_forward_pre_hook(before).remove)
+    stack.callback(m.register_forward_hook(after, with_kwargs=True).remove)
 
 def _blank(
     name:str, # Of the module in the model
     m:nn.Module # The module
 )->dict: # Its row of the table, before it has run
     "A row of the table"
-    return {"Module": f"{name} {type(m).__name__}".strip(), "Input": "not called", "Output": "", "Num params": sum(p.numel() for p in m.parameters()), "MFLOPS": 0.}
+    params = sum(p.numel() for p in m.parameters())
+    return {"Module": f"{name} {type(m).__name__}".strip(), "Input": "not called", "Output": "", "Num params": params, "MFLOPS": 0.}
 
 # %% ../nbs/15_hooks.ipynb #summarize-main
 def _summarize(
@@ -525,7 +431,6 @@ def _summarize(
     depth:int # 1 for the children of `model`, 2 for their children too, and so on
 )->_Summary: # Shapes of the first call of each module, multiply-adds of all its calls
     "Run a model and make the table"
-    if not is_int(depth, 1): raise ArgumentError("depth", depth, "a whole number, 1 or more")
     from torch.utils.flop_counter import FlopCounterMode
     model = getattr(model, "_orig_mod", model)  # of a compiled one
     mods = {n: m for n,m in model.named_modules() if n and n.count(".") < depth} or {"": model}
@@ -547,7 +452,6 @@ def summary(
     depth:int=1 # 1 for the children of `model`, 2 for their children too, and so on
 )->_Summary: # A table that prints well, with `.rows`, `.params`, `.trainable` and `.mflops`
     "Shapes, parameters and multiply-adds of the parts of a model, from one forward pass in evaluation mode"
-    if not isinstance(model, nn.Module): raise ArgumentError("model", model, "a module")
     back = rng_states(),model_state(model, None)
     try:
         with model_mode(model, False), torch.no_grad(): return _summarize(model, lambda: model(*inputs), depth)
@@ -571,12 +475,10 @@ def summary(self:Learner,
 )->_Summary: # A table; outside of notebooks it is printed too
     "The table of the function `summary` for a batch of the Learner's own data; model, optimizer, loaders and random numbers are as before"
     dls = self.dls
-    dl = next((o for o in (getattr(dls, "train", None), getattr(dls, "valid", None)) if o is not None), None)
-    if dl is None: raise ArgumentError("dls", dls, "a loader to take a batch from")
     with left_unchanged(self), self._bare():
         try:
-            self.dls = DataLoaders([next(iter(dl))]*2)
-            self.dls.valid = self.dls.train
+            batch = next(iter(dls.valid if dls.train is None else dls.train))
+            self.dls = dict(valid=[batch])
             table = _summarize(self.model, lambda: self.fit(1, train=False, cbs=_PredictCB()), depth)
             main = self.is_main
         finally: self.dls = dls
@@ -589,10 +491,10 @@ def _bad(
 )->str: # Such as "3 nan and 1 inf among 640 values"; empty if all are finite
     "What in a nest is not finite"
     xs = [o.coalesce().values() if o.is_sparse else o for o in _tensors(x)]
-    if all(o.isfinite().all() for o in xs): return ""
-    nans,all_bad = (sum(f(o).sum().item() for o in xs) for f in (torch.isnan, lambda o: ~o.isfinite()))
-    what = " and ".join(f"{n:,} {name}" for n,name in ((nans, "nan"), (all_bad - nans, "inf")) if n)
-    return f"{what} among {sum(o.numel() for o in xs):,} values"
+    kinds = dict(nan=torch.isnan, inf=torch.isinf)
+    counts = {name: sum(f(o).sum().item() for o in xs) for name,f in kinds.items()}
+    what = " and ".join(f"{n:,} {name}" for name,n in counts.items() if n)
+    return f"{what} among {sum(o.numel() for o in xs):,} values" if what else ""
 
 class _Trace:
     "Finds the module in whose pass the first value appears that is not finite"
@@ -622,75 +524,56 @@ class _Trace:
 
 # %% ../nbs/15_hooks.ipynb #trace-hooks
 @contextmanager
-def _forward_traced(
-    model:nn.Module, # Watched inside the block
-    trace:_Trace # Is told of inputs and outputs
+def _traced(
+    trace:_Trace, # Is told of values at the borders of its modules
+    backward:bool # Of gradients on their way back, else of activations on their way forward
 ):
-    "Watch activations on their way through the modules"
-    with ExitStack() as stack:
-        for m in trace.names:
-            before = m.register_forward_pre_hook(lambda m, args, kwargs: trace.see(m, True, (args, kwargs), "the input of"), with_kwargs=True)
-            stack.callback(before.remove)
-        stack.enter_context(Hooks(trace.names, lambda h, m, inp, out: trace.see(m, False, out, "the output of")))
-        yield
-
-@contextmanager
-def _backward_traced(
-    model:nn.Module, # Watched inside the block
-    trace:_Trace # Is told of gradients
-):
-    "Watch gradients on their way back through the modules, and at their parameters"
+    "Watch what goes through the modules, inside the block"
     def on_grad(m, opens, what, x):
         for o in _tensors(x):
             if o.requires_grad: o.register_hook(lambda grad: trace.see(m, opens, grad, what))
     def before(m, args, kwargs):
+        if not backward: return trace.see(m, True, (args, kwargs), "the input of")
         args,kwargs = map_nested(lambda o: o.clone() if isinstance(o, torch.Tensor) and o.requires_grad else o, (args, kwargs))
         on_grad(m, False, "the gradient at the input of", (args, kwargs))
         return args, kwargs
+    def after(h, m, inp, out):
+        if not backward: return trace.see(m, False, out, "the output of")
+        on_grad(m, True, "the gradient at the output of", out)
     with ExitStack() as stack:
         for m in trace.names:
             stack.callback(m.register_forward_pre_hook(before, with_kwargs=True).remove)
-            for n,p in m.named_parameters(recurse=False):
+            for n,p in m.named_parameters(recurse=False) if backward else ():
                 if p.requires_grad: stack.callback(p.register_hook(lambda grad, m=m, n=n: trace.see(m, False, grad, f"the gradient of {n} of")).remove)
-        stack.enter_context(Hooks(trace.names, lambda h, m, inp, out: on_grad(m, True, "the gradient at the output of", out)))
+        stack.enter_context(Hooks(trace.names, after))
         yield
 
 # %% ../nbs/15_hooks.ipynb #nan-stop
 class NaNStopCB(Callback):
     "Stops a fit at the first loss or gradient that is not finite, before the update, and names the module it came from"
-    order,only_in_fit = 15,True
-
-    def before_fit(self,
-        learn:Learner # Its parameters are noted
-    ):
-        "Look up what will be watched"
-        self.report,self._params = None,list(learn.model.parameters())
-        self._cuda = any(p.is_cuda for p in self._params)
+    order,only_in_fit,report = 15,True,None
 
     def before_batch(self,
         learn:Learner # Not looked at
     ):
         "Note the random numbers, so that the batch can be run again as it was"
-        self._rng = torch.get_rng_state(),torch.cuda.get_rng_state() if self._cuda else None
+        self._same_rng = rng_states()
 
-# %% ../nbs/15_hooks.ipynb #nan-stop-events
-@patch
-def after_loss(self:NaNStopCB,
-    learn:Learner # Its loss is read
-):
-    "Check the loss"
-    if isinstance(learn.loss, torch.Tensor) and not learn.loss.isfinite().all(): self._stop(learn, self._look_forward)
+    def after_loss(self,
+        learn:Learner # Its loss is read
+    ):
+        "Check the loss"
+        if isinstance(learn.loss, torch.Tensor) and not learn.loss.isfinite().all(): self._stop(learn, self._look_forward)
 
-@patch
-def after_backward(self:NaNStopCB,
-    learn:Learner # Its gradients are read, unless a gradient scaler looks after them
-):
-    "Check the gradients"
-    scaler = getattr(learn._trainer, "scaler", None)
-    if scaler is not None and scaler.is_enabled(): return
-    grads = [p.grad for p in self._params if p.grad is not None]
-    if any(g.is_sparse for g in grads): grads = [g.coalesce().values() if g.is_sparse else g for g in grads]
-    if not nn.utils.get_total_norm(grads, math.inf).isfinite(): self._stop(learn, self._look_backward)
+    def after_backward(self,
+        learn:Learner # Its gradients are read, unless a gradient scaler looks after them
+    ):
+        "Check the gradients"
+        scaler = getattr(learn._trainer, "scaler", None)
+        if scaler is not None and scaler.is_enabled(): return
+        grads = [p.grad for p in learn.model.parameters() if p.grad is not None]
+        grads = [g.coalesce().values() if g.is_sparse else g for g in grads]
+        if not nn.utils.get_total_norm(grads, math.inf).isfinite(): self._stop(learn, self._look_backward)
 
 # %% ../nbs/15_hooks.ipynb #nan-stop-look
 @patch
@@ -699,21 +582,16 @@ def _again(self:NaNStopCB,
     backward:bool # Backward too
 )->_Trace: # What was seen on the way
     "Run the batch again, from the same weights and random numbers, and watch every module"
-    trace,kept,modes = _Trace(learn.model),(learn.preds, learn.loss),model_state(learn.model, None)
     for cb in learn.cbs:
         if isinstance(cb, HooksCallback): cb.hooks.remove()  # they have seen this batch
-    torch.set_rng_state(self._rng[0])
-    if self._cuda: torch.cuda.set_rng_state(self._rng[1])
+    trace,put_back = _Trace(learn.model),model_state(learn.model, None)
+    self._same_rng()
     try:
-        with (_backward_traced if backward else _forward_traced)(learn.model, trace):
-            with torch.set_grad_enabled(backward):
-                learn.predict()
-                learn.get_loss()
+        with _traced(trace, backward), torch.set_grad_enabled(backward):
+            learn.predict()
+            learn.get_loss()
             if backward: learn.backward()
-        trace.loss = _bad(learn.loss)
-    finally:
-        modes()
-        learn.preds,learn.loss = kept
+    finally: put_back()
     return trace
 
 @patch
@@ -743,8 +621,8 @@ def _look_forward(self:NaNStopCB,
         if m is not None: return "activation",trace.names[m],f"{seen}, from finite inputs" if seen.startswith("the output") else f"{seen}, which the forward of `{trace._name(m)}` itself has made"
         return "batch",None,f"{seen}: they come with the batch"
     if _bad(learn.batch): return "batch",None,f"the batch holds {_bad(learn.batch)}, and the model's output is finite"
-    if trace.loss: return "loss",None,f"the loss function gives {learn.loss.item()} for finite outputs of the model and a finite batch"
-    return "unknown",None,f"the loss is {learn.loss.item()}, but at a second run of the batch all was finite: a callback or random numbers of the model's own are at work"
+    if _bad(learn.loss): return "loss",None,f"the loss function gives {learn.loss.item()} for finite outputs of the model and a finite batch"
+    return "unknown",None,"at a second run of the batch all was finite: a callback or random numbers of the model's own are at work"
 
 @patch
 def _look_backward(self:NaNStopCB,

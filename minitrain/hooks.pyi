@@ -49,17 +49,6 @@ class Hooks(list):
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
     def __delitem__(self, i)->None: ...
-    def clear(self)->None:
-        """Take all hooks off and empty the list"""
-    def pop(self, i:int=-1)->Hook:
-        """Take one hook off its module and out of the list
-
-        Args:
-            i: Which one
-
-        Returns:
-            Off its module
-        """
 
 def append_stats(hook:Hook, mod:nn.Module, inp:tuple, outp)->None:
     """Append the statistics of one forward pass: for `Hook`, `Hooks` and
@@ -124,9 +113,6 @@ class HooksCallback(Callback):
         on_valid:bool=False,
         mods:Iterable[nn.Module] | None=None,
     )->None: ...
-    def __iter__(self): ...
-    def __len__(self): ...
-    def __getitem__(self, i): ...
     def before_fit(self, learn:Learner)->None:
         """Put the hooks on; a module that was watched before gets its old hook, with
         all it has recorded
@@ -140,6 +126,9 @@ class HooksCallback(Callback):
         Args:
             learn: Not looked at
         """
+    def __iter__(self): ...
+    def __len__(self): ...
+    def __getitem__(self, i): ...
 
 class ActivationStats(HooksCallback):
     """Mean, standard deviation and histogram of each module's output in each batch
@@ -152,20 +141,6 @@ class ActivationStats(HooksCallback):
     """
     every: int
     def __init__(self, mod_filter:Callable=noop, every:int=1, **kwargs)->None: ...
-    def cleanup_batch(self, learn:Learner)->None:
-        """Finish the statistics of several batches together, which costs less
-
-        Args:
-            learn: Says which batch it was
-        """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Finish the statistics of the epoch, however it has ended
-
-        Args:
-            learn: Not looked at
-        """
-    def __iter__(self): ...
-    def __getitem__(self, i): ...
     @property
     def stats(self)->list:
         """What has been recorded
@@ -265,8 +240,8 @@ class _Summary:
         Returns:
             One line
         """
-    def __str__(self): ...
     def __repr__(self): ...
+    def __str__(self): ...
 
 def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
     """Shapes, parameters and multiply-adds of the parts of a model, from one forward
@@ -288,14 +263,7 @@ class NaNStopCB(Callback):
     """Stops a fit at the first loss or gradient that is not finite, before the
     update, and names the module it came from
     """
-    order, only_in_fit = (15, True)
-    report: Any
-    def before_fit(self, learn:Learner)->None:
-        """Look up what will be watched
-
-        Args:
-            learn: Its parameters are noted
-        """
+    order, only_in_fit, report = (15, True, None)
     def before_batch(self, learn:Learner)->None:
         """Note the random numbers, so that the batch can be run again as it was
 

@@ -18,9 +18,8 @@ import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from .core import ArgumentError, map_nested, explain, subplots, to_cpu, to_device
+from .core import ArgumentError, map_nested, subplots, to_cpu
 from .learner import Callback, Learner, CANCELS, batch_parts
 from .likelihood import cross_entropy, nll_loss
 from .loop import count_samples
@@ -65,20 +64,17 @@ def _labels(
 def _weigher(
     loss_func:Callable, # A loss
     size:Callable|None=None # A user's own answer, called with the targets
-)->Callable: # Called with the targets and the batch: gives a number, or a tensor of weights to be added up; `total` and `ignore_index` are the loss's own
+)->Callable: # Called with the targets and the batch: gives a number, or a tensor of weights to be added up
     "A function that says how many samples (or labels, or class weights) the mean loss of a batch stands for"
     func,said = _loss_options(loss_func)
     ours = func in class_losses or isinstance(func, (nn.CrossEntropyLoss, nn.NLLLoss))
     index,weight = said.get("ignore_index"),said.get("weight") if ours else None
-    def samples(targets, batch):
-        n = count_samples(targets)
-        if n is None: n = count_samples(batch)
+    def weigh(targets, batch):
+        if size is not None: return size(*targets)
+        labels = len(targets) == 1 and isinstance(targets[0], torch.Tensor)
+        if isinstance(index, int) and labels: return _labels(targets[0], index, weight)
+        n = count_samples((targets, batch))
         return 1 if n is None else n
-    def labels(targets, batch):
-        if len(targets) != 1 or not isinstance(targets[0], torch.Tensor): return samples(targets, batch)
-        return _labels(targets[0], index, weight)
-    weigh = (lambda targets, batch: size(*targets)) if size is not None else labels if isinstance(index, int) else samples
-    weigh.total,weigh.ignore_index = said.get("reduction") == "sum",index if weigh is labels else None
     return weigh
 
 # %% ../nbs/10_metrics.ipynb #loss-weight
@@ -98,9 +94,8 @@ def loss_weight(
 
 # %% ../nbs/10_metrics.ipynb #sums
 class _Sums:
-    "A metric whose state is one tensor, to which each batch adds"
+    "A metric whose state is one tensor, to which each batch adds: here a sum, and the sum that it is divided by"
     higher_is_better = None # What a better value is, where that is known
-    _zeros = torch.zeros(2, dtype=torch.int64) # The state before the first batch
 
     def __init__(self): self.reset()
 
@@ -108,40 +103,34 @@ class _Sums:
         "Forget everything"
         self._sums = None
 
+    def _zeros(self, device): return torch.zeros(2, dtype=torch.int64, device=device)
+
     def _add(self,
         x:torch.Tensor # What a batch adds to the state
     ):
-        "Add on the device"
-        self._sums = x if self._sums is None else self._sums.to(x.device).add_(x)
+        "Add on the device of the batch"
+        self._sums = x if self._sums is None else self._sums.to(x.device) + x
 
     def _total(self,
         device:str|torch.device="cpu" # Where zeros are made, if there was no batch
     )->torch.Tensor: # The state
         "All that was added"
-        return self._zeros.to(device, copy=True) if self._sums is None else self._sums
+        return self._zeros(device) if self._sums is None else self._sums
 
-# %% ../nbs/10_metrics.ipynb #sums-state
-@patch
-def state_dict(self:_Sums)->dict: # The state by name
-    "What a checkpoint keeps"
-    total = self._total()
-    return dict(sums=total.clone()) if self._sums is not None else {}
+    def compute(self)->float: # nan before the first sample
+        "The quotient, over all batches since `reset`"
+        total,n = self._total().tolist()
+        return total/n if n else math.nan
 
-@patch
-def load_state_dict(self:_Sums,
-    state:dict # From `state_dict`
-):
-    "Go on from there"
-    self.reset()
-    if "sums" in state: self._sums = state["sums"].clone()
+    def state_dict(self)->dict: # The state by name
+        "What a checkpoint keeps"
+        return dict(sums=self._sums)
 
-@patch
-def to(self:_Sums,
-    device:str|torch.device # Where the batches are
-): # The metric itself
-    "Move the state"
-    if self._sums is not None: self._sums = self._sums.to(device)
-    return self
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on from there"
+        self._sums = state["sums"]
 
 # %% ../nbs/10_metrics.ipynb #sums-together
 @patch
@@ -162,7 +151,11 @@ def _device(
     return next((p.device for p in learn.model.parameters()), "cpu")
 
 # %% ../nbs/10_metrics.ipynb #mean
-_MANY = 2**20 # so many labels are noted before they are counted
+def wide_dtype(
+    device:torch.device|str # Any
+)->torch.dtype: # float64, where the device has it
+    "The dtype for long sums"
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64
 
 class RunningMean(_Sums):
     "Mean of values that stand for different numbers of samples; tensors stay on their device"
@@ -172,94 +165,19 @@ class RunningMean(_Sums):
         self.total = total
         super().__init__()
 
-    def reset(self):
-        "Forget everything"
-        self._sums,self._values,self._places,self._sizes,self._noted = None,None,(),[],0
+    def _zeros(self, device): return torch.zeros(2, dtype=wide_dtype(device), device=device)
 
     def update(self,
         value:torch.Tensor|float, # Mean (or sum) over a batch, without axes
         n:torch.Tensor|float=1 # How many samples it stands for, or one weight for each; 0 leaves the mean as it is, whatever `value`
     ):
-        "Note the value of a batch; nothing is waited for"
-        value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+        "Add the value of a batch; nothing is waited for"
+        value = torch.as_tensor(value).detach()
         if value.dim(): raise ArgumentError("value", value, "a tensor without axes: the mean (or the sum) over a batch")
-        if not self._places:
-            self._values = torch.empty(64, device=value.device, dtype=wide_dtype(value.device))
-            self._places = self._values.unbind()
-        self._places[len(self._sizes)].copy_(value)
-        self._sizes.append(n)
-        if isinstance(n, torch.Tensor): self._noted += n.numel()
-        if len(self._sizes) == 64 or self._noted > _MANY: self._total()
-
-def wide_dtype(
-    device:torch.device|str # Any
-)->torch.dtype: # float64, where the device has it
-    "The dtype for long sums"
-    return torch.float32 if torch.device(device).type == "mps" else torch.float64
-
-# %% ../nbs/10_metrics.ipynb #mean-total
-def _added(
-    parts:list, # Numbers, or tensors to be added up
-    like:torch.Tensor # Says where to, and in which dtype
-)->torch.Tensor: # (len(parts),)
-    "One sum for each part"
-    if not any(isinstance(o, torch.Tensor) for o in parts): return like.new_tensor(parts)
-    try: return torch.stack(parts).reshape(len(parts), -1).sum(1).to(like)
-    except (RuntimeError, TypeError): pass  # of several shapes, or some are numbers
-    return torch.stack([torch.as_tensor(o, device=like.device).sum().to(like) for o in parts])
-
-@patch
-def _total(self:RunningMean,
-    device:str|torch.device="cpu" # Where zeros are made, if there was no batch
-)->torch.Tensor: # Two numbers: the weighted sum, and the sum of the weights
-    "Add what was noted, then give the state"
-    if self._sizes:
-        values = self._values[:len(self._sizes)]
-        sizes = _added(self._sizes, values)
-        self._sizes,self._noted = [],0
-        sums = values if self.total else values*sizes
-        self._add(torch.stack([torch.where(sizes == 0, 0, sums).sum(), sizes.sum()]))
-    return torch.zeros(2, device=device, dtype=wide_dtype(device)) if self._sums is None else self._sums
-
-@patch
-def compute(self:RunningMean)->float: # nan before the first sample
-    "The mean over all samples"
-    total,n = self._total().tolist()
-    return total/n if n else math.nan
-
-# %% ../nbs/10_metrics.ipynb #hits
-class _Hits(_Sums):
-    "A share of right answers"
-    higher_is_better = True
-
-    def reset(self):
-        "Forget everything"
-        self._sums,self._hits,self._kept,self._noted = None,[],[],0
-
-    def _note(self,
-        hits:torch.Tensor, # Which answers are right, bool
-        kept:torch.Tensor # Which count, bool, of the same shape
-    ):
-        "Note the answers of a batch; they are counted for many batches at once"
-        self._hits.append(hits)
-        self._kept.append(kept)
-        self._noted += hits.numel()
-        if len(self._hits) == 64 or self._noted > _MANY: self._total()
-
-    def _total(self,
-        device:str|torch.device="cpu" # Where zeros are made, if there was no batch
-    )->torch.Tensor: # Two numbers: the right answers, and those that count
-        "Count what was noted, then give the state"
-        if self._hits:
-            both = torch.cat([o if o.dim() == 1 else o.reshape(-1) for o in self._hits + self._kept])
-            self._hits,self._kept,self._noted = [],[],0
-            self._add(both.view(2, -1).sum(1))
-        return super()._total(device)
-
-    def compute(self)->float: # From 0 to 1; nan before the first answer
-        "Right answers over those that count, of all batches since `reset`"
-        hits,n = self._total().tolist()
-        return hits/n if n else math.nan
+        value = value.to(wide_dtype(value.device))
+        n = n.sum().to(value) if isinstance(n, torch.Tensor) else torch.full_like(value, n)
+        total = value if self.total else value*n
+        self._add(torch.stack([torch.where(n == 0, 0, total), n]))
 
 # %% ../nbs/10_metrics.ipynb #said
 def _said(
@@ -267,15 +185,16 @@ def _said(
     target:torch.Tensor # Class numbers
 )->torch.Tensor: # The classes of the highest scores, the shape of `target`
     "What the scores say; labels of another shape are refused, they would broadcast"
-    if preds.dim() < 2: raise ArgumentError("preds", preds, "scores of shape (b, k) or (b, k, d1, ...)")
-    if target.shape != (shape := preds.shape[:1] + preds.shape[2:]):
-        raise ArgumentError("target", target, f"shape {tuple(shape)}: one class number for each row of `preds`")
-    if target.is_floating_point(): raise TypeError(explain("target", target, "class numbers of an integer dtype"))
-    return preds.argmax(1)
+    said = preds.argmax(1)
+    if target.shape != said.shape:
+        raise ArgumentError("target", target, f"shape {tuple(said.shape)}: one class number for each row of `preds`")
+    return said
 
 # %% ../nbs/10_metrics.ipynb #accuracy
-class Accuracy(_Hits):
+class Accuracy(_Sums):
     "Share of the labels for which the highest score is at the right class"
+    higher_is_better = True
+
     def __init__(self,
         ignore_index:int=-100 # Labels that count for nothing, as in `cross_entropy`
     ):
@@ -284,18 +203,18 @@ class Accuracy(_Hits):
 
     def update(self,
         preds:torch.Tensor, # Scores, (b, k) or (b, k, d1, ...)
-        target:torch.Tensor, # Class numbers, (b,) or (b, d1, ...), of an integer dtype
-        kept:torch.Tensor|None=None # Which labels count, bool, where that has been found out already
+        target:torch.Tensor # Class numbers, (b,) or (b, d1, ...), of an integer dtype
     ):
         "Count the hits of a batch; nothing is waited for"
-        said = _said(preds, target)
-        if kept is None: kept = target != self.ignore_index
-        hits = said == target if self.ignore_index < 0 else (said == target) & kept
-        self._note(hits, kept)
+        keep = target != self.ignore_index
+        hits = (_said(preds, target) == target) & keep
+        self._add(torch.stack([hits.sum(), keep.sum()]))
 
 # %% ../nbs/10_metrics.ipynb #multilabel-accuracy
-class MultilabelAccuracy(_Hits):
+class MultilabelAccuracy(_Sums):
     "Share of the yes-or-no answers that are right, where each sample has several labels"
+    higher_is_better = True
+
     def __init__(self,
         threshold:float=0.5, # Probability from which on the answer is yes, above 0 and below 1
         logits:bool=True, # `preds` are logits, as `binary_cross_entropy_with_logits` takes them; False for probabilities
@@ -314,9 +233,11 @@ class MultilabelAccuracy(_Hits):
         "Count the right answers of a batch; nothing is waited for"
         if target.shape != preds.shape: raise ArgumentError("target", target, f"shape {tuple(preds.shape)}, that of `preds`")
         keep = target != self.ignore_index
-        hits = ((preds >= self._limit) == (target > 0.5)) & keep
-        if self.exact: hits,keep = (hits | ~keep).flatten(1).all(1) & keep.flatten(1).any(1),keep.flatten(1).any(1)
-        self._note(hits, keep)
+        right = (preds >= self._limit) == (target > 0.5)
+        if self.exact:
+            right = (right | ~keep).flatten(1).all(1)
+            keep = keep.flatten(1).any(1)
+        self._add(torch.stack([(right & keep).sum(), keep.sum()]))
 
 # %% ../nbs/10_metrics.ipynb #confusion
 class ConfusionMatrix(_Sums):
@@ -326,8 +247,9 @@ class ConfusionMatrix(_Sums):
         ignore_index:int=-100 # Labels that count for nothing
     ):
         self.n_classes,self.ignore_index = n_classes,ignore_index
-        self._zeros = torch.zeros((n_classes or 0)**2 + 2, dtype=torch.int64)
         super().__init__()
+
+    def _zeros(self, device): return torch.zeros((self.n_classes or 0)**2 + 2, dtype=torch.int64, device=device)
 
     def update(self,
         preds:torch.Tensor, # Scores, (b, k) or (b, k, d1, ...)
@@ -339,14 +261,14 @@ class ConfusionMatrix(_Sums):
         self.n_classes = k
         wrong = (target < 0) | (target >= k)
         place = (target*k + said).masked_fill(wrong, k*k + 1).masked_fill(target == self.ignore_index, k*k).flatten()
-        if self._sums is None: self._sums = place.new_zeros(k*k + 2)
-        self._sums.scatter_add_(0, place, torch.ones_like(place))
+        self._add(self._zeros(place.device).scatter_add_(0, place, torch.ones_like(place)))
 
     def compute(self)->torch.Tensor: # int64, (k, k), on the device of the batches
         "The counts of all batches since `reset`"
         total = self._total()
         if total[-1]: raise ArgumentError("target", f"{total[-1].item()} labels that are no class", f"class numbers from 0 to {self.n_classes - 1}, or {self.ignore_index}")
-        return total[:-2].unflatten(0, (math.isqrt(len(total) - 2), -1)) if len(total) > 2 else total.new_zeros(0, 0)
+        k = math.isqrt(len(total) - 2)
+        return total[:-2].reshape(k, k)
 
 # %% ../nbs/10_metrics.ipynb #confusion-plot
 @patch
@@ -357,9 +279,7 @@ def plot(self:ConfusionMatrix,
     "Draw the counts, shaded by their share of the true class; the mistakes in another colour"
     m = self.compute().cpu()
     k = len(m)
-    if not k: raise ArgumentError("ConfusionMatrix", "no batch yet", "at least one `update` before `plot`")
     names = [str(o) for o in (range(k) if names is None else names)]
-    if len(names) != k: raise ArgumentError("names", names, f"{k} names, one for each class")
     share = m/m.sum(1, keepdim=True).clamp_min(1)
     right = torch.eye(k, dtype=torch.bool)
     if ax is None: _,ax = subplots(figsize=(max(3, 0.4*k + 1),)*2, layout="constrained")
@@ -380,7 +300,7 @@ class _Function(RunningMean):
     ):
         self.func,self._weigh = func,_weigher(func)
         self.higher_is_better = getattr(func, "higher_is_better", None)
-        super().__init__(self._weigh.total)
+        super().__init__(is_sum_loss(func))
 
     def update(self,
         preds, # Of the model
@@ -390,20 +310,10 @@ class _Function(RunningMean):
         super().update(self.func(preds, *targets), self._weigh(targets, preds))
 
 # %% ../nbs/10_metrics.ipynb #named
-def _as_metric(
-    name:str, # Of the metric
-    o # What was given
-): # An object with `reset`, `update` and `compute`
-    "Objects as they are, functions with a mean around them"
-    if isinstance(o, type): raise ArgumentError(name, o, f"an instance: write {o.__name__}(), not {o.__name__}")
-    if all(callable(getattr(o, m, None)) for m in ("reset", "update", "compute")): return o
-    if callable(o): return _Function(o)
-    raise ArgumentError(name, o, "an object with `reset`, `update` and `compute`, or a function of (preds, target)")
-
 def _named(
     ms:Iterable, # Metrics without a name
     metrics:dict # Metrics by name
-)->dict: # All of them by name
+)->dict: # All of them by name, functions with a mean around them
     "Names for all metrics, none of them twice"
     out = {}
     for name,o in [*((None, o) for o in ms), *metrics.items()]:
@@ -411,8 +321,7 @@ def _named(
         key = name or getattr(func, "__name__", type(func).__name__)
         if key in out: raise ArgumentError("metrics", key, f"names that differ; name them, as in MetricsCB({key}_a=..., {key}_b=...)")
         if key in ("loss", "epoch", "train"): raise ArgumentError("metrics", key, "a name other than loss, epoch and train, which each row has already")
-        if not key.isidentifier(): raise ArgumentError("metrics", key, "a function with a name, or one that is given a name, as in MetricsCB(my_metric=...)")
-        out[key] = _as_metric(key, o)
+        out[key] = o if hasattr(o, "compute") else _Function(o)
     return out
 
 # %% ../nbs/10_metrics.ipynb #metrics-cb
@@ -429,7 +338,7 @@ class MetricsCB(Callback):
         self.loss = RunningMean()
         self.all_metrics = {**self.metrics, "loss": self.loss}
         self.rows = [] # raw values, one dict for each epoch in training and each in validation, of all fits
-        self._seen,self._logged,self._device,self._move,self._main = 0,False,None,False,True
+        self._seen,self._logged,self._moved,self._main = 0,False,False,True
 
     def _log(self,
         d:dict # Strings by name: each metric, "loss", "epoch" and "train"
@@ -437,41 +346,29 @@ class MetricsCB(Callback):
         "Print a row"
         print(d)
 
-# %% ../nbs/10_metrics.ipynb #metrics-begin
-@patch
-def before_fit(self:MetricsCB,
-    learn:Learner # Gets this callback as its `metrics`
-):
-    "Look up how the loss averages"
-    learn.metrics = self
-    self._weigh,self._n_inp = _weigher(learn.loss_func, self.size),getattr(learn._trainer, "n_inp", 1)
-    self.loss.total,self._around,self._main = self._weigh.total,sys.exc_info()[1],learn.is_main
-    self._plan = [(m, type(m) is Accuracy and m.ignore_index == self._weigh.ignore_index) for m in self.metrics.values()]
-    self._cut = any(type(m) not in (Accuracy, ConfusionMatrix) for m in self.metrics.values())
+    def before_fit(self,
+        learn:Learner # Gets this callback as its `metrics`
+    ):
+        "Look up how the loss averages"
+        learn.metrics = self
+        self._weigh,self.loss.total = _weigher(learn.loss_func, self.size),is_sum_loss(learn.loss_func)
+        self._around,self._main = sys.exc_info()[1],learn.is_main
 
-@patch
-def before_epoch(self:MetricsCB,
-    learn:Learner # Not looked at
-):
-    "Forget the epoch before"
-    for m in self.all_metrics.values(): m.reset()
-    self._seen,self._device,self._logged = 0,None,False
+    def before_epoch(self,
+        learn:Learner # Not looked at
+    ):
+        "Forget the epoch before"
+        for m in self.all_metrics.values(): m.reset()
+        self._seen,self._moved,self._logged = 0,False,False
 
 # %% ../nbs/10_metrics.ipynb #metrics-batch
 def _settled(
-    preds # Output of a model
-): # The same without a graph, half precision as float32
-    "Predictions that a metric may keep"
-    if not isinstance(preds, torch.Tensor): return map_nested(lambda o: _settled(o) if isinstance(o, torch.Tensor) else o, preds)
-    preds = preds.detach()
-    return preds.float() if preds.dtype in (torch.float16, torch.bfloat16) else preds
-
-def _empty(
-    targets:tuple, # Of a batch
-    batch # The batch
-)->bool: # True for a batch of no rows
-    "Whether there is nothing to measure"
-    return not targets[0].numel() if targets and isinstance(targets[0], torch.Tensor) else count_samples(batch) == 0
+    o # A leaf of the predictions
+): # A tensor without a graph, half precision as float32
+    "What a metric may keep"
+    if not isinstance(o, torch.Tensor): return o
+    o = o.detach()
+    return o.float() if o.dtype in (torch.float16, torch.bfloat16) else o
 
 # %% ../nbs/10_metrics.ipynb #metrics-batch-2
 @patch
@@ -479,34 +376,16 @@ def after_batch(self:MetricsCB,
     learn:Learner # Its batch, predictions and loss are read
 ):
     "Pass the batch on to the metrics; nothing is read back from the device"
-    targets,kept,self._seen = batch_parts(learn.batch)[self._n_inp:],None,self._seen + 1
-    if _empty(targets, learn.batch):  # the samples of a short batch may all lie with other processes
-        for m,_ in self._plan:
-            if type(m) is ConfusionMatrix: m.update(learn.preds, *targets[:1])  # learns how many classes there are
-        return
-    if learn.loss is not None: self.loss.update(learn.loss, kept := self._weigh(targets, learn.batch))
-    if not self.metrics: return
-    preds = _settled(learn.preds) if self._cut else learn.preds
-    if self._device is None: self._settle(preds, targets)
-    if self._move: targets,kept = to_device(targets, self._device),None
-    known = isinstance(kept, torch.Tensor) and kept.dtype is torch.bool
-    for m,same in self._plan:
-        if same and known: m.update(preds, targets[0], kept)
-        else: m.update(preds, *targets[:1])
-
-# %% ../nbs/10_metrics.ipynb #metrics-settle
-@patch
-def _settle(self:MetricsCB,
-    preds, # Of the first batch
-    targets:tuple # Of the same
-):
-    "Bring the metrics to the device of the predictions, once an epoch"
-    found = []
-    for o in (preds, targets): map_nested(lambda t: found.append(t.device) if isinstance(t, torch.Tensor) else None, o)
-    self._device = found[0] if found else torch.device("cpu")
-    self._move = any(o != self._device for o in found)
-    for m in self.metrics.values():
-        if callable(getattr(m, "to", None)): m.to(self._device)
+    self._seen += 1
+    metrics,targets,preds = self.metrics.values(),_targets(learn),map_nested(_settled, learn.preds)
+    if not self._moved:
+        for m in metrics:
+            if hasattr(m, "to"): m.to(getattr(preds, "device", _device(learn)))
+        self._moved = True
+    if count_samples((targets, learn.batch)) == 0:  # the samples of a short batch may all lie with other processes
+        metrics = [m for m in metrics if isinstance(m, ConfusionMatrix)]  # learns how many classes there are
+    elif learn.loss is not None: self.loss.update(learn.loss, self._weigh(targets, learn.batch))
+    for m in metrics: m.update(preds, *targets[:1])
 
 # %% ../nbs/10_metrics.ipynb #metrics-epoch
 @patch
@@ -550,58 +429,42 @@ def _strings(
     texts = {k: f"{v:.3f}" for k,v in row.items() if isinstance(v, (int, float)) and k not in ("epoch", "train")}
     return dict(**texts, epoch=row["epoch"], train=row["train"])
 
-# %% ../nbs/10_metrics.ipynb #reads
-class _Reads(TorchDispatchMode):
-    "Counts how often a number is read back from a tensor inside the block"
-    def __init__(self):
-        super().__init__()
-        self.n = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        "Count and go on"
-        self.n += func is torch.ops.aten._local_scalar_dense.default
-        return func(*args, **(kwargs or {}))
-
 # %% ../nbs/10_metrics.ipynb #metric-state
+def _parts(
+    m # Any metric
+)->list: # The metrics of torchmetrics in it
+    "What holds the state of a metric of torchmetrics, or of a collection of them"
+    return [o for o in m.modules() if hasattr(o, "_defaults")] if isinstance(m, nn.Module) else []
+
 def _metric_state(
-    name:str, # Of the metric
     m # Ours, one of torchmetrics, or anything with `reset`, `update` and `compute`
-)->dict: # Tensors, numbers, strings, and nestings of them
+)->dict|list: # Tensors, numbers, strings, and nestings of them
     "What a checkpoint keeps of a metric in the middle of an epoch"
-    parts = [o for o in m.modules() if hasattr(o, "_persistent")] if isinstance(m, nn.Module) else []
-    kept = [dict(o._persistent) for o in parts]
-    for o in parts: o.persistent(True)
-    try: state = m.state_dict() if hasattr(m, "state_dict") else dict(vars(m))
-    finally:
-        for o,old in zip(parts, kept): o._persistent.update(old)
-    plain = lambda o: isinstance(o, (torch.Tensor, str, int, float, type(None))) or isinstance(o, (list, tuple)) and all(map(plain, o)) or isinstance(o, dict) and all(map(plain, o.values()))
-    if not plain(state): raise ArgumentError(name, type(m).__name__, "a metric with `state_dict` and `load_state_dict`, to be saved in the middle of an epoch")
-    return dict(state=deepcopy(dict(state)), counts=[getattr(o, "_update_count", None) for o in parts])
+    parts = [{k: getattr(o, k) for k in (*o._defaults, "_update_count")} for o in _parts(m)]
+    return deepcopy(parts or (m.state_dict() if hasattr(m, "state_dict") else vars(m)))
 
 # %% ../nbs/10_metrics.ipynb #metrics-state
 @patch
 def state_dict(self:MetricsCB
 )->dict: # The rows, and in the middle of an epoch the state of each metric
     "What a checkpoint keeps"
-    running = self._seen and not self._logged
+    running = self.all_metrics if self._seen and not self._logged else {}
     return dict(rows=[dict(o) for o in self.rows], seen=self._seen, logged=self._logged,
-        metrics={k: _metric_state(k, m) for k,m in self.all_metrics.items()} if running else {})
+        metrics={k: _metric_state(m) for k,m in running.items()})
 
 @patch
 def load_state_dict(self:MetricsCB,
     state:dict # From `state_dict`, of a callback with the same metrics
 ):
     "Go on from there"
-    self.rows,self._seen,self._logged,self._device = [dict(o) for o in state["rows"]],state["seen"],state["logged"],None
-    for name,saved in state["metrics"].items():
-        m = self.all_metrics.get(name)
-        if m is None: raise ArgumentError("state", name, f"the metrics of this callback, {list(self.all_metrics)}")
-        if not self._main: m.reset(); continue
-        if isinstance(m, nn.Module):
-            parts = [o for o in m.modules() if hasattr(o, "_persistent")]
-            for o,n in zip(parts, saved["counts"]): o._update_count = n
-        if hasattr(m, "load_state_dict"): m.load_state_dict(saved["state"])
-        else: vars(m).update(saved["state"])
+    self.rows,self._seen,self._logged,self._moved = [dict(o) for o in state["rows"]],state["seen"],state["logged"],False
+    for name,saved in deepcopy(state["metrics"]).items():
+        m = self.all_metrics[name]
+        if not self._main: m.reset()
+        elif parts := _parts(m):
+            for o,d in zip(parts, saved): vars(o).update(d)
+        elif hasattr(m, "load_state_dict"): m.load_state_dict(saved)
+        else: vars(m).update(saved)
 
 # %% ../nbs/10_metrics.ipynb #metrics-together
 @patch
@@ -638,8 +501,7 @@ class HistoryCB(Callback):
     "Keeps loss and metrics of every epoch as a table"
     order,only_in_fit = 2,True
 
-    def __init__(self):
-        self._rows,self._base,self._done,self._metrics = [],0,False,{}
+    def __init__(self): self._rows,self._base,self._metrics = [],0,{}
 
     def before_fit(self,
         learn:Learner # Must have a `MetricsCB`
@@ -649,35 +511,26 @@ class HistoryCB(Callback):
             raise ArgumentError("cbs", [type(o).__name__ for o in learn.cbs], "a MetricsCB beside HistoryCB: it has the numbers")
         self._base,self._metrics = (self._rows[-1]["epoch"] + 1 if self._rows else 0),learn.metrics.metrics
 
-    def before_epoch(self, learn:Learner # Not looked at
-    ):
-        "Wait for a row"
-        self._done = False
-
     def after_epoch(self, learn:Learner # Its `metrics` has the row
     ):
         "Take the row over"
-        if self._done or not learn.metrics._logged: return
-        row,epoch,self._done = learn.metrics.rows[-1],self._base + learn.epoch,True
+        if not learn.metrics._logged: return
+        row,epoch = learn.metrics.rows[-1],self._base + learn.epoch
         if not self._rows or self._rows[-1]["epoch"] != epoch: self._rows.append(dict(epoch=epoch))
         part = "train_" if row["train"] == "train" else "valid_"
         self._rows[-1].update({part + k: v for k,v in row.items() if isinstance(v, (int, float)) and k != "epoch"})
 
     cleanup_epoch = after_epoch
 
-# %% ../nbs/10_metrics.ipynb #history-state
-@patch
-def state_dict(self:HistoryCB
-)->dict: # The rows, and the number of the first epoch of this fit
-    "What a checkpoint keeps"
-    return dict(rows=[dict(o) for o in self._rows], base=self._base, done=self._done)
+    def state_dict(self)->dict: # The rows, and the number of the first epoch of this fit
+        "What a checkpoint keeps"
+        return dict(rows=[dict(o) for o in self._rows], base=self._base)
 
-@patch
-def load_state_dict(self:HistoryCB,
-    state:dict # From `state_dict`
-):
-    "Go on from there"
-    self._rows,self._base,self._done = [dict(o) for o in state["rows"]],state["base"],state["done"]
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on from there"
+        self._rows,self._base = [dict(o) for o in state["rows"]],state["base"]
 
 # %% ../nbs/10_metrics.ipynb #history-df
 @patch(as_prop=True)
@@ -708,17 +561,15 @@ def best(self:HistoryCB,
 # %% ../nbs/10_metrics.ipynb #history-plot
 @patch
 def plot(self:HistoryCB,
-    *names, # Metrics to draw; none for all, the loss first
-    **higher # By name, whether more is better (True or False), where neither the metric nor its name says so
+    *names # Metrics to draw; none for all, the loss first
 )->object: # Array of matplotlib axes, one for each metric
     "Draw training and validation against the epochs, the best epoch marked"
     from matplotlib.ticker import MaxNLocator
     df = self.df
-    if not len(df): raise ArgumentError("HistoryCB", "no epoch yet", "a fit before `plot`")
     names = names or tuple(dict.fromkeys(o[6:] for o in df.columns if o != "epoch"))
     _,axs = subplots(1, len(names), figsize=(min(3.7*len(names), 6.5), 2.8), squeeze=False, layout="constrained")
     for name,ax in zip(names, axs[0]):
-        best = self.best(name, higher.get(name))
+        best = self.best(name)
         for part,color in (("train", "tab:blue"), ("valid", "tab:orange")):
             if f"{part}_{name}" in df: ax.plot(df["epoch"], df[f"{part}_{name}"], color=color, marker="." if len(df) < 30 else "", label=part)
         if best is not None:

