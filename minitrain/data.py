@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from torch.utils.data import DataLoader as _TorchLoader, TensorDataset
-from .core import is_int, map_nested, mix_seed, need, seed_all, subplots, to_cpu
+from .core import (
+    is_int, map_nested, mix_seed, need, seed_all, subplots, to_cpu)
 
 # %% ../nbs/06_data.ipynb #digits-class
 class Digits(NamedTuple):
@@ -168,12 +169,12 @@ def _rng_kept():
 # %% ../nbs/06_data.ipynb #collate
 def _collate(
     batch:Sequence # Items of a dataset, all built alike
-)->object: # Numbers, arrays and tensors become tensors with a batch dimension; strings stay
+)->object: # Numbers, arrays and tensors become tensors; strings stay
     "Merge items into a batch, as torch's `default_collate` does"
     first = batch[0]
     if isinstance(first, (str, bytes)): return batch
     if isinstance(first, torch.Tensor): return torch.stack(list(batch))
-    if isinstance(first, np.ndarray): return torch.stack([torch.as_tensor(o) for o in batch])
+    if isinstance(first, np.ndarray): return torch.stack([*map(torch.as_tensor, batch)])
     if isinstance(first, np.generic): return torch.as_tensor(batch)
     if isinstance(first, float): return torch.tensor(batch, dtype=torch.float64)
     if isinstance(first, int): return torch.tensor(batch)
@@ -196,7 +197,7 @@ def _collate_mapping(
     "Merge dicts key by key"
     first = batch[0]
     for o in batch:
-        need(set(o) == set(first), "batch", [*o], f"the keys {[*first]}, those of the first item")
+        need(set(o) == set(first), "batch", [*o], f"the keys {[*first]}")
     return _like(first, {k: _collate([o[k] for o in batch]) for k in first})
 
 def _collate_sequence(
@@ -246,12 +247,13 @@ class DataLoader:
         pin_memory:bool=False, # Batches in page-locked memory; needs CUDA
         drop_last:bool=False, # Leave out a last batch that is short
         generator:torch.Generator|None=None, # The seed is drawn from it, once
-        seed:int|None=None # Of order and transforms; None draws one from torch's global generator, once
+        seed:int|None=None # Of order and transforms; None draws one, once
     ):
         _check_order(batch_size, shuffle, sampler, batch_sampler, drop_last)
         self.dataset,self.batch_size,self.shuffle,self.drop_last = dataset,batch_size,bool(shuffle),drop_last
         self.sampler,self.batch_sampler,self.collate_fn,self.pin_memory = sampler,batch_sampler,collate_fn,pin_memory
-        self._source = next((o for o in (batch_sampler, sampler) if o is not None), dataset)
+        sources = batch_sampler,sampler,dataset
+        self._source = next(o for o in sources if o is not None)
         need(len(self._source) > 0, "dataset", dataset, "at least one item")
         self.seed,self._turn = choose_seed(seed, generator),0
         self.set_epoch(0)
@@ -282,7 +284,8 @@ def _order(self:DataLoader,
     seed,source = mix_seed(self.seed, epoch),self._source
     if source is self.dataset:
         n = len(source)
-        drawn = torch.randperm(n, generator=torch.Generator().manual_seed(seed)) if self.shuffle else torch.arange(n)
+        own = torch.Generator().manual_seed(seed)
+        drawn = torch.randperm(n, generator=own) if self.shuffle else torch.arange(n)
     else:
         if hasattr(source, "set_epoch"): source.set_epoch(epoch)
         with _rng_kept():
@@ -390,7 +393,8 @@ def get_dls(
 )->tuple[DataLoader, DataLoader]: # Shuffled training loader, validation loader in order
     "A training and a validation loader"
     make = partial(_TorchLoader, num_workers=num_workers) if num_workers else DataLoader
-    return (make(train_ds, bs, shuffle=True, drop_last=drop_last, **kwargs), make(valid_ds, 2*bs, **kwargs))
+    train = make(train_ds, bs, shuffle=True, drop_last=drop_last, **kwargs)
+    return train, make(valid_ds, 2*bs, **kwargs)
 
 # %% ../nbs/06_data.ipynb #dataloaders
 class DataLoaders:
@@ -440,7 +444,7 @@ def _read_idx(
 )->np.ndarray: # uint8
     "Read an IDX file: two zero bytes, type, number of dimensions, their sizes as big-endian uint32, data"
     with gzip.open(path) as f: data = f.read()
-    need(data[:3] == b"\0\0\x08", "path", path.name, "an IDX file of bytes, which begins with 000008")
+    need(data[:3] == b"\0\0\x08", "path", path.name, "an IDX file of bytes")
     shape = np.frombuffer(data, ">u4", data[3], offset=4)
     return np.frombuffer(bytearray(data), np.uint8, offset=4 + 4*data[3]).reshape(shape)
 
@@ -456,10 +460,11 @@ def _fetch(
     import pooch
     pooch.get_logger().setLevel("WARNING")
     reasons,bar = [],sys.stderr.isatty()
-    for base in _MIRRORS:
-        try: return Path(pooch.retrieve(base + name, f"sha256:{sha256}", name, folder, progressbar=bar))
+    for url in [o + name for o in _MIRRORS]:
+        try: return Path(pooch.retrieve(url, sha256, name, folder, progressbar=bar))
         except (OSError, ValueError) as e: reasons.append(str(e))
-    raise OSError(f"{name} could not be fetched: {'; '.join(reasons)}. Check the network and call again, or put the file into {folder}")
+    advice = f"Check the network and call again, or put the file into {folder}"
+    raise OSError(f"{name} could not be fetched: {'; '.join(reasons)}. {advice}")
 
 # %% ../nbs/06_data.ipynb #load-mnist
 _MNIST = {

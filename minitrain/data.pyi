@@ -171,8 +171,7 @@ class DataLoader:
         pin_memory: Batches in page-locked memory; needs CUDA
         drop_last: Leave out a last batch that is short
         generator: The seed is drawn from it, once
-        seed: Of order and transforms; None draws one from torch's global
-            generator, once
+        seed: Of order and transforms; None draws one, once
     """
     dataset: Any
     batch_size: int
