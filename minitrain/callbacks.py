@@ -10,62 +10,41 @@ __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'ProgressCB', 'CSVL
 #| code-fold: true
 import csv, html, io, os, sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
-from inspect import signature
+from functools import partial
+from itertools import chain, pairwise
 from math import inf
 from pathlib import Path
-from time import monotonic
 
 import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import ArgumentError, def_device, is_int, map_nested, to_cpu, to_device
+from .core import (
+    ArgumentError, def_device, is_int, map_nested, need, to_cpu, to_device)
 from .data import DataLoader, DataLoaders, show_images
 from .learner import Callback, CancelBatchException, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts
 from .metrics import MetricsCB, higher_is_better, is_sum_loss, loss_weight
 
 # %% ../nbs/12_callbacks.ipynb #device
 class DeviceCB(Callback):
-    "Moves the model, what the optimizer remembers, and every batch, however nested, to a device"
+    "Moves the model and every batch, however nested, to a device"
     def __init__(self,
         device:str|torch.device=def_device # Such as "cpu", "cuda", "cuda:1"
-    ):
-        try: self.device = torch.device(device)
-        except (RuntimeError, TypeError): raise ArgumentError("device", device, "the name of a device, such as 'cpu' or 'cuda'") from None
+    ): self.device = torch.device(device)
 
     def before_fit(self,
-        learn:Learner # Its model and optimizer are moved
+        learn:Learner # Its model is moved; it lets its optimizer's moments follow
     ):
-        "Move the model, and moments that were made on another device"
-        params = list(learn.model.parameters())
+        "Move the model"
         learn.model.to(self.device)
-        self._there = torch.empty(0, device=self.device).device  # with its index, as tensors have it
-        if learn.opt is not None: _follow(learn.opt, dict(zip(params, learn.model.parameters())))
 
     def before_batch(self,
         learn:Learner # Its batch is moved
     ):
-        "Move the batch; one that is there already is left as it is"
-        if type(learn.batch) in (tuple, list):
-            for o in learn.batch:
-                if type(o) is not torch.Tensor or o.device != self._there: break
-            else: return
+        "Move the batch"
         learn.batch = to_device(learn.batch, self.device)
-
-# %% ../nbs/12_callbacks.ipynb #device-follow
-def _follow(
-    opt, # An optimizer
-    now:dict # {parameter: the same one after the model was moved}, on most devices one and the same object
-):
-    "Bring an optimizer to where its parameters have gone"
-    for group in getattr(opt, "param_groups", ()): group["params"] = [now.get(p, p) for p in group["params"]]
-    for p,state in list(getattr(opt, "state", {}).items()):
-        there = now.get(p, p).device
-        if now.get(p, p) is not p: opt.state[now[p]] = opt.state.pop(p)
-        state.update({k: o.to(there) for k,o in state.items() if isinstance(o, torch.Tensor) and o.dim() and o.device != there})
 
 # %% ../nbs/12_callbacks.ipynb #batch-transform
 class BatchTransformCB(Callback):
@@ -77,7 +56,6 @@ class BatchTransformCB(Callback):
         on_train:bool=True, # In training epochs
         on_val:bool=True # In validation epochs
     ):
-        if not callable(tfm): raise ArgumentError("tfm", tfm, "a function of a batch")
         self.tfm,self.on_train,self.on_val = tfm,on_train,on_val
 
     def before_batch(self,
@@ -86,7 +64,7 @@ class BatchTransformCB(Callback):
         "Transform the batch"
         if not (self.on_train if learn.training else self.on_val): return
         batch = self.tfm(learn.batch)
-        if batch is None: raise ArgumentError("tfm", None, "a function that gives the batch back (`inplace` makes one of a function that changes its argument)")
+        need(batch is not None, "tfm", None, "a function that returns it: inplace")
         learn.batch = batch
 
 # %% ../nbs/12_callbacks.ipynb #position
@@ -121,9 +99,7 @@ def show_image_batch(self:Learner,
     try:
         with self._bare(), _position_kept(dl): self.fit(1, valid=False, cbs=[_Look(), *as_list(cbs)])
     finally: self.opt = opt
-    x = to_cpu(batch_parts(self.batch)[0])
-    if not isinstance(x, torch.Tensor) or x.dim() not in (3, 4): raise ArgumentError("batch", x, "pictures first: (b, hgt, wid) or (b, c, hgt, wid)")
-    show_images(x[:max_n], **kwargs)
+    show_images(to_cpu(batch_parts(self.batch)[0])[:max_n], **kwargs)
 
 # %% ../nbs/12_callbacks.ipynb #repeated
 class _Repeated:
@@ -144,28 +120,19 @@ class OverfitBatchCB(Callback):
 
     def __init__(self,
         steps:int=20 # Updates in an epoch
-    ):
-        if not is_int(steps, 1): raise ArgumentError("steps", steps, "a whole number, 1 or more")
-        self.steps,self.batch = steps,None
+    ): self.steps = steps
 
     def before_fit(self,
         learn:Learner # Its first training batch is kept
     ):
         "Read one batch"
-        dl = learn.dls.train if learn.dls.train is not None else learn.dls.valid
-        with _position_kept(dl): self.batch = next(iter(dl))
+        with _position_kept(learn.dls.train): self.batch = next(iter(learn.dls.train))
 
     def before_epoch(self,
         learn:Learner # Its `dl` is replaced
     ):
         "Give that batch instead of the data"
         learn.dl = _Repeated(self.batch, self.steps if learn.training else 1)
-
-    def cleanup_fit(self,
-        learn:Learner # Not looked at
-    ):
-        "Let the batch go"
-        self.batch = None
 
 # %% ../nbs/12_callbacks.ipynb #screens
 def _place(
@@ -176,61 +143,31 @@ def _place(
     try: return "terminal" if sys.stderr.isatty() else "pipe"
     except (AttributeError, ValueError): return "pipe"  # no standard error, or a closed one
 
-def _lines(
-    rows:list[dict] # Strings by column name, the same columns in each
-)->list[str]: # A header and one line for each row, columns aligned to the right
-    "Rows as lines of text"
-    table = [list(map(str, o)) for o in ([list(rows[0])] if rows else []) + [o.values() for o in rows]]
-    widths = [max(8, *map(len, column)) for column in zip(*table)]
-    return ["  ".join(o.rjust(w) for o,w in zip(row, widths)) for row in table]
-
 # %% ../nbs/12_callbacks.ipynb #screen
 class _Screen:
-    "Rows on standard output; a bar below them on standard error, where that is a terminal"
-    def __init__(self,
-        bar:bool # Whether to draw one
+    "Rows on standard output, above a bar if there is one"
+    columns = None
+
+    def row(self,
+        d:dict # Strings by column name
     ):
-        self.first,self.bar = None,None
-        if not bar: return
+        "Print a row, after a header with its widths where the columns are new"
         from tqdm import tqdm
-        quiet = type("tqdm", (tqdm,), dict(monitor_interval=0))  # without the thread that watches for bars that hang
-        self.bar = quiet(file=sys.stderr, leave=False, dynamic_ncols=True, unit="batch", delay=1e-9)  # nothing is drawn yet
+        rows = [d.values()]
+        if self.columns != list(d):
+            self.columns = list(d)
+            self.widths = [max(8, len(k), len(str(o))) for k,o in d.items()]
+            rows = [self.columns, *rows]
+        with tqdm.external_write_mode():
+            for row in rows:
+                cells = [str(o).rjust(w) for o,w in zip(row, self.widths)]
+                print("  ".join(cells), flush=True)
 
-# %% ../nbs/12_callbacks.ipynb #screen-rows
-@patch
-def row(self:_Screen,
-    d:dict # Strings by column name
-):
-    "Print a row, after a header where the columns are new; widths are those of the first row"
-    fresh = self.first is None or list(self.first) != list(d)
-    if fresh: self.first = d
-    for line in _lines([self.first, d])[0 if fresh else 2::2]:
-        if self.bar is None: print(line, flush=True)
-        else: self.bar.write(line, file=sys.stdout)
-
-@patch
-def draw(self:_Screen,
-    meter:dict, # Arguments of `tqdm.format_meter`
-    losses:list # Not looked at: a terminal has no room for a curve
-):
-    "Draw the bar"
-    for k in ("n", "total", "initial", "postfix"): setattr(self.bar, k, meter[k])
-    self.bar.desc,self.bar.start_t = meter["prefix"],self.bar._time() - meter["elapsed"]
-    self.bar.last_print_t = self.bar._time()
-    self.bar.refresh()
-
-@patch
-def close(self:_Screen,
-    losses:list # Not looked at
-):
-    "Take the bar away"
-    if self.bar is not None: self.bar.close()
+    def show(self, bar, losses): "Nothing: in a terminal the bar draws itself"
 
 # %% ../nbs/12_callbacks.ipynb #cell-screen
 class _Cell:
     "Rows, bar and curve in the output of a notebook's cell, replaced in place; in the end rows and curve stay"
-    bar = True
-
     def __init__(self): self.rows,self.handle = [],None
     def row(self,
         d:dict # Strings by column name
@@ -238,37 +175,21 @@ class _Cell:
         "Keep a row for the next time that something is shown"
         self.rows.append(d)
 
-    def draw(self,
-        meter:dict, # Arguments of `tqdm.format_meter`
+    def show(self,
+        bar:str, # One line of text, or nothing
         losses:list # For the curve; empty for none
     ):
-        "Show rows, bar and curve"
-        from tqdm import tqdm
-        self._show(tqdm.format_meter(**meter, unit="batch", ncols=80), losses)
-
-# %% ../nbs/12_callbacks.ipynb #cell-show
-@patch
-def close(self:_Cell,
-    losses:list # For the curve
-):
-    "Show rows and curve without a bar"
-    if self.handle is not None or self.rows or losses: self._show("", losses)
-
-@patch
-def _show(self:_Cell,
-    bar:str, # One line of text, or nothing
-    losses:list # For the curve
-):
-    "Replace what is shown"
-    from IPython.display import display
-    cells = lambda values, tag: "<tr>" + "".join(f"<{tag}>{html.escape(str(o))}</{tag}>" for o in values) + "</tr>"
-    heads = [not i or list(o) != list(self.rows[i - 1]) for i,o in enumerate(self.rows)]
-    table = "".join((cells(o, "th") if head else "") + cells(o.values(), "td") for head,o in zip(heads, self.rows))
-    text = "\n".join(_lines(self.rows) + [bar]*bool(bar)) if sum(heads) < 2 else "\n".join(map(str, self.rows))
-    rich = (f"<table>{table}</table>" if table else "") + _curve(losses) + (f"<pre>{html.escape(bar)}</pre>" if bar else "")
-    data = {"text/plain": text, "text/html": rich or " "}
-    if self.handle is None: self.handle = display(data, raw=True, display_id=True)
-    else: self.handle.update(data, raw=True)
+        "Replace what is shown"
+        import pandas as pd
+        from IPython.display import display
+        if self.handle is None and not (self.rows or bar or losses): return
+        table = pd.DataFrame(self.rows).fillna("")
+        text = table.to_string(index=False) if self.rows else ""
+        rich = table.to_html(index=False) if self.rows else ""
+        rich += _curve(losses) + (f"<pre>{html.escape(bar)}</pre>" if bar else "")
+        data = {"text/plain": f"{text}\n{bar}".strip("\n"), "text/html": rich or " "}
+        if self.handle is None: self.handle = display(data, raw=True, display_id=True)
+        else: self.handle.update(data, raw=True)
 
 # %% ../nbs/12_callbacks.ipynb #curve
 def _curve(
@@ -298,73 +219,65 @@ class ProgressCB(Callback):
         learn:Learner # Its MetricsCB, if there is one, prints through the table during this fit
     ):
         "Find out where output is read, and take over the rows"
+        from tqdm import tqdm
         place = _place()
-        bar = learn.is_main and place != "pipe" and os.environ.get("TQDM_DISABLE", "") in ("", "0")
-        self._screen = _Cell() if place == "notebook" else _Screen(bar)
-        self._due,self._cost = (0. if bar else inf),0.
+        self._screen = _Cell() if place == "notebook" else _Screen()
+        off = place == "pipe" or not learn.is_main
+        off = off or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+        quiet = type("tqdm", (tqdm,), dict(monitor_interval=0))  # no watching thread
+        out,pause = sys.stderr,0.1
+        if place == "notebook": out,pause = io.StringIO(),1 if self.plot else 0.1
+        self._new_bar = partial(quiet, unit="batch", leave=False, disable=off,
+            file=out, miniters=1, mininterval=pause)
         self.losses,self._fresh = [],[]
         metrics = getattr(learn, "metrics", None)
         self._metrics = metrics if hasattr(metrics, "_log") and any(o is metrics for o in learn.cbs) else None
         if self._metrics is None: return
         self._old = {k: o for k,o in vars(self._metrics).items() if k == "_log"}
-        self._metrics._log = self._log
+        self._metrics._log = self._screen.row
 
-# %% ../nbs/12_callbacks.ipynb #progress-batches
-@patch
-def before_epoch(self:ProgressCB,
-    learn:Learner # Its `dl` may say how many batches there will be
-):
-    "Start the bar anew"
-    self._start,self._total = monotonic(),loader_length(learn.dl)
-    self._first = learn.first_iter if learn.training else 0
-    self._what = f"epoch {learn.epoch} of {learn.n_epochs}, {'train' if learn.training else 'eval'}"
-    if self._start >= self._due: self._draw(self._first, "")
+    def before_epoch(self,
+        learn:Learner # Its `dl` may say how many batches there will be
+    ):
+        "Begin a bar"
+        part,first = ("train", learn.first_iter) if learn.training else ("eval", 0)
+        what = f"epoch {learn.epoch} of {learn.n_epochs}, {part}"
+        total = loader_length(learn.dl)
+        self._bar = self._new_bar(desc=what, total=total, initial=first)
 
-@patch
-def after_batch(self:ProgressCB,
-    learn:Learner # Its loss is read when the bar is drawn, and only then
-):
-    "Draw the bar if the last drawing is long enough ago"
-    if self.plot and learn.training: self._fresh.append(learn.loss.detach())
-    if monotonic() >= self._due: self._draw(learn.iter + 1, f"loss {learn.loss.item():.3f}")
+    def after_batch(self,
+        learn:Learner # Its loss is read when the bar is drawn, and only then
+    ):
+        "Count the batch"
+        if self.plot and learn.training: self._fresh.append(learn.loss.detach())
+        if not self._bar.update(): return
+        self._bar.set_postfix_str(f"loss {learn.loss.item():.3f}")
+        self._show(str(self._bar))
 
-@patch
-def cleanup_fit(self:ProgressCB,
-    learn:Learner # Its MetricsCB prints by itself again
-):
-    "Give the rows back, and leave the table without the bar"
-    if self._metrics is not None:
-        del self._metrics._log
-        vars(self._metrics).update(self._old)
-    self._read_losses()
-    self._screen.close(self.losses)
+    def cleanup_epoch(self,
+        learn:Learner # Not looked at
+    ):
+        "Take the bar away"
+        self._bar.close()
+
+    def cleanup_fit(self,
+        learn:Learner # Its MetricsCB prints by itself again
+    ):
+        "Give the rows back, and leave the table without the bar"
+        if self._metrics is not None:
+            del self._metrics._log
+            vars(self._metrics).update(self._old)
+        self._show("")
+
+    def _show(self,
+        bar:str # One line of text, or nothing
+    ):
+        "Show what there is, with the new losses brought to the CPU, all at once"
+        if self._fresh: self.losses += torch.stack(self._fresh).float().tolist()
+        self._fresh = []
+        self._screen.show(bar, self.losses)
 
 # %% ../nbs/12_callbacks.ipynb #progress-draw
-@patch
-def _log(self:ProgressCB,
-    d:dict # Strings by column name, from MetricsCB
-):
-    "Put a row into the table"
-    self._screen.row(d)
-
-@patch
-def _draw(self:ProgressCB,
-    n:int, # Batches done in this epoch
-    loss:str # Words about the last of them
-):
-    "Draw the bar, and see to it that drawing takes a twentieth of the time at most"
-    start = monotonic()
-    self._read_losses()
-    self._screen.draw(dict(n=n, total=self._total, elapsed=start - self._start, initial=self._first, prefix=self._what, postfix=loss), self.losses)
-    cost = monotonic() - start
-    self._due,self._cost = start + cost + max(0.1, 20*min(cost, self._cost)),cost  # the first drawing, with its imports, does not count
-
-@patch
-def _read_losses(self:ProgressCB):
-    "Bring the losses kept since the last time to the CPU, all at once"
-    if self._fresh: self.losses += torch.stack(self._fresh).float().tolist()
-    self._fresh = []
-
 def loader_length(
     dl # Any loader
 )->int|None: # Batches in an epoch; None if it does not say
@@ -379,7 +292,7 @@ def metrics_of(
 ): # Its MetricsCB
     "The callback whose rows others read"
     found = next((cb for cb in learn.cbs if isinstance(cb, MetricsCB)), None)
-    if found is None: raise ArgumentError("cbs", [type(o).__name__ for o in learn.cbs], f"a MetricsCB among them, whose rows {type(who).__name__} reads")
+    need(found, "cbs", learn.cbs, f"a MetricsCB among them for {type(who).__name__}")
     return found
 
 # %% ../nbs/12_callbacks.ipynb #csv-log
@@ -391,7 +304,8 @@ class CSVLogCB(Callback):
         path # The file, which is made or added to; a `RunDir` stands for its metrics.csv
     ):
         self.path = Path(path) if isinstance(path, (str, Path)) else path/"metrics.csv"
-        self._n,self._row,self._seen,self._main = None,None,None,None
+        self._n,self._row,self._seen = None,None,None
+        self._main = os.environ.get("RANK", "0") == "0"  # of many processes one writes
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB
@@ -400,30 +314,61 @@ class CSVLogCB(Callback):
         self._metrics,self._row = metrics_of(learn, self),None
         self._main = learn.is_main
         if self._main: self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self._n is None: self._n = len(self._whole_rows())
+        if self._n is None: self._n = max(0, len(self._lines()) - 1)
 
-# %% ../nbs/12_callbacks.ipynb #csv-epoch
-@patch
-def cleanup_epoch(self:CSVLogCB,
-    learn:Learner # Its MetricsCB may have a new row
-):
-    "Take in what was measured; write after the last part of the epoch"
-    new = self._metrics.rows[-1] if self._metrics.rows else None
-    what = "train" if learn.training else "eval"
-    if new is None or new is self._seen or (new["epoch"], new["train"]) != (learn.epoch, what): return
-    self._seen = new
-    if self._row is not None and what == "train": self._write(learn)  # the epoch before was not validated
-    part = "train" if what == "train" else "valid"
-    values = {f"{part}_{k}": o for k,o in new.items() if k not in ("epoch", "train")}
-    self._row = (self._row or {}) | {k: float(o) for k,o in values.items() if _is_number(o)}
-    if part == "valid" or not learn.validates: self._write(learn)
+    def cleanup_epoch(self,
+        learn:Learner # Its MetricsCB may have a new row
+    ):
+        "Take in what was measured; write after the last part of the epoch"
+        new = self._metrics.rows[-1] if self._metrics.rows else None
+        what = "train" if learn.training else "eval"
+        if new is None or new is self._seen or (new["epoch"], new["train"]) != (learn.epoch, what): return
+        self._seen = new
+        if self._row is not None and what == "train": self._write(learn)  # the epoch before was not validated
+        part = "train" if what == "train" else "valid"
+        values = {f"{part}_{k}": o for k,o in new.items() if k not in ("epoch", "train")}
+        self._row = (self._row or {}) | {k: float(o) for k,o in values.items() if _is_number(o)}
+        if part == "valid" or not learn.validates: self._write(learn)
 
-@patch
-def cleanup_fit(self:CSVLogCB,
-    learn:Learner # Not looked at, but for `is_main`
-):
-    "Write what is left of an epoch that was cut short"
-    if self._row is not None: self._write(learn)
+    def cleanup_fit(self,
+        learn:Learner # Not looked at, but for `is_main`
+    ):
+        "Write what is left of an epoch that was cut short"
+        if self._row is not None: self._write(learn)
+
+    def _write(self,
+        learn:Learner # Says which parts an epoch has
+    ):
+        "Append the row of an epoch"
+        row,self._row = dict(epoch=self._n, **self._row),None
+        self._n += 1
+        if not self._main: return
+        columns = mend_csv(self.path)
+        names = sorted(dict.fromkeys(k.partition("_")[2] for k in row if k != "epoch"), key=lambda o: o != "loss")
+        parts = [o for o,here in (("train", learn.trains), ("valid", learn.validates)) if here or any(k.startswith(o) for k in row)]
+        ours = ["epoch", *(f"{part}_{k}" for k in names for part in parts)]
+        if columns is not None and set(row) - set(columns): raise ArgumentError("path", str(self.path), f"a file with the columns {ours}, it has {columns}")
+        append_row(self.path, row, columns or ours)
+
+    def state_dict(self
+    )->dict: # "rows" written, and "row": what is known of the epoch that runs
+        "Where the log stands"
+        return dict(rows=self._n or 0, row=self._row)
+
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go back to where the log stood: rows of later epochs are cut off, so that the resumed run writes each once"
+        self._n,self._row,self._seen = state["rows"],state["row"],None
+        if not self._main or not self.path.exists(): return
+        os.truncate(self.path, sum(map(len, self._lines()[:self._n + 1])))
+        with open(self.path, "rb") as f: os.fsync(f.fileno())
+
+    def _lines(self
+    )->list: # Header and rows, as bytes; a torn last row is left out
+        "The lines that the file holds"
+        data = self.path.read_bytes() if self.path.exists() else b""
+        return data[:data.rfind(b"\n") + 1].splitlines(keepends=True)
 
 # %% ../nbs/12_callbacks.ipynb #csv-append-row
 def fsync_dir(
@@ -451,12 +396,10 @@ def append_row(
     columns:Sequence[str] # All columns; the header of a new file
 ):
     "Append a row to a CSV file and force it to disk"
-    new, out = not path.exists() or not path.stat().st_size, io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    if new: writer.writeheader()
-    writer.writerow(row)
     with open(path, "a", encoding="utf-8", newline="") as f:
-        f.write(out.getvalue())
+        new,writer = f.tell() == 0,csv.DictWriter(f, columns, lineterminator="\n")
+        if new: writer.writeheader()
+        writer.writerow(row)
         f.flush()
         os.fsync(f.fileno())
     if new: fsync_dir(path.parent)
@@ -467,50 +410,6 @@ def _is_number(
 )->bool: # Whether a cell of a table can hold it
     "True for a number and for a tensor that holds one"
     return isinstance(o, (int, float)) or isinstance(o, torch.Tensor) and o.numel() == 1
-
-@patch
-def _whole_rows(self:CSVLogCB
-)->list: # Dicts of strings; a torn last row is cut off
-    "The rows that the file holds"
-    if not self.path.exists() or (self._main and mend_csv(self.path) is None): return []
-    with open(self.path, encoding="utf-8", newline="") as f: return list(csv.DictReader(f))
-
-# %% ../nbs/12_callbacks.ipynb #csv-append
-@patch
-def _write(self:CSVLogCB,
-    learn:Learner # Says which parts an epoch has
-):
-    "Append the row of an epoch"
-    row,self._row = dict(epoch=self._n, **self._row),None
-    self._n += 1
-    if not self._main: return
-    columns = mend_csv(self.path)
-    names = sorted(dict.fromkeys(k.partition("_")[2] for k in row if k != "epoch"), key=lambda o: o != "loss")
-    parts = [o for o,here in (("train", learn.trains), ("valid", learn.validates)) if here or any(k.startswith(o) for k in row)]
-    ours = ["epoch", *(f"{part}_{k}" for k in names for part in parts)]
-    if columns is not None and set(row) - set(columns): raise ArgumentError("path", str(self.path), f"a file with the columns {ours}, it has {columns}")
-    append_row(self.path, row, columns or ours)
-
-# %% ../nbs/12_callbacks.ipynb #csv-state
-@patch
-def state_dict(self:CSVLogCB
-)->dict: # "rows" written, and "row": what is known of the epoch that runs
-    "Where the log stands"
-    return dict(rows=self._n or 0, row=self._row)
-
-@patch
-def load_state_dict(self:CSVLogCB,
-    state:dict # From `state_dict`
-):
-    "Go back to where the log stood: rows of later epochs are cut off, so that the resumed run writes each once"
-    self._n,self._row,self._seen = state["rows"],state["row"],None
-    if self._main is None: self._main = not (torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank())
-    if not self._main: return  # one of many processes, of which another writes
-    late = [int(o.get("epoch") or -1) >= self._n for o in self._whole_rows()]
-    if not any(late): return
-    lines = self.path.read_bytes().splitlines(keepends=True)
-    os.truncate(self.path, sum(map(len, lines[:len(lines) - len(late) + late.index(True)])))
-    with open(self.path, "rb") as f: os.fsync(f.fileno())
 
 # %% ../nbs/12_callbacks.ipynb #early-stop
 class EarlyStopCB(Callback):
@@ -523,74 +422,58 @@ class EarlyStopCB(Callback):
         min_delta:float=0., # By how much better counts as better
         mode:str|None=None # "min" or "max"; None asks the metric, or its name
     ):
-        if not isinstance(monitor, str) or monitor.partition("_")[0] not in ("train", "valid"): raise ArgumentError("monitor", monitor, "a name such as 'valid_loss' or 'train_accuracy'")
-        if not is_int(patience, 1): raise ArgumentError("patience", patience, "a whole number, 1 or more")
-        if not 0 <= min_delta < inf: raise ArgumentError("min_delta", min_delta, "a number, 0 or more")
-        if mode not in (None, "min", "max"): raise ArgumentError("mode", mode, "'min', 'max' or None")
-        self.monitor,self.patience,self.min_delta = monitor,patience,min_delta
-        self.mode,self._sign = mode,None
+        need(is_int(patience, 1), "patience", patience, "a whole number, 1 or more")
+        need(mode in (None, "min", "max"), "mode", mode, "'min', 'max' or None")
+        self.monitor,self.mode = monitor,mode
+        self.patience,self.min_delta = patience,min_delta
         self.best,self.best_epoch,self.waited,self.stopped = None,None,0,False
 
-# %% ../nbs/12_callbacks.ipynb #early-stop-epoch
-@patch
-def before_fit(self:EarlyStopCB,
-    learn:Learner # Must have a MetricsCB that knows what is watched
-):
-    "Begin to watch"
-    self._part,_,self._name = self.monitor.partition("_")
-    self.best,self.best_epoch,self.waited,self.stopped = None,None,0,False
-    if not learn.trains: return
-    self._metrics = metrics_of(learn, self)
-    known = [f"{part}_{o}" for part in ("train", *["valid"]*learn.validates) for o in self._metrics.all_metrics]
-    if self.monitor not in known: raise ArgumentError("monitor", self.monitor, f"one of {known}, which this fit measures")
-    higher = self.mode == "max" if self.mode else higher_is_better(self._name, self._metrics.metrics.get(self._name))
-    if higher is None: raise ArgumentError("mode", None, f"'min' or 'max': neither {self._name!r} nor its metric says which is better")
-    self._sign = 1 if higher else -1
+    def before_fit(self,
+        learn:Learner # Must have a MetricsCB that knows what is watched
+    ):
+        "Begin to watch"
+        self.best,self.best_epoch,self.waited,self.stopped = None,None,0,False
+        if not learn.trains: return
+        self._metrics = metrics_of(learn, self)
+        known = [f"{part}_{o}" for part in ("train", *["valid"]*learn.validates) for o in self._metrics.all_metrics]
+        need(self.monitor in known, "monitor", self.monitor, f"one of {known}")
+        name = self.monitor.partition("_")[2]
+        higher = self.mode == "max" if self.mode else higher_is_better(name, self._metrics.metrics.get(name))
+        need(higher is not None, "mode", None, f"'min' or 'max': {name!r} says neither")
+        self._sign = 1 if higher else -1
 
-@patch
-def after_epoch(self:EarlyStopCB,
-    learn:Learner # Its fit may end
-):
-    "Compare, and cancel the fit when patience is at its end"
-    if not learn.trains or learn.training == learn.validates: return  # not the last part of the epoch
-    part = "train" if self._part == "train" else "eval"
-    row = next((o for o in reversed(self._metrics.rows[-2:]) if (o["epoch"], o["train"]) == (learn.epoch, part)), None)
-    if row is None: return
-    if not _is_number(row[self._name]): raise ArgumentError("monitor", row[self._name], "a metric that is one number")
-    if self._better(float(row[self._name])): self.best,self.best_epoch,self.waited = float(row[self._name]),learn.epoch,0
-    else: self.waited += 1
-    if self.waited < self.patience: return
-    self.stopped = True
-    if learn.is_main: _say(f"stopped after epoch {learn.epoch}: {self.monitor} was best in epoch {self.best_epoch}, {self.best if self.best is None else round(self.best, 4)}")
-    raise CancelFitException()
+    def after_epoch(self,
+        learn:Learner # Its fit may end
+    ):
+        "Compare, and cancel the fit when patience is at its end; nan is never better"
+        from tqdm import tqdm
+        if not learn.trains or learn.training == learn.validates: return  # not the last part of the epoch
+        part,_,name = self.monitor.partition("_")
+        place = learn.epoch,"train" if part == "train" else "eval"
+        rows = {(o["epoch"], o["train"]): o for o in self._metrics.rows[-2:]}
+        if place not in rows: return
+        value = float(rows[place][name])
+        gain = inf if self.best is None else self._sign*(value - self.best)
+        if value == value and gain > self.min_delta:
+            self.best,self.best_epoch,self.waited = value,learn.epoch,0
+        else: self.waited += 1
+        if self.waited < self.patience: return
+        self.stopped = True
+        best = f"{self.monitor} was best in epoch {self.best_epoch}"
+        text = f"stopped after epoch {learn.epoch}: {best}"
+        if learn.is_main: tqdm.write(text, file=sys.stdout)
+        raise CancelFitException()
 
-# %% ../nbs/12_callbacks.ipynb #early-stop-state
-def _say(
-    text:str # One line
-):
-    "Print a line, above a bar if there is one"
-    from tqdm import tqdm
-    tqdm.write(text, file=sys.stdout)
+    def state_dict(self
+    )->dict: # Plain numbers
+        "What has been seen so far"
+        return dict(best=self.best, best_epoch=self.best_epoch, waited=self.waited)
 
-@patch
-def _better(self:EarlyStopCB,
-    value:float # Of what is watched
-)->bool: # False for nan
-    "Whether a value is better than the best by more than `min_delta`"
-    return value == value and (self.best is None or self._sign*(value - self.best) > self.min_delta)
-
-@patch
-def state_dict(self:EarlyStopCB
-)->dict: # Plain numbers
-    "What has been seen so far"
-    return dict(best=self.best, best_epoch=self.best_epoch, waited=self.waited)
-
-@patch
-def load_state_dict(self:EarlyStopCB,
-    state:dict # From `state_dict`
-):
-    "Go on from there"
-    self.best,self.best_epoch,self.waited = state["best"],state["best_epoch"],state["waited"]
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on from there"
+        self.best,self.best_epoch,self.waited = state["best"],state["best_epoch"],state["waited"]
 
 # %% ../nbs/12_callbacks.ipynb #clip
 class GradClipCB(Callback):
@@ -602,9 +485,9 @@ class GradClipCB(Callback):
         value:float|None=None, # Largest absolute value of each entry; instead of `max_norm`
         norm_type:float=2. # Which norm; inf for the largest absolute value
     ):
-        if (max_norm is None) == (value is None): raise ArgumentError("max_norm", (max_norm, value), "`max_norm` or `value`, one of the two")
-        for name,o in (("max_norm", max_norm), ("value", value)):
-            if o is not None and not 0 < o < inf: raise ArgumentError(name, o, "a number above 0")
+        given = [o for o in (max_norm, value) if o is not None]
+        need(len(given) == 1, "max_norm", given, "max_norm or value, one of the two")
+        need(given[0] > 0, "max_norm", given[0], "a number above 0")
         self.max_norm,self.value,self.norm_type,self.norm = max_norm,value,norm_type,None
 
     def after_backward(self,
@@ -629,116 +512,84 @@ class GradAccumCB(Callback):
     def __init__(self,
         n:int # Batches to an update; the last update of an epoch takes what is left
     ):
-        if not is_int(n, 1): raise ArgumentError("n", n, "a whole number of batches, 1 or more")
+        need(is_int(n, 1), "n", n, "a whole number of batches, 1 or more")
         self.n,self._count,self._weight = n,0,0.
 
     def before_fit(self,
         learn:Learner # Must zero its gradients after an update
     ):
         "Begin without gradients"
-        if isinstance(learn, MomentumLearner): raise ArgumentError("cbs", type(learn).__name__, "a Learner that zeroes its gradients; with this one use an optimizer with momentum")
-        self._count,self._weight,self._factor,self._kept,self._ahead = 0,0.,None,None,None
+        zeroes = not isinstance(learn, MomentumLearner)
+        need(zeroes, "learn", type(learn).__name__, "one that zeroes its gradients")
+        self._count,self._weight,self._kept = 0,0.,{}
 
     def before_epoch(self,
         learn:Learner # Its `dl` is wrapped if it has no length
     ):
         "See to it that the last batch is known as the last"
-        self._ahead = _Ahead(learn.dl) if learn.training and loader_length(learn.dl) is None else None
-        if self._ahead is not None: learn.dl = self._ahead
+        self._last = False  # known by the loader's length
+        if loader_length(learn.dl) is None: learn.dl = self._ahead(learn.dl)
 
-# %% ../nbs/12_callbacks.ipynb #accum-loss
-@patch
-def after_loss(self:GradAccumCB,
-    learn:Learner # Its gradients so far are weighed against the batch
-):
-    "Scale what is there, so that after the backward pass one factor makes the mean"
-    if not learn.training: return
-    params = _updated(learn)
-    if self._weight and not params: self._count,self._weight = 0,0.  # a cancelled batch dropped them
-    self._new,self._kept,self._factor = _batch_weight(learn),None,None
-    if not self._new:
-        self._kept = [(p, p.grad) for p in params]
-        for p in params: p.grad = None
-    elif self._weight and not is_sum_loss(learn.loss_func): self._scale(params, self._weight/self._new)
-
-# %% ../nbs/12_callbacks.ipynb #accum-rest
-@patch
-def after_backward(self:GradAccumCB,
-    learn:Learner # Its update is put off until the window is full
-):
-    "Gradients are now the mean over the window; go on to the update only at its end"
-    params = _updated(learn)
-    if self._kept is not None:  # a batch that counts for nothing, whose gradients may be nan
-        for p in params: p.grad = None
-        for p,grad in self._kept: p.grad = grad
-        self._kept = None
-    elif self._factor is not None: self._scale(params, self._new/(self._weight + self._new))
-    self._factor,self._weight,self._count = None,self._weight + self._new,self._count + 1
-    last = self._ahead.last if self._ahead is not None else learn.iter + 1 == loader_length(learn.dl)
-    if (self._count < self.n and not last) or not self._weight: raise CancelStepException()
-
-@patch
-def after_step(self:GradAccumCB,
-    learn:Learner # Has updated
-):
-    "Begin a new window"
-    self._count,self._weight = 0,0.
-
-# %% ../nbs/12_callbacks.ipynb #accum-cleanup
-@patch
-def cleanup_batch(self:GradAccumCB,
-    learn:Learner # Its batch may have been cancelled before the backward pass
-):
-    "Take a scaling back whose batch never came"
-    if self._kept is not None:
-        for p,grad in self._kept: p.grad = grad
-    if self._factor is not None: self._scale(_updated(learn), 1/self._factor)
-    self._kept,self._factor = None,None
-
-@patch
-def _scale(self:GradAccumCB,
-    params:list, # With gradients
-    factor:float # To multiply them with
-):
-    "Scale gradients, and note by how much"
-    self._factor = factor
-    if params: torch._foreach_mul_([p.grad for p in params], factor)
-
-# %% ../nbs/12_callbacks.ipynb #accum-helpers
-@patch
-def state_dict(self:GradAccumCB
-)->dict: # Plain numbers; the gradients themselves belong to the model
-    "How far the window is"
-    return dict(count=self._count, weight=self._weight)
-
-@patch
-def load_state_dict(self:GradAccumCB,
-    state:dict # From `state_dict`
-):
-    "Go on in the middle of a window, its gradients being there"
-    self._count,self._weight = state["count"],state["weight"]
-
-# %% ../nbs/12_callbacks.ipynb #accum-ahead
-def _batch_weight(
-    learn:Learner # After the loss
-)->float: # How many samples its mean loss stands for, in all processes
-    "What a batch counts in a mean"
-    return float(learn.reduce(torch.as_tensor(loss_weight(learn), dtype=torch.float32, device=learn.loss.device)))
-
-class _Ahead:
-    "A loader that knows which batch is its last, by reading one ahead"
-    def __init__(self,
-        dl:Iterable # A loader
-    ): self.dl,self.last = dl,False
-
-    def __iter__(self):
-        self.last,batches,none = False,iter(self.dl),object()
-        batch = next(batches, none)
-        while batch is not none:
-            following = next(batches, none)
-            self.last = following is none
+    def _ahead(self,
+        dl:Iterable # A loader without a length
+    )->Iterator: # Its batches, read one ahead
+        "Note of each batch whether it is the last"
+        end = object()
+        for batch,following in pairwise(chain(dl, [end])):
+            self._last = following is end
             yield batch
-            batch = following
+
+    def after_loss(self,
+        learn:Learner # Its gradients so far are put aside
+    ):
+        "Let the backward pass begin at zero"
+        if not learn.training: return
+        self._kept = {p: p.grad for p in _updated(learn)}
+        for p,grad in self._kept.items(): p.grad = torch.zeros_like(grad)
+        # a cancelled batch has dropped them
+        if self._weight and not self._kept: self._count,self._weight = 0,0.
+        weight = torch.as_tensor(loss_weight(learn), dtype=torch.float32)
+        self._new = float(learn.reduce(weight.to(learn.loss.device)))  # everywhere
+
+    def after_backward(self,
+        learn:Learner # Its update is put off until the window is full
+    ):
+        "Make gradients the mean over the window; go on to the update only at its end"
+        kept,total,share,rest = self._kept,self._weight + self._new,1.,1.
+        mean = self._new and not is_sum_loss(learn.loss_func)
+        if mean: share,rest = self._new/total,self._weight/total
+        for p in _updated(learn):
+            if not self._new: p.grad = kept.get(p)  # the new one may be nan
+            elif p in kept: p.grad.mul_(share).add_(kept[p], alpha=rest)
+            else: p.grad.mul_(share)
+        self._kept,self._weight,self._count = {},total,self._count + 1
+        last = self._last or learn.iter + 1 == loader_length(learn.dl)
+        if (self._count < self.n and not last) or not self._weight: raise CancelStepException()
+
+    def after_step(self,
+        learn:Learner # Has updated
+    ):
+        "Begin a new window"
+        self._count,self._weight = 0,0.
+
+    def cleanup_batch(self,
+        learn:Learner # Its batch may have been cancelled before the backward pass
+    ):
+        "Give back what was put aside for a backward pass that never came"
+        for p,grad in self._kept.items():
+            if p.grad is not None: p.grad = grad  # None: the Learner dropped them
+        self._kept = {}
+
+    def state_dict(self
+    )->dict: # Plain numbers; the gradients themselves belong to the model
+        "How far the window is"
+        return dict(count=self._count, weight=self._weight)
+
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on in the middle of a window, its gradients being there"
+        self._count,self._weight = state["count"],state["weight"]
 
 # %% ../nbs/12_callbacks.ipynb #ema
 class EMACB(Callback):
@@ -749,114 +600,100 @@ class EMACB(Callback):
         decay:float=0.999, # Share of the average that stays at an update; at the t-th at most t/(9 + t), for a quick start
         validate:bool=True # Use the averages in validation epochs
     ):
-        if not 0 <= decay < 1: raise ArgumentError("decay", decay, "a number from 0 to below 1")
+        need(0 <= decay < 1, "decay", decay, "a number from 0 to below 1")
         self.decay,self.validate = decay,validate
-        self._places,self._mean,self._raw,self._n,self._state = {},[],None,0,None
+        self.averages = {} # by name, as in the model's `state_dict`
+        self._raw,self._n,self._state = None,0,None
 
     def before_fit(self,
         learn:Learner # Its model is averaged
     ):
         "Start from the weights as they are; a further fit of the same model goes on"
         if self._raw is not None: raise RuntimeError("a fit inside `with applied()` would train the averages")
-        old,self._places = self._places,_tensor_places(learn.model)
-        live = self._live()
-        if list(old) != list(self._places) or any(m.shape != o.shape for m,o in zip(self._mean, live)): self._mean,self._n = [o.clone() for o in live],0
-        self._mean = [m.to(o.device) for m,o in zip(self._mean, live)]
+        self._model = learn.model
+        live = {k: o for k,o in self._live().items() if o.isfinite().all()}
+        def shapes(o): return {k: t.shape for k,t in o.items()}
+        if shapes(self.averages) != shapes(live):
+            self.averages = {k: _wide(o).clone() for k,o in live.items()}
+            self._n = 0
+        self.averages = {k: o.to(live[k].device) for k,o in self.averages.items()}
         if self._state is not None: self.load_state_dict(self._state)
 
-# %% ../nbs/12_callbacks.ipynb #ema-update
-@patch
-@torch.no_grad()
-def after_step(self:EMACB,
-    learn:Learner # Has updated
-):
-    "Take the new weights in"
-    self._n += 1
-    torch._foreach_lerp_(self._mean, self._live(), 1 - min(self.decay, self._n/(9 + self._n)))
+    def _live(self
+    )->dict: # {name: tensor without a graph}, each tensor once
+        "Weights and buffers as they are in the model"
+        named = *self._model.named_parameters(), *self._model.named_buffers()
+        return {k: o.detach() for k,o in named if o.is_floating_point()}
 
-@patch
-def before_epoch(self:EMACB,
-    learn:Learner # Its model is given the averages for validation
-):
-    "Put the averages into the model"
-    if self.validate and learn.trains and not learn.training: self._put_in()
+    @torch.no_grad()
+    def after_step(self,
+        learn:Learner # Has updated
+    ):
+        "Take the new weights in"
+        self._n += 1
+        live,share = self._live(),1 - min(self.decay, self._n/(9 + self._n))
+        for k,mean in self.averages.items(): mean.lerp_(_wide(live[k]), share)
 
-@patch
-def cleanup_epoch(self:EMACB,
-    learn:Learner # Its model is given its weights back
-):
-    "Put the weights back"
-    self._put_back()
+    def before_epoch(self,
+        learn:Learner # Its model is given the averages for validation
+    ):
+        "Put the averages into the model"
+        if self.validate and learn.trains and not learn.training: self._put_in()
+
+    def cleanup_epoch(self,
+        learn:Learner # Its model is given its weights back
+    ):
+        "Put the weights back"
+        self._put_back()
+
+    @torch.no_grad()
+    def _put_in(self):
+        "Put the averages into the model, keeping what it had"
+        live = self._live()
+        self._raw = {k: live[k].clone() for k in self.averages}
+        for k,mean in self.averages.items(): live[k].copy_(mean)
+
+    @torch.no_grad()
+    def _put_back(self):
+        "Give the model what it had"
+        if self._raw is None: return
+        live = self._live()
+        for k,o in self._raw.items(): live[k].copy_(o)
+        self._raw = None
+
+    @contextmanager
+    def applied(self)->None: # Context manager
+        "Inside the block the model has the averaged weights; afterwards its own again, bit for bit"
+        if not self.averages: raise RuntimeError("there are no averages before the first fit")
+        if self._raw is not None: raise RuntimeError("the averages are in the model already")
+        self._put_in()
+        try: yield
+        finally: self._put_back()
+
+    def state_dict(self
+    )->dict: # "n" updates, and the averages by name
+        "What is needed to go on"
+        return dict(n=self._n, averages={k: o.clone() for k,o in self.averages.items()})
+
+    def load_state_dict(self,
+        state:dict # From `state_dict`; taken in by the next fit if there has been none
+    ):
+        "Go on from there"
+        self._state = None if self.averages else state
+        if not self.averages: return
+        given,ours = sorted(state["averages"]),sorted(self.averages)
+        need(given == ours, "state", given, f"averages of {ours}")
+        self._n = state["n"]
+        for k,mean in self.averages.items(): mean.copy_(state["averages"][k])
 
 # %% ../nbs/12_callbacks.ipynb #ema-places
-def _tensor_places(
-    model:nn.Module # Any
-)->dict: # {name: (dict of a module that holds the tensor, key)}, each tensor once
-    "Where the weights and buffers are that can be averaged: floating, and finite (a mask of -inf cannot)"
-    places,seen = {},set()
-    for prefix,m in model.named_modules():
-        for k,d in [(k, d) for d in (m._parameters, m._buffers) for k in d]:
-            o = d[k]
-            if o is None or id(o) in seen or not o.is_floating_point() or not o.isfinite().all(): continue
-            seen.add(id(o))
-            places[f"{prefix}.{k}" if prefix else k] = d,k
-    return places
+_HALF = torch.float16, torch.bfloat16
 
-@patch
-def _live(self:EMACB
-)->list: # Tensors without a graph, half precision made float32
-    "Weights and buffers as they are in the model"
-    tensors = [d[k].detach() for d,k in self._places.values()]
-    return [o.float() if o.dtype in (torch.float16, torch.bfloat16) else o for o in tensors]
-
-# %% ../nbs/12_callbacks.ipynb #ema-swap
-@patch
-@torch.no_grad()
-def _put_in(self:EMACB):
-    "Put the averages into the model, keeping what it had"
-    self._raw = [d[k].detach().clone() for d,k in self._places.values()]
-    for (d,k),m in zip(self._places.values(), self._mean): d[k].copy_(m)
-
-@patch
-@torch.no_grad()
-def _put_back(self:EMACB):
-    "Give the model what it had"
-    for (d,k),o in zip(self._places.values(), self._raw or ()): d[k].copy_(o)
-    self._raw = None
-
-@patch
-@contextmanager
-def applied(self:EMACB)->None: # Context manager
-    "Inside the block the model has the averaged weights; afterwards its own again, bit for bit"
-    if not self._places: raise RuntimeError("there are no averages before the first fit")
-    if self._raw is not None: raise RuntimeError("the averages are in the model already")
-    self._put_in()
-    try: yield
-    finally: self._put_back()
-
-# %% ../nbs/12_callbacks.ipynb #ema-state
-@patch(as_prop=True)
-def averages(self:EMACB
-)->dict: # {name: tensor}, names as in the model's `state_dict`
-    "The averages"
-    return dict(zip(self._places, self._mean))
-
-@patch
-def state_dict(self:EMACB
-)->dict: # "n" updates, and the averages by name
-    "What is needed to go on"
-    return dict(n=self._n, averages={k: o.clone() for k,o in self.averages.items()})
-
-@patch
-def load_state_dict(self:EMACB,
-    state:dict # From `state_dict`; taken in by the next fit if there has been none
-):
-    "Go on from there"
-    self._state = state if not self._places else None
-    if self._state is not None: return
-    if set(state["averages"]) != set(self._places): raise ArgumentError("state", sorted(state["averages"]), f"averages of {sorted(self._places)}")
-    self._n = state["n"]
-    for m,k in zip(self._mean, self._places): m.copy_(state["averages"][k])
+def _wide(
+    o:torch.Tensor # A weight
+)->torch.Tensor: # float32 if it has half precision, else itself
+    "In half precision an average would stand still"
+    return o.float() if o.dtype in _HALF else o
 
 # %% ../nbs/12_callbacks.ipynb #amp
 class MixedPrecision(TrainCB):
@@ -868,7 +705,7 @@ class MixedPrecision(TrainCB):
         dtype:torch.dtype|None=None # torch.float16 or torch.bfloat16; None takes bfloat16 on the CPU and float16 elsewhere
     ):
         super().__init__(n_inp)
-        if dtype not in (None, torch.float16, torch.bfloat16): raise ArgumentError("dtype", dtype, "torch.float16, torch.bfloat16 or None")
+        need(dtype in (None, *_HALF), "dtype", dtype, f"None or one of {_HALF}")
         self.dtype,self.scaler,self._state = dtype,None,None
 
     def before_fit(self,
@@ -882,67 +719,57 @@ class MixedPrecision(TrainCB):
         if self._state: self.scaler.load_state_dict(self._state)
         self._state = None
 
-# %% ../nbs/12_callbacks.ipynb #amp-parts
-@patch
-def predict(self:MixedPrecision,
-    learn:Learner # As for `TrainCB`
-):
-    "Run the model under autocast"
-    with self._autocast(): TrainCB.predict(self, learn)
+    def predict(self,
+        learn:Learner # As for `TrainCB`
+    ):
+        "Run the model under autocast"
+        with self._autocast(): TrainCB.predict(self, learn)
 
-@patch
-def get_loss(self:MixedPrecision,
-    learn:Learner # As for `TrainCB`
-):
-    "Run the loss under autocast, on predictions made float32"
-    half = learn.preds
-    learn.preds = map_nested(lambda o: o.float() if getattr(o, "dtype", None) in (torch.float16, torch.bfloat16) else o, half)
-    try:
-        with self._autocast(): TrainCB.get_loss(self, learn)
-    finally: learn.preds = half
+    def get_loss(self,
+        learn:Learner # As for `TrainCB`
+    ):
+        "Run the loss under autocast, on predictions made float32"
+        half = learn.preds
+        learn.preds = map_nested(lambda o: _wide(o) if isinstance(o, torch.Tensor) else o, half)
+        try:
+            with self._autocast(): TrainCB.get_loss(self, learn)
+        finally: learn.preds = half
 
-@patch
-def backward(self:MixedPrecision,
-    learn:Learner # As for `TrainCB`
-):
-    "Add to the gradients, scaled so that small ones do not vanish in float16"
-    self.scaler.scale(learn.loss).backward()
+    def backward(self,
+        learn:Learner # As for `TrainCB`
+    ):
+        "Add to the gradients, scaled so that small ones do not vanish in float16"
+        self.scaler.scale(learn.loss).backward()
 
-# %% ../nbs/12_callbacks.ipynb #amp-step
-@patch
-def after_backward(self:MixedPrecision,
-    learn:Learner # Its gradients get their true size, before anything clips them
-):
-    "Unscale; where the scale was too large for float16, drop the gradients and put the update off"
-    if not self.scaler.is_enabled(): return
-    self.scaler.unscale_(learn.opt)
-    if not any(o.item() for o in self.scaler._found_inf_per_device(learn.opt).values()): return
-    self.scaler.update()  # to half the scale
-    self.zero_grad(learn)
-    raise CancelStepException()
+    def after_backward(self,
+        learn:Learner # Its gradients get their true size, before anything clips them
+    ):
+        "Unscale; where the scale was too large for float16, drop the gradients and put the update off"
+        if not self.scaler.is_enabled(): return
+        self.scaler.unscale_(learn.opt)
+        if not any(o.item() for o in self.scaler._found_inf_per_device(learn.opt).values()): return
+        self.scaler.update()  # to half the scale
+        self.zero_grad(learn)
+        raise CancelStepException()
 
-@patch
-def step(self:MixedPrecision,
-    learn:Learner # Its optimizer is used
-):
-    "Update the weights, and the scale"
-    self.scaler.step(learn.opt)
-    self.scaler.update()
+    def step(self,
+        learn:Learner # Its optimizer is used
+    ):
+        "Update the weights, and the scale"
+        self.scaler.step(learn.opt)
+        self.scaler.update()
 
-# %% ../nbs/12_callbacks.ipynb #amp-state
-@patch
-def state_dict(self:MixedPrecision
-)->dict: # Of the scaler; empty where there is none
-    "The scale, and for how many updates it has held"
-    return self.scaler.state_dict() if self.scaler is not None else self._state or {}
+    def state_dict(self
+    )->dict: # Of the scaler; empty where there is none
+        "The scale, and for how many updates it has held"
+        return self.scaler.state_dict() if self.scaler is not None else self._state or {}
 
-@patch
-def load_state_dict(self:MixedPrecision,
-    state:dict # From `state_dict`
-):
-    "Go on with that scale"
-    self._state = state if self.scaler is None else None
-    if self._state is None and state and self.scaler.is_enabled(): self.scaler.load_state_dict(state)
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on with that scale"
+        self._state = state if self.scaler is None else None
+        if self._state is None and state and self.scaler.is_enabled(): self.scaler.load_state_dict(state)
 
 # %% ../nbs/12_callbacks.ipynb #capture
 def _joined(
@@ -951,7 +778,6 @@ def _joined(
     "Batches put together again"
     first = parts[0]
     if isinstance(first, torch.Tensor):
-        if len({o.shape[1:] for o in parts}) > 1: raise ArgumentError("dl", sorted({tuple(o.shape[1:]) for o in parts}), "outputs of one shape but for the first axis")
         return torch.cat(parts) if first.dim() else torch.stack(parts)
     if isinstance(first, Mapping): return {k: _joined([o[k] for o in parts]) for k in first}
     if isinstance(first, (list, tuple)):
@@ -964,56 +790,40 @@ def _joined(
 class _Capture(Callback):
     "Keeps predictions, targets and inputs of every batch, on the CPU"
     order = 10_000
+    def __init__(self): self.kept = []
 
-    def __init__(self,
-        inps:bool=False # Inputs too
-    ): self.inps,self.kept = inps,[]
-
-    def after_batch(self,
-        learn:Learner # Is read
-    ):
-        "Keep a batch"
-        values,n = batch_parts(learn.batch),getattr(learn._trainer, "n_inp", 1)
-        one = lambda o: o[0] if len(o) == 1 else tuple(o) or None
-        self.kept.append(to_cpu((learn.preds, one(values[n:]), one(values[:n]) if self.inps else None)))
-
-    def result(self
-    )->tuple: # Predictions, targets, and inputs if they were asked for
-        "All samples"
-        if not self.kept: raise ArgumentError("dl", "no batch", "a loader that gives batches, none of them cancelled")
-        preds,targs,inps = (_joined(list(o)) for o in zip(*self.kept))
-        return (preds, targs, inps) if self.inps else (preds, targs)
-
-class _CapturePreds(_Capture):
-    "The same before the loss, which is left out"
     def after_predict(self,
         learn:Learner # Is read
     ):
         "Keep a batch, and end it"
-        self.after_batch(learn)
+        values,n = batch_parts(learn.batch),getattr(learn._trainer, "n_inp", 1)
+        one = lambda o: o[0] if len(o) == 1 else tuple(o) or None
+        self.kept.append(to_cpu((learn.preds, one(values[n:]), one(values[:n]))))
         raise CancelBatchException()
 
 # %% ../nbs/12_callbacks.ipynb #get-preds
 def _captured(
     learn:Learner, # Predicts
     dl, # A loader; None for that of validation
-    inps:bool=False # Inputs too
-)->tuple: # As `_Capture.result`
+    cbs=() # Callbacks for this alone
+)->list: # Predictions, targets, inputs
     "Run a loader through the model in evaluation mode, with nothing changed"
-    dls,capture = learn.dls,_CapturePreds(inps)
+    dls,capture = learn.dls,_Capture()
     dl = dls.valid if dl is None else dl
     try:
-        learn.dls = DataLoaders(dl, dl) if dl is not None else dls
-        with learn._bare(), _position_kept(dl): learn.fit(1, train=False, cbs=capture)
+        if dl is not None: learn.dls = DataLoaders(dl, dl)
+        with learn._bare(), _position_kept(dl):
+            learn.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     finally: learn.dls = dls
-    return capture.result()
+    need(capture.kept, "dl", "no batch", "a loader that gives batches")
+    return [_joined(list(o)) for o in zip(*capture.kept)]
 
 def get_preds(
     learn:Learner, # Its trainer and the callbacks that change batches or predictions take part
     dl=None # A loader; None for that of validation
 )->tuple: # (predictions, targets) on the CPU, float32 for half precision; None for targets if there are none
     "Predictions for every sample of a loader, in evaluation mode"
-    return _captured(learn, dl)
+    return tuple(_captured(learn, dl)[:2])
 
 def predict(
     learn:Learner, # As for `get_preds`
@@ -1029,27 +839,19 @@ def capture_preds(self:Learner,
     cbs=None, # Callbacks for this alone, such as a BatchTransformCB
     inps:bool=False # Give the inputs too
 )->tuple: # (predictions, targets) or (predictions, targets, inputs), on the CPU
-    "Predictions for the validation data, with the loss computed and the optimizer left alone"
-    capture = _Capture(inps)
-    with self._bare(): self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
-    return capture.result()
+    "Predictions for the validation data, with the optimizer left alone"
+    return tuple(_captured(self, None, cbs)[:3 if inps else 2])
 
 # %% ../nbs/12_callbacks.ipynb #sample-losses
 def _sample_losses(
-    loss_func:Callable, # Averages over a batch
+    loss_func:Callable, # Of a batch
     preds, # Of all samples
     targs # For them: a tensor, or a tuple of several
 )->torch.Tensor: # (n,), the loss of each sample
-    "What each sample costs: the loss without its reduction where it has one, else sample by sample"
-    func,targs = copy(loss_func),targs if isinstance(targs, tuple) else (targs,)
-    try: options = dict(reduction="none") if "reduction" in signature(func).parameters else {}
-    except (TypeError, ValueError): options = {}
-    if isinstance(func, nn.Module) and hasattr(func, "reduction"): func.reduction = "none"
-    elif not options:
-        at = lambda o, i: map_nested(lambda t: t[i:i + 1], o)
-        return torch.stack([func(at(preds, i), *at(targs, i)) for i in range(len(targs[0]))])
-    out = func(preds, *targs, **options)
-    return out.flatten(1).mean(1) if out.dim() > 1 else out
+    "What each sample costs, as a batch of its own"
+    every = preds, *(targs if isinstance(targs, tuple) else (targs,))
+    ones = (map_nested(lambda o: o[i:i + 1], every) for i in range(len(every[1])))
+    return torch.stack([loss_func(*o) for o in ones])
 
 # %% ../nbs/12_callbacks.ipynb #top-losses
 def _top(
@@ -1058,14 +860,13 @@ def _top(
     dl # A loader; None for that of validation
 )->tuple: # Table, inputs of the samples in it
     "The samples that cost most, with their inputs"
-    if not is_int(k, 1): raise ArgumentError("k", k, "a whole number, 1 or more")
     import pandas as pd
-    preds,targs,inps = _captured(learn, dl, inps=True)
-    if targs is None: raise ArgumentError("dl", None, "batches with targets")
+    preds,targs,inps = _captured(learn, dl)
     losses = _sample_losses(learn.loss_func, preds, targs)
     at = losses.nan_to_num(inf).topk(min(k, len(losses))).indices
     table = dict(index=at.tolist(), loss=losses[at].tolist())
-    if isinstance(preds, torch.Tensor) and preds.dim() == 2 and isinstance(targs, torch.Tensor) and targs.dim() == 1 and not targs.is_floating_point():
+    both = isinstance(preds, torch.Tensor) and isinstance(targs, torch.Tensor)
+    if both and preds.dim() == 2 and targs.dim() == 1 and not targs.is_floating_point():
         table.update(target=targs[at].tolist(), predicted=preds.argmax(1)[at].tolist())
     return pd.DataFrame(table), map_nested(lambda o: o[at], inps)
 

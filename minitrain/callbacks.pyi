@@ -17,8 +17,7 @@ __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'ProgressCB', 'CSVL
            'get_preds', 'predict', 'top_losses', 'show_top_losses']
 
 class DeviceCB(Callback):
-    """Moves the model, what the optimizer remembers, and every batch, however
-    nested, to a device
+    """Moves the model and every batch, however nested, to a device
 
     Args:
         device: Such as "cpu", "cuda", "cuda:1"
@@ -26,13 +25,13 @@ class DeviceCB(Callback):
     device: Any
     def __init__(self, device:str | torch.device=def_device)->None: ...
     def before_fit(self, learn:Learner)->None:
-        """Move the model, and moments that were made on another device
+        """Move the model
 
         Args:
-            learn: Its model and optimizer are moved
+            learn: Its model is moved; it lets its optimizer's moments follow
         """
     def before_batch(self, learn:Learner)->None:
-        """Move the batch; one that is there already is left as it is
+        """Move the batch
 
         Args:
             learn: Its batch is moved
@@ -82,12 +81,16 @@ class OverfitBatchCB(Callback):
         Args:
             learn: Its `dl` is replaced
         """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Let the batch go
 
-        Args:
-            learn: Not looked at
-        """
+def loader_length(dl)->int | None:
+    """How many batches a loader will give
+
+    Args:
+        dl: Any loader
+
+    Returns:
+        Batches in an epoch; None if it does not say
+    """
 
 class ProgressCB(Callback):
     """A bar and a table: in a notebook's cell, in a terminal, and the table alone
@@ -109,16 +112,22 @@ class ProgressCB(Callback):
                 this fit
         """
     def before_epoch(self, learn:Learner)->None:
-        """Start the bar anew
+        """Begin a bar
 
         Args:
             learn: Its `dl` may say how many batches there will be
         """
     def after_batch(self, learn:Learner)->None:
-        """Draw the bar if the last drawing is long enough ago
+        """Count the batch
 
         Args:
             learn: Its loss is read when the bar is drawn, and only then
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Take the bar away
+
+        Args:
+            learn: Not looked at
         """
     def cleanup_fit(self, learn:Learner)->None:
         """Give the rows back, and leave the table without the bar
@@ -126,16 +135,6 @@ class ProgressCB(Callback):
         Args:
             learn: Its MetricsCB prints by itself again
         """
-
-def loader_length(dl)->int | None:
-    """How many batches a loader will give
-
-    Args:
-        dl: Any loader
-
-    Returns:
-        Batches in an epoch; None if it does not say
-    """
 
 def metrics_of(learn:Learner, who:Callback):
     """The callback whose rows others read
@@ -146,6 +145,33 @@ def metrics_of(learn:Learner, who:Callback):
 
     Returns:
         Its MetricsCB
+    """
+
+def fsync_dir(path:Path)->None:
+    """Force a folder's own entries to disk (nothing to do where folders cannot be
+    opened, as on Windows)
+
+    Args:
+        path: A folder
+    """
+
+def mend_csv(path:Path)->list[str] | None:
+    """Cut off a last row without a newline, and read the header
+
+    Args:
+        path: A CSV file that may end in a torn row, or may not exist
+
+    Returns:
+        Column names; None if there is no whole header yet
+    """
+
+def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
+    """Append a row to a CSV file and force it to disk
+
+    Args:
+        path: A CSV file, which is made if it is not there
+        row: Values by column
+        columns: All columns; the header of a new file
     """
 
 class CSVLogCB(Callback):
@@ -191,33 +217,6 @@ class CSVLogCB(Callback):
             state: From `state_dict`
         """
 
-def fsync_dir(path:Path)->None:
-    """Force a folder's own entries to disk (nothing to do where folders cannot be
-    opened, as on Windows)
-
-    Args:
-        path: A folder
-    """
-
-def mend_csv(path:Path)->list[str] | None:
-    """Cut off a last row without a newline, and read the header
-
-    Args:
-        path: A CSV file that may end in a torn row, or may not exist
-
-    Returns:
-        Column names; None if there is no whole header yet
-    """
-
-def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
-    """Append a row to a CSV file and force it to disk
-
-    Args:
-        path: A CSV file, which is made if it is not there
-        row: Values by column
-        columns: All columns; the header of a new file
-    """
-
 class EarlyStopCB(Callback):
     """Ends the fit when what it watches has not become better for some epochs
 
@@ -229,9 +228,9 @@ class EarlyStopCB(Callback):
     """
     order, only_in_fit = (900, True)
     monitor: str
+    mode: str | None
     patience: int
     min_delta: float
-    mode: str | None
     best: Any
     best_epoch: Any
     waited: Any
@@ -250,7 +249,8 @@ class EarlyStopCB(Callback):
             learn: Must have a MetricsCB that knows what is watched
         """
     def after_epoch(self, learn:Learner):
-        """Compare, and cancel the fit when patience is at its end
+        """Compare, and cancel the fit when patience is at its end; nan is never
+        better
 
         Args:
             learn: Its fit may end
@@ -319,15 +319,14 @@ class GradAccumCB(Callback):
             learn: Its `dl` is wrapped if it has no length
         """
     def after_loss(self, learn:Learner)->None:
-        """Scale what is there, so that after the backward pass one factor makes the
-        mean
+        """Let the backward pass begin at zero
 
         Args:
-            learn: Its gradients so far are weighed against the batch
+            learn: Its gradients so far are put aside
         """
     def after_backward(self, learn:Learner)->None:
-        """Gradients are now the mean over the window; go on to the update only at
-        its end
+        """Make gradients the mean over the window; go on to the update only at its
+        end
 
         Args:
             learn: Its update is put off until the window is full
@@ -339,7 +338,7 @@ class GradAccumCB(Callback):
             learn: Has updated
         """
     def cleanup_batch(self, learn:Learner)->None:
-        """Take a scaling back whose batch never came
+        """Give back what was put aside for a backward pass that never came
 
         Args:
             learn: Its batch may have been cancelled before the backward pass
@@ -366,6 +365,7 @@ class EMACB(Callback):
         validate: Use the averages in validation epochs
     """
     order, only_in_fit = (30, True)
+    averages: Any
     decay: float
     validate: bool
     def __init__(self, decay:float=0.999, validate:bool=True)->None: ...
@@ -402,13 +402,6 @@ class EMACB(Callback):
 
         Returns:
             Context manager
-        """
-    @property
-    def averages(self)->dict:
-        """The averages
-
-        Returns:
-            {name: tensor}, names as in the model's `state_dict`
         """
     def state_dict(self)->dict:
         """What is needed to go on

@@ -8,11 +8,10 @@ __all__ = ['load_digits', 'show_image', 'get_grid', 'show_images', 'Dataset', 'D
 
 # %% ../nbs/06_data.ipynb #exported-imports
 #| code-fold: true
-import gzip, math, operator, os, random, struct, sys, zlib
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
+import gzip, math, operator, random, sys, zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
-from functools import wraps
+from functools import partial, wraps
 from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
@@ -21,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from fastcore.basics import patch
-from torch.utils.data import IterableDataset, Subset, TensorDataset
-from .core import ArgumentError, explain, is_int, map_nested, mix_seed, need, seed_all, subplots, to_cpu
+from torch.utils.data import DataLoader as _TorchLoader, TensorDataset
+from .core import (
+    is_int, map_nested, mix_seed, need, seed_all, subplots, to_cpu)
 
 # %% ../nbs/06_data.ipynb #digits-class
 class Digits(NamedTuple):
@@ -106,8 +106,6 @@ def get_grid(
     **kwargs # Passed on to `subplots`
 )->tuple: # Figure, and a 2-d array of axes of which the first `n` are visible
     "A grid with room for `n` pictures, the rest switched off"
-    need(is_int(n, 1), "n", n, "an int of 1 or more")
-    for name,o in (("nrows", nrows), ("ncols", ncols)): need(o is None or is_int(o, 1), name, o, "an int of 1 or more, or None")
     if nrows is None: nrows = math.ceil(n/ncols) if ncols else math.isqrt(n)
     if ncols is None: ncols = math.ceil(n/nrows)
     need(nrows*ncols >= n, "n", n, f"at most {nrows*ncols}, the places of a grid of {nrows} by {ncols}")
@@ -146,18 +144,15 @@ class Dataset:
         y, # Targets, as many
         tfm:Callable|None=None # Called on each input as it is taken; under our `DataLoader` its random numbers repeat
     ):
-        for name,o in (("x", x), ("y", y)):
-            ok = hasattr(o, "__getitem__") and hasattr(o, "__len__") and getattr(o, "ndim", 1)
-            need(ok, name, o, "a tensor, an array or a sequence")
         need(len(x) == len(y), "y", y, f"length {len(x)}, that of `x`")
-        need(tfm is None or callable(tfm), "tfm", tfm, "a function of one input, or None")
         self.x,self.y,self.tfm = _rows(x),_rows(y),tfm
 
     def __len__(self): return len(self.x)
 
     def __getitem__(self, i):
         if self.tfm is None: return self.x[i], self.y[i]
-        need(hasattr(i, "__index__") and not getattr(i, "ndim", 0), "i", i, "one index, since `tfm` takes one input at a time")
+        one = hasattr(i, "__index__") and not getattr(i, "ndim", 0)
+        need(one, "i", i, "one index, since `tfm` takes one input at a time")
         return self.tfm(self.x[i]), self.y[i]
 
 # %% ../nbs/06_data.ipynb #mix
@@ -172,84 +167,46 @@ def _rng_kept():
         np.random.set_state(states[2])
 
 # %% ../nbs/06_data.ipynb #collate
-def _stack(
-    batch:Sequence[torch.Tensor] # Tensors of one shape
-)->torch.Tensor: # One dimension more, in front
-    "Stack tensors, or say which shapes do not fit"
-    shapes = sorted({tuple(o.shape) for o in batch if not o.is_nested})
-    if len(shapes) != 1 or any(o.is_nested or o.layout != torch.strided for o in batch):
-        raise ArgumentError("batch", shapes, "dense tensors of one shape (give a `collate_fn` that pads or crops them)")
-    return torch.stack(list(batch))
-
 def _collate(
     batch:Sequence # Items of a dataset, all built alike
-)->object: # Numbers, arrays and tensors become tensors with a batch dimension; strings stay; containers are kept
+)->object: # Numbers, arrays and tensors become tensors; strings stay
     "Merge items into a batch, as torch's `default_collate` does"
     first = batch[0]
-    if isinstance(first, torch.Tensor): return _stack(batch)
-    if isinstance(first, np.ndarray): return _stack([torch.as_tensor(o) for o in batch])
-    if isinstance(first, np.generic) and first.dtype.kind not in "US": return torch.as_tensor(batch)
+    if isinstance(first, (str, bytes)): return batch
+    if isinstance(first, torch.Tensor): return torch.stack(list(batch))
+    if isinstance(first, np.ndarray): return torch.stack([*map(torch.as_tensor, batch)])
+    if isinstance(first, np.generic): return torch.as_tensor(batch)
     if isinstance(first, float): return torch.tensor(batch, dtype=torch.float64)
     if isinstance(first, int): return torch.tensor(batch)
-    if isinstance(first, (str, bytes)): return batch
     if isinstance(first, Mapping): return _collate_mapping(batch)
     if isinstance(first, Sequence): return _collate_sequence(batch)
-    raise TypeError(explain("batch", type(first), "items of tensors, arrays, numbers, strings, dicts, lists or tuples"))
+    raise TypeError(f"no batch can be made of items of type {type(first).__name__}")
 
 # %% ../nbs/06_data.ipynb #collate-containers
+def _like(
+    first, # An item
+    merged # Its values, each for the whole batch
+)->object: # Of the type of `first` where that can be made of its values alone
+    "A container of an item's type"
+    try: return type(first)(merged)
+    except TypeError: return merged
+
 def _collate_mapping(
     batch:Sequence[Mapping] # Mappings with the same keys
-)->Mapping: # A mapping of batches, of the same type where it can be made
+)->Mapping: # A mapping of batches
     "Merge dicts key by key"
     first = batch[0]
-    for o in batch: need(set(o) == set(first), "batch", [*o], f"the keys {[*first]}, those of the first item")
-    merged = {k: _collate([o[k] for o in batch]) for k in first}
-    try:
-        if not isinstance(first, MutableMapping): return type(first)(merged)
-        out = copy(first)
-        out.update(merged)
-        return out
-    except TypeError: return merged
+    for o in batch:
+        need(set(o) == set(first), "batch", [*o], f"the keys {[*first]}")
+    return _like(first, {k: _collate([o[k] for o in batch]) for k in first})
 
 def _collate_sequence(
     batch:Sequence[Sequence] # Lists or tuples of the same length
-)->Sequence: # Namedtuples stay what they are, tuples become lists, other sequences keep their type where it can be made
+)->Sequence: # Namedtuples stay what they are, tuples become lists
     "Merge lists and tuples place by place"
-    first = batch[0]
-    for o in batch: need(len(o) == len(first), "batch", len(o), f"items of length {len(first)}, that of the first item")
-    merged = [_collate(o) for o in zip(*batch)]
-    if isinstance(first, tuple): return type(first)(*merged) if hasattr(first, "_fields") else merged
-    try:
-        if not isinstance(first, MutableSequence): return type(first)(merged)
-        out = copy(first)
-        for i,o in enumerate(merged): out[i] = o
-        return out
-    except TypeError: return merged
-
-# %% ../nbs/06_data.ipynb #check-arguments
-_WORKERS = dict(num_workers=0, timeout=0, worker_init_fn=None, multiprocessing_context=None, prefetch_factor=None,
-    persistent_workers=False, pin_memory_device="", in_order=True)
-
-def _check_workers(
-    **given # torch's keywords that mean something with worker processes only
-):
-    "Refuse what a loader in one process cannot honour"
-    for name,value in given.items():
-        if name not in _WORKERS: raise TypeError(f"DataLoader() got an unexpected keyword argument {name!r}")
-        idle = _WORKERS[name]
-        if not (value is idle or (type(value) in (int, float, str) and type(idle) in (int, str) and value == idle)):
-            raise ArgumentError(name, value, f"{idle!r}: this loader works in one process (torch's has workers)")
-
-def _check_dataset(
-    dataset, # What should be a map-style dataset
-    sized:bool # Its length is needed
-):
-    "Refuse what has no items to ask for by index, and what is empty"
-    ok = hasattr(dataset, "__getitem__") and not isinstance(dataset, (IterableDataset, Iterator, type))
-    need(ok, "dataset", dataset, "a map-style dataset (`__getitem__`, `__len__`); make a list of an iterable one")
-    if not sized: return
-    need(hasattr(dataset, "__len__"), "dataset", dataset, "a dataset with a length, or a `sampler` that has one")
-    need(len(dataset) > 0, "dataset", dataset, "at least one item")
+    first,merged = batch[0],[_collate(o) for o in zip(*batch, strict=True)]
+    if hasattr(first, "_fields"): return type(first)(*merged)
+    return merged if isinstance(first, tuple) else _like(first, merged)
 
 # %% ../nbs/06_data.ipynb #check-order
 def _check_order(
@@ -260,22 +217,17 @@ def _check_order(
     drop_last # As given
 ):
     "Refuse two answers to the question which items come next, as torch does"
-    for name,o in (("shuffle", shuffle), ("drop_last", drop_last)): need(isinstance(o, bool), name, o, "True or False")
-    for name,o in (("sampler", sampler), ("batch_sampler", batch_sampler)):
-        again = hasattr(o, "__iter__") and hasattr(o, "__len__") and not isinstance(o, Iterator)
-        need(o is None or again, name, o, "something with a length that can be iterated over in each epoch")
+    need(is_int(batch_size, 1), "batch_size", batch_size, "an int of 1 or more")
     need(sampler is None or not shuffle, "shuffle", shuffle, "False with a `sampler`, which decides the order")
     alone = batch_size == 1 and not shuffle and not drop_last and sampler is None
     need(batch_sampler is None or alone, "batch_sampler", batch_sampler,
         "no batch_size, shuffle, sampler or drop_last beside it: it decides them all")
-    need(is_int(batch_size, 1), "batch_size", batch_size, "an int of 1 or more")
 
 def choose_seed(
     seed:int|None, # As given to the loader
     generator:torch.Generator|None # As given
 )->int: # From 0 to 2**64 - 1
     "The seed of a loader: as given, or one draw from `generator`, or one from torch's global generator"
-    need(generator is None or isinstance(generator, torch.Generator), "generator", generator, "a torch.Generator")
     if seed is None: return int(torch.empty((), dtype=torch.int64).random_(generator=generator))
     need(generator is None, "generator", generator, "None when `seed` is given")
     need(is_int(seed) and seed < 2**64, "seed", seed, "an int from 0 to 2**64 - 1")
@@ -290,40 +242,21 @@ class DataLoader:
         shuffle:bool|None=False, # A new order in each epoch, from the loader's own seed
         sampler=None, # Indices in the order wanted, with a length; gone through once an epoch
         batch_sampler=None, # Lists of indices, one for each batch, with a length
-        num_workers:int=0, # 0 only
+        *,
         collate_fn:Callable|None=None, # Makes a batch of a list of items; None merges them as torch does
         pin_memory:bool=False, # Batches in page-locked memory; needs CUDA
         drop_last:bool=False, # Leave out a last batch that is short
-        timeout:float=0, # 0 only
-        worker_init_fn=None, # None only
-        multiprocessing_context=None, # None only
         generator:torch.Generator|None=None, # The seed is drawn from it, once
-        *,
-        seed:int|None=None, # Of order and transforms; None draws one from torch's global generator, once
-        **idle # torch's prefetch_factor, persistent_workers, pin_memory_device, in_order: default values only
+        seed:int|None=None # Of order and transforms; None draws one, once
     ):
-        _check_workers(num_workers=num_workers, timeout=timeout, worker_init_fn=worker_init_fn,
-            multiprocessing_context=multiprocessing_context, **idle)
+        _check_order(batch_size, shuffle, sampler, batch_sampler, drop_last)
         self.dataset,self.batch_size,self.shuffle,self.drop_last = dataset,batch_size,bool(shuffle),drop_last
         self.sampler,self.batch_sampler,self.collate_fn,self.pin_memory = sampler,batch_sampler,collate_fn,pin_memory
-        _check_loader(self, shuffle)
-        self.seed,self.num_workers = choose_seed(seed, generator),0
-        self._turn,self._batches = 0,None
+        sources = batch_sampler,sampler,dataset
+        self._source = next(o for o in sources if o is not None)
+        need(len(self._source) > 0, "dataset", dataset, "at least one item")
+        self.seed,self._turn = choose_seed(seed, generator),0
         self.set_epoch(0)
-
-# %% ../nbs/06_data.ipynb #check-loader
-def _check_loader(
-    dl:DataLoader, # A loader whose arguments have been stored
-    shuffle # As it was given
-):
-    "Refuse arguments that do not fit the dataset, the machine or each other"
-    sized = dl.sampler is None and dl.batch_sampler is None
-    _check_order(dl.batch_size, False if shuffle is None else shuffle, dl.sampler, dl.batch_sampler, dl.drop_last)
-    _check_dataset(dl.dataset, sized)
-    ok = dl.collate_fn is None or callable(dl.collate_fn)
-    need(ok, "collate_fn", dl.collate_fn, "a function of a list of items, or None")
-    need(isinstance(dl.pin_memory, bool), "pin_memory", dl.pin_memory, "True or False")
-    need(not dl.pin_memory or torch.cuda.is_available(), "pin_memory", True, "False on a machine without CUDA")
 
 # %% ../nbs/06_data.ipynb #set-epoch
 @patch
@@ -339,8 +272,8 @@ def set_epoch(self:DataLoader,
 @patch
 def __len__(self:DataLoader)->int: # Batches in an epoch
     "How many batches an epoch has"
-    if self.batch_sampler is not None: return len(self.batch_sampler)
-    n = len(self.dataset if self.sampler is None else self.sampler)
+    n = len(self._source)
+    if self.batch_sampler is not None: return n
     return n//self.batch_size if self.drop_last else math.ceil(n/self.batch_size)
 
 @patch
@@ -348,56 +281,32 @@ def _order(self:DataLoader,
     epoch:int # From 0
 )->list: # Indices of each batch, as a tensor or a list
     "The order of an epoch: a function of seed and epoch"
-    seed = mix_seed(self.seed, epoch)
-    if self.sampler is None and self.batch_sampler is None:
-        n = len(self.dataset)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)) if self.shuffle else torch.arange(n)
-        batches = list(order.split(self.batch_size))
+    seed,source = mix_seed(self.seed, epoch),self._source
+    if source is self.dataset:
+        n = len(source)
+        own = torch.Generator().manual_seed(seed)
+        drawn = torch.randperm(n, generator=own) if self.shuffle else torch.arange(n)
     else:
-        source = self.batch_sampler if self.sampler is None else self.sampler
         if hasattr(source, "set_epoch"): source.set_epoch(epoch)
         with _rng_kept():
             seed_all(seed)
             drawn = list(source)
-        if self.sampler is None: return [list(o) for o in drawn]
-        batches = [drawn[i:i + self.batch_size] for i in range(0, len(drawn), self.batch_size)]
+    if self.batch_sampler is not None: return [list(o) for o in drawn]
+    batches = [drawn[i:i + self.batch_size] for i in range(0, len(drawn), self.batch_size)]
     if self.drop_last and batches and len(batches[-1]) < self.batch_size: batches.pop()
     return batches
 
 # %% ../nbs/06_data.ipynb #in-memory
 def _in_memory(
     dataset # Any dataset
-)->tuple|None: # Its tensors, and the indices into them or None; None where items must be taken one by one
-    "The tensors behind a dataset whose items are plain rows of them"
-    if type(dataset) is Subset:
-        base = _in_memory(dataset.dataset)
-        if base is None: return None
-        rows = torch.as_tensor(dataset.indices)
-        if rows.dtype != torch.int64 or rows.ndim != 1: return None
-        n = len(base[0][0] if base[1] is None else base[1])
-        rows = torch.where(rows < 0, rows + n, rows)
-        return base[0], (rows if base[1] is None else base[1][rows])
+)->tuple|None: # Its tensors; None where items must be taken one by one
+    "The tensors of a dataset whose items are plain rows of them"
+    tensors = [None]
     if type(dataset) is TensorDataset: tensors = dataset.tensors
     elif type(dataset) is Dataset and dataset.tfm is None: tensors = dataset.x,dataset.y
-    else: return None
-    plain = all(type(o) is torch.Tensor and o.layout == torch.strided and not o.is_nested for o in tensors)
-    return (tensors, None) if plain else None
+    return tensors if all(type(o) is torch.Tensor for o in tensors) else None
 
 # %% ../nbs/06_data.ipynb #dataloader-batch
-@patch
-def _fast_batch(self:DataLoader,
-    memory:tuple, # What `_in_memory` found
-    indices # Of the batch
-)->list|None: # One tensor for each of the dataset's; None if these indices must be asked for one by one
-    "A batch of rows by one `index_select` for each tensor"
-    tensors,rows = memory
-    if not isinstance(indices, torch.Tensor):  # a sampler's: from it anything may come
-        indices = torch.as_tensor(indices)
-        if indices.dtype != torch.int64 or indices.ndim != 1: return None
-        indices = torch.where(indices < 0, indices + len(tensors[0] if rows is None else rows), indices)
-    if rows is not None: indices = rows.index_select(0, indices)
-    return [o.index_select(0, indices if o.is_cpu else indices.to(o.device)) for o in tensors]
-
 @patch
 def _slow_batch(self:DataLoader,
     epoch:int, # Goes into the seed of items and batch
@@ -426,8 +335,10 @@ def _run(self:DataLoader,
     memory = _in_memory(self.dataset)
     plain = memory is not None or type(self.dataset) in (list, tuple)
     for number in range(start, len(batches)):
-        batch = self._fast_batch(memory, batches[number]) if memory and self.collate_fn is None else None
-        if batch is None: batch = self._slow_batch(epoch, number, batches[number], plain)
+        indices = batches[number]
+        whole = memory and self.collate_fn is None and isinstance(indices, torch.Tensor)
+        if whole: batch = [o.index_select(0, indices.to(o.device)) for o in memory]
+        else: batch = self._slow_batch(epoch, number, indices, plain)
         if self.pin_memory: batch = map_nested(lambda o: o.pin_memory() if getattr(o, "is_cpu", False) else o, batch)
         if turn == self._turn: self._now = epoch,number + 1
         yield batch
@@ -438,7 +349,7 @@ def __iter__(self:DataLoader)->Iterator: # Batches
     "Begin the next epoch, or go on where `load_state_dict` put the loader"
     (epoch, start), order = self._next
     batches = self._order(epoch)
-    if order is not None:
+    if start or order is not None:
         need(order == order_digest(batches), "state", order,
             f"{order_digest(batches)}, the checksum of epoch {epoch}'s order: the data, batch size or sampler differ")
     self._turn += 1
@@ -464,14 +375,10 @@ def load_state_dict(self:DataLoader,
     state:dict # From `state_dict`
 ):
     "Go back to a position: the next iteration gives exactly the batches that were still to come"
-    ok = isinstance(state, Mapping) and set(state) == {"seed", "epoch", "batch", "order"}
-    need(ok, "state", state, "a dict with the keys seed, epoch, batch, order")
-    for k,v in state.items():
-        nothing = k == "order" and v is None and not state["batch"]  # no order to compare before the first batch
-        need(is_int(v) or nothing, f"state[{k!r}]", v, "an int of 0 or more")
-    seed = choose_seed(state["seed"], None)
+    ok = {*state} == {"seed", "epoch", "batch", "order"} and is_int(state["batch"])
+    need(ok, "state", state, "a dict of ints with the keys seed, epoch, batch, order")
     self.set_epoch(state["epoch"])
-    self.seed = seed
+    self.seed = choose_seed(state["seed"], None)
     self._now = state["epoch"],state["batch"]
     self._next = self._now,state["order"]
 
@@ -481,22 +388,21 @@ def get_dls(
     valid_ds, # Dataset for validation
     bs:int, # Batch size for training; validation takes twice as much, since it keeps no gradients
     drop_last:bool=False, # Leave out a short last batch in training; validation always sees every item
+    num_workers:int=0, # More make torch's loaders, with so many processes
     **kwargs # Passed on to both loaders
 )->tuple[DataLoader, DataLoader]: # Shuffled training loader, validation loader in order
     "A training and a validation loader"
-    for name in ("shuffle", "sampler", "batch_sampler", "batch_size"):
-        need(name not in kwargs, name, kwargs.get(name), "nothing: `get_dls` decides it; make the loaders one by one")
-    return (DataLoader(train_ds, bs, shuffle=True, drop_last=drop_last, **kwargs), DataLoader(valid_ds, 2*bs, **kwargs))
+    make = partial(_TorchLoader, num_workers=num_workers) if num_workers else DataLoader
+    train = make(train_ds, bs, shuffle=True, drop_last=drop_last, **kwargs)
+    return train, make(valid_ds, 2*bs, **kwargs)
 
 # %% ../nbs/06_data.ipynb #dataloaders
 class DataLoaders:
     "A loader for training and one for validation"
     def __init__(self,
-        *dls # The training loader, then the validation loader if there is one
-    ):
-        need(1 <= len(dls) <= 2, "dls", len(dls), "one loader for training and at most one for validation")
-        for o in dls: need(hasattr(o, "__iter__"), "dls", o, "loaders, which can be iterated over (`get_dls` makes them)")
-        self.train,self.valid = (*dls, None)[:2]
+        train, # The training loader
+        valid=None # The validation loader, if there is one
+    ): self.train,self.valid = train,valid
 
     @classmethod
     def from_dd(cls,
@@ -505,7 +411,6 @@ class DataLoaders:
         **kwargs # Passed on to `get_dls`
     )->"DataLoaders": # Its batches are tuples in the order of the first dataset's features
         "Loaders of a dict of datasets"
-        need(isinstance(dd, Mapping) and len(dd) == 2, "dd", dd, "a dict of two datasets: training, then validation")
         train,valid = dd.values()
         return cls(*get_dls(train, valid, batch_size, collate_fn=collate_dict(train), **kwargs))
 
@@ -515,14 +420,11 @@ def collate_dict(
 )->Callable: # A function for `collate_fn`
     "A collate function for items that are dicts: the batch is a tuple in the order of the names"
     names = [ds] if isinstance(ds, str) else list(getattr(ds, "features", ds))
-    ok = names and all(isinstance(o, str) for o in names)
-    need(ok, "ds", ds, "a dataset with `features`, or a list of names")
     def _f(
         b:Sequence[Mapping] # Items
     )->tuple: # Their batches, in order
         "Merge dicts and take the values in order"
         merged = _collate(b)
-        for o in names: need(o in merged, "ds", o, f"names among the items' keys {list(merged)}")
         return tuple(merged[o] for o in names)
     return _f
 
@@ -541,82 +443,30 @@ def _read_idx(
     path:Path # A gzipped IDX file of unsigned bytes
 )->np.ndarray: # uint8
     "Read an IDX file: two zero bytes, type, number of dimensions, their sizes as big-endian uint32, data"
-    name = path.name
-    try:
-        with gzip.open(path) as f: data = f.read()
-    except FileNotFoundError: raise ArgumentError("path", f"{name}: no such file", "a gzipped IDX file") from None
-    except (EOFError, OSError, zlib.error) as e: raise ArgumentError("path", f"{name}: {e}", "a whole gzip file") from None
-    magic = data[:4].hex()
-    need(len(magic) == 8 and magic.startswith("000008"), "path", f"{name}: begins with {magic}", "an IDX file of bytes, which begins with 000008")
-    start = 4 + 4*data[3]
-    need(len(data) >= start, "path", f"{name}: ends after {len(data)} bytes", f"a header of {start} bytes")
-    shape,n = struct.unpack(f">{data[3]}I", data[4:start]),len(data) - start
-    need(n == math.prod(shape), "path", f"{name}: {n} bytes of data", f"{math.prod(shape)}, for the shape {shape} in its header")
-    return np.frombuffer(bytearray(data[start:]), np.uint8).reshape(shape)
-
-# %% ../nbs/06_data.ipynb #download
-def _resumed(
-    part:Path # Keeps what has come so far
-)->Callable: # A downloader as pooch calls it
-    "A downloader that goes on where `part` ends, and moves it into place when it is whole"
-    def _get(
-        url:str, # Where the file is
-        output_file:str, # Where pooch wants it
-        pooch # Not needed
-    ):
-        "Fetch `url`"
-        import requests
-        from tqdm import tqdm
-        Path(output_file).unlink(missing_ok=True)  # pooch's empty placeholder; `part` is all that a kill can leave
-        have = part.stat().st_size if part.exists() else 0
-        ask = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        with requests.get(url, headers=ask, stream=True, timeout=(10, 30)) as r:
-            if r.status_code != 416:  # 416: there is nothing after `part`, which may be whole
-                r.raise_for_status()
-                have = have if r.status_code == 206 else 0  # 200: the server sends all of it again
-                quiet = not (sys.stderr.isatty() or "ipykernel" in sys.modules)
-                size = int(r.headers.get("Content-Length", 0)) + have
-                bar = tqdm(desc=part.stem, total=size, initial=have, unit="B", unit_scale=True, disable=quiet)
-                with open(part, "ab" if have else "wb") as f, bar:
-                    for chunk in r.iter_content(2**14): f.write(chunk); bar.update(len(chunk))
-        os.replace(part, output_file)
-    return _get
+    with gzip.open(path) as f: data = f.read()
+    need(data[:3] == b"\0\0\x08", "path", path.name, "an IDX file of bytes")
+    shape = np.frombuffer(data, ">u4", data[3], offset=4)
+    return np.frombuffer(bytearray(data), np.uint8, offset=4 + 4*data[3]).reshape(shape)
 
 # %% ../nbs/06_data.ipynb #fetch
-def _why(
-    e:Exception # From requests, pooch or the file system
-)->str: # A few words
-    "The reason of a failed download"
-    import requests
-    if isinstance(e, requests.HTTPError): return f"HTTP status {e.response.status_code}"
-    if isinstance(e, requests.Timeout): return "no answer in time"
-    if isinstance(e, requests.exceptions.ChunkedEncodingError): return "connection dropped"
-    if isinstance(e, requests.ConnectionError): return "no connection"
-    return "wrong checksum" if isinstance(e, ValueError) else str(e)
+_MIRRORS = "https://ossci-datasets.s3.amazonaws.com/mnist/","https://storage.googleapis.com/cvdf-datasets/mnist/"
 
 def _fetch(
     name:str, # File name, the same at every mirror
-    folder:Path, # Where it is kept
-    mirrors:Sequence[str], # Addresses that end in "/", tried in turn
+    folder:Path, # Where it is kept; made if it is not there
     sha256:str # Checksum of the file, in hexadecimal
 )->Path: # The file, checked
     "A file from `folder`, fetched first if it is not there or is not the right one"
     import pooch
-    part,reasons,logger = folder/f"{name}.part",[],pooch.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")  # the progress bar says it already
-    try:
-        for base in mirrors:
-            try: return Path(pooch.retrieve(base + name, f"sha256:{sha256}", name, folder, downloader=_resumed(part)))
-            except (OSError, ValueError) as e: reasons.append(f"{base.split('/')[2]}: {_why(e)}")
-    finally: logger.setLevel(level)
-    if part.exists() and not part.stat().st_size: part.unlink()
-    kept = f" (it goes on from the {part.stat().st_size} bytes in {part.name})" if part.exists() else ""
-    advice = f"Check the network and call again{kept}, or put the file into {folder}"
+    pooch.get_logger().setLevel("WARNING")
+    reasons,bar = [],sys.stderr.isatty()
+    for url in [o + name for o in _MIRRORS]:
+        try: return Path(pooch.retrieve(url, sha256, name, folder, progressbar=bar))
+        except (OSError, ValueError) as e: reasons.append(str(e))
+    advice = f"Check the network and call again, or put the file into {folder}"
     raise OSError(f"{name} could not be fetched: {'; '.join(reasons)}. {advice}")
 
 # %% ../nbs/06_data.ipynb #load-mnist
-_MIRRORS = "https://ossci-datasets.s3.amazonaws.com/mnist/","https://storage.googleapis.com/cvdf-datasets/mnist/"
 _MNIST = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -629,13 +479,8 @@ def load_mnist(
     final:bool=False # Give the 10,000 test images and labels instead, a tuple of two
 )->Digits: # The first 50,000 training images for training, the last 10,000 for validation
     "All of MNIST, downloaded once, checked by SHA-256, read from IDX files"
-    folder = Path(dir)
-    try: folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise ArgumentError("dir", str(dir), f"a folder that can be made ({e.strerror})") from None
     names = [o for o in _MNIST if o.startswith("t10k" if final else "train")]
-    images,labels = (_read_idx(_fetch(o, folder, _MIRRORS, _MNIST[o])) for o in names)
-    ok = images.shape[1:] == (28, 28) and labels.shape == images.shape[:1] and len(labels) and labels.max() <= 9
-    need(ok, "dir", f"{images.shape} and {labels.shape}", "files of (n, 28, 28) images and n labels from 0 to 9")
+    images,labels = (_read_idx(_fetch(o, Path(dir), _MNIST[o])) for o in names)
     if final: return _scaled(images, labels, raw)
     cut = len(images) - len(images)//6
     return Digits(*_scaled(images[:cut], labels[:cut], raw), *_scaled(images[cut:], labels[cut:], raw))

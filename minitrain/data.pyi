@@ -166,19 +166,12 @@ class DataLoader:
         sampler: Indices in the order wanted, with a length; gone through once an
             epoch
         batch_sampler: Lists of indices, one for each batch, with a length
-        num_workers: 0 only
         collate_fn: Makes a batch of a list of items; None merges them as torch
             does
         pin_memory: Batches in page-locked memory; needs CUDA
         drop_last: Leave out a last batch that is short
-        timeout: 0 only
-        worker_init_fn: None only
-        multiprocessing_context: None only
         generator: The seed is drawn from it, once
-        seed: Of order and transforms; None draws one from torch's global
-            generator, once
-        **idle: torch's prefetch_factor, persistent_workers, pin_memory_device,
-            in_order: default values only
+        seed: Of order and transforms; None draws one, once
     """
     dataset: Any
     batch_size: int
@@ -189,7 +182,6 @@ class DataLoader:
     collate_fn: Callable | None
     pin_memory: bool
     seed: Any
-    num_workers: Any
     def __init__(
         self,
         dataset,
@@ -197,17 +189,12 @@ class DataLoader:
         shuffle:bool | None=False,
         sampler=None,
         batch_sampler=None,
-        num_workers:int=0,
+        *,
         collate_fn:Callable | None=None,
         pin_memory:bool=False,
         drop_last:bool=False,
-        timeout:float=0,
-        worker_init_fn=None,
-        multiprocessing_context=None,
         generator:torch.Generator | None=None,
-        *,
         seed:int | None=None,
-        **idle,
     )->None: ...
     def set_epoch(self, epoch:int)->None:
         """Let the next iteration be this epoch, from its first batch
@@ -257,6 +244,7 @@ def get_dls(
     valid_ds,
     bs:int,
     drop_last:bool=False,
+    num_workers:int=0,
     **kwargs,
 )->tuple[DataLoader, DataLoader]:
     """A training and a validation loader
@@ -268,6 +256,7 @@ def get_dls(
             keeps no gradients
         drop_last: Leave out a short last batch in training; validation always
             sees every item
+        num_workers: More make torch's loaders, with so many processes
         **kwargs: Passed on to both loaders
 
     Returns:
@@ -278,11 +267,12 @@ class DataLoaders:
     """A loader for training and one for validation
 
     Args:
-        *dls: The training loader, then the validation loader if there is one
+        train: The training loader
+        valid: The validation loader, if there is one
     """
     train: Any
     valid: Any
-    def __init__(self, *dls)->None: ...
+    def __init__(self, train, valid=None)->None: ...
     @classmethod
     def from_dd(cls, dd:Mapping, batch_size:int, **kwargs)->DataLoaders:
         """Loaders of a dict of datasets

@@ -165,8 +165,7 @@ class Learner:
             **kwargs: Passed on to `show_images`
         """
     def capture_preds(self, cbs=None, inps:bool=False)->tuple:
-        """Predictions for the validation data, with the loss computed and the
-        optimizer left alone
+        """Predictions for the validation data, with the optimizer left alone
 
         Args:
             cbs: Callbacks for this alone, such as a BatchTransformCB
