@@ -82,16 +82,6 @@ class OverfitBatchCB(Callback):
             learn: Its `dl` is replaced
         """
 
-def loader_length(dl)->int | None:
-    """How many batches a loader will give
-
-    Args:
-        dl: Any loader
-
-    Returns:
-        Batches in an epoch; None if it does not say
-    """
-
 class ProgressCB(Callback):
     """A bar and a table: in a notebook's cell, in a terminal, and the table alone
     where output is piped
@@ -136,6 +126,16 @@ class ProgressCB(Callback):
             learn: Its MetricsCB prints by itself again
         """
 
+def loader_length(dl)->int | None:
+    """How many batches a loader will give
+
+    Args:
+        dl: Any loader
+
+    Returns:
+        Batches in an epoch; None if it does not say
+    """
+
 def metrics_of(learn:Learner, who:Callback):
     """The callback whose rows others read
 
@@ -145,33 +145,6 @@ def metrics_of(learn:Learner, who:Callback):
 
     Returns:
         Its MetricsCB
-    """
-
-def fsync_dir(path:Path)->None:
-    """Force a folder's own entries to disk (nothing to do where folders cannot be
-    opened, as on Windows)
-
-    Args:
-        path: A folder
-    """
-
-def mend_csv(path:Path)->list[str] | None:
-    """Cut off a last row without a newline, and read the header
-
-    Args:
-        path: A CSV file that may end in a torn row, or may not exist
-
-    Returns:
-        Column names; None if there is no whole header yet
-    """
-
-def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
-    """Append a row to a CSV file and force it to disk
-
-    Args:
-        path: A CSV file, which is made if it is not there
-        row: Values by column
-        columns: All columns; the header of a new file
     """
 
 class CSVLogCB(Callback):
@@ -216,6 +189,33 @@ class CSVLogCB(Callback):
         Args:
             state: From `state_dict`
         """
+
+def fsync_dir(path:Path)->None:
+    """Force a folder's own entries to disk (nothing to do where folders cannot be
+    opened, as on Windows)
+
+    Args:
+        path: A folder
+    """
+
+def mend_csv(path:Path)->list[str] | None:
+    """Cut off a last row without a newline, and read the header
+
+    Args:
+        path: A CSV file that may end in a torn row, or may not exist
+
+    Returns:
+        Column names; None if there is no whole header yet
+    """
+
+def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
+    """Append a row to a CSV file and force it to disk
+
+    Args:
+        path: A CSV file, which is made if it is not there
+        row: Values by column
+        columns: All columns; the header of a new file
+    """
 
 class EarlyStopCB(Callback):
     """Ends the fit when what it watches has not become better for some epochs
