@@ -186,7 +186,7 @@ def one_cycle(
     final_div_factor:float=1e4 # The first learning rate over the last
 )->Schedule: # `step()` it after each update; a step more than `total_steps` is an error
     "Up to a high learning rate and down to almost none, in one run, with the momentum in the opposite direction"
-    need(is_int(total_steps, 2), "total_steps", total_steps, "a whole number of updates, 2 or more")
+    need(is_int(total_steps, 2), "total_steps", total_steps, "a number of 2 or more")
     need(0 <= pct_start <= 1, "pct_start", pct_start, "a share, from 0 to 1")
     rates = max_lr if isinstance(max_lr, (list, tuple)) else [max_lr]*len(optimizer.param_groups)
     for group,rate in zip(optimizer.param_groups, rates, strict=True): group["lr"] = rate
@@ -209,8 +209,8 @@ def warmup_cosine(
     end_factor:float=0. # Share of it that is left at the end
 )->Schedule: # `step()` it after each update
     "A straight line up to the optimizer's learning rate, then half a cosine down, where it stays"
-    need(is_int(warmup_steps) and warmup_steps < total_steps, "warmup_steps", warmup_steps,
-        f"a whole number below total_steps, {total_steps}")
+    ok = is_int(warmup_steps) and warmup_steps < total_steps
+    need(ok, "warmup_steps", warmup_steps, f"a whole number below {total_steps=}")
     def factor(step):
         if step < warmup_steps: return linear(start_factor, 1, step/warmup_steps)
         return cosine(1, end_factor, min(1, (step - warmup_steps)/(total_steps - warmup_steps)))
@@ -310,7 +310,7 @@ def model_state(
         for d,values in kept:
             d.clear()
             d.update(values)
-        for o,was in copies: o.data = o.data.to(was).copy_(was)  # to where it was, if it has moved
+        for o,was in copies: o.data = o.data.to(was).copy_(was)  # it may have moved
         for p,grad in grads: p.grad = grad
     return put_back
 
