@@ -9,11 +9,9 @@ __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException',
 # %% ../nbs/09_learner.ipynb #exported-imports
 #| code-fold: true
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from operator import is_not
-from traceback import walk_tb
 from types import SimpleNamespace
 
 import torch
@@ -21,7 +19,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from .core import ArgumentError, is_int, map_nested
+from .core import ArgumentError, map_nested, need
 from .data import DataLoaders, Dataset
 from .optim import Momentum
 
@@ -38,10 +36,10 @@ _parts = ("predict", "get_loss", "backward", "step", "zero_grad")
 
 def _rank(
     error:BaseException|None # What ends something
-)->int: # 0 for None; 1 to 4 for cancelled steps, batches, epochs, fits; 5 for errors; 6 for Ctrl-C and the like
+)->int: # 0 for None, 1 to 4 for cancelled steps, batches, epochs, fits, else 5
     "How much an exception ends"
     if error is None: return 0
-    return next((4 - i for i,o in enumerate(CANCELS) if isinstance(error, o)), 5 + (not isinstance(error, Exception)))
+    return next((4 - i for i,o in enumerate(CANCELS) if isinstance(error, o)), 5)
 
 # %% ../nbs/09_learner.ipynb #cancel-inner
 CANCELS = (*_stages.values(), CancelStepException)
@@ -86,8 +84,7 @@ def _check_callback(
 ):
     "Refuse a class, something without events, and methods whose names are nearly events"
     if isinstance(cb, type): raise ArgumentError("cbs", cb, f"instances: write {cb.__name__}(), not {cb.__name__}")
-    names = [o for o in {*dir(type(cb)), *getattr(cb, "__dict__", ())} if not o.startswith("_")]
-    for o in sorted(names):
+    for o in (o for o in dir(cb) if not o.startswith("_")):
         near = o.startswith(("before_", "after_", "cleanup_")) or _nearest(o, frozenset(events), 0.85)
         if near and _handles(cb, o): _check_event(o, events, f"{type(cb).__name__}.{o}")
     if not isinstance(cb, Callback) and not any(_handles(cb, o) for o in (*events, *_parts)):
@@ -108,21 +105,25 @@ def _is_batch(
     "Tell a batch from a loader"
     return isinstance(o, (torch.Tensor, Mapping)) or isinstance(o, (list, tuple)) and any(isinstance(p, torch.Tensor) for p in o)
 
+def _pair(
+    train=None, # A loader
+    valid=None # A loader
+)->SimpleNamespace: # With both
+    "Two loaders by name"
+    return SimpleNamespace(train=train, valid=valid)
+
 def _loaders(
     dls # A DataLoaders, a pair of loaders, one loader (a list of batches is one), or a dict with "train" and "valid"
 ): # Something with `train` and `valid`, each a loader or None
     "Loaders in the form that a Learner reads; datasets in their place are refused"
-    if not hasattr(dls, "train"):
-        if isinstance(dls, Mapping) and {*dls} <= {"train", "valid"}: pair = dls.get("train"),dls.get("valid")
-        elif isinstance(dls, (list, tuple)) and not any(_is_batch(o) for o in dls): pair = [None if isinstance(o, int) else o for o in dls]
-        else: pair = [dls]
-        if not 1 <= len(pair) <= 2: raise ArgumentError("dls", f"{len(pair)} loaders", "one for training and at most one for validation")
-        dls = SimpleNamespace(train=pair[0], valid=(*pair, None)[1])
+    if isinstance(dls, Mapping): dls = _pair(**dls)
+    elif not hasattr(dls, "train"):
+        several = isinstance(dls, (list, tuple)) and not any(_is_batch(o) for o in dls)
+        dls = _pair(*dls) if several else _pair(dls)
     for dl in (dls.train, getattr(dls, "valid", None)):
         data = isinstance(dl, (Dataset, torch.utils.data.Dataset)) and not hasattr(dl, "__iter__")
-        if data: raise ArgumentError("dls", dl, "loaders of batches: a dataset needs a DataLoader around it (`get_dls` makes both)")
-        if dl is not None and (isinstance(dl, (str, Mapping, torch.Tensor)) or not hasattr(dl, "__iter__")):
-            raise ArgumentError("dls", dl, "loaders: a pair (train, valid), one alone, or a dict with 'train' and 'valid'")
+        need(not data, "dls", dl, "loaders of batches: a dataset needs a DataLoader "
+            "around it (`get_dls` makes both)")
     return dls
 
 # %% ../nbs/09_learner.ipynb #learner-class
@@ -139,23 +140,21 @@ class Learner:
 
     def __init__(self,
         model:nn.Module, # What is trained; moved only by a callback such as `DeviceCB`
-        dls=(0,), # `DataLoaders`, a pair (train, valid), one loader, or a dict with "train" and "valid"; the default has no data
+        dls=(), # `DataLoaders`, a pair, one loader, or a dict with "train" and "valid"
         loss_func:Callable=F.mse_loss, # Called by the trainer with (preds, *targets), gives a tensor without axes
         lr:float=0.1, # Learning rate given to `opt_func`
         cbs=None, # A callback or several; a list is copied
         opt_func:Callable|None=_sgd # Called with (parameters, lr); None keeps the optimizer put into `.opt`; by default plain SGD
     ):
-        if not isinstance(model, nn.Module): raise ArgumentError("model", model, "a module (an instance, not a class)")
-        if isinstance(loss_func, type): raise ArgumentError("loss_func", loss_func, f"a function: write {loss_func.__name__}(), not {loss_func.__name__}")
-        if opt_func is not None and not callable(opt_func): raise ArgumentError("opt_func", opt_func, "a function of (parameters, lr); an optimizer itself goes into `.opt`")
         self.model,self.dls,self.loss_func,self.lr,self.opt_func = model,_loaders(dls),loss_func,lr,opt_func
         self.cbs = as_list(cbs)
         self.opt = self.dl = self.batch = self.preds = self.loss = None
         self.n_epochs,self.epochs,self.epoch,self.iter = 0,range(0),0,0
         self.trains = self.validates = False  # whether the fit that runs has training epochs, validation epochs
         self.first_iter = 0  # number of the first batch of the next training epoch; a resumed run sets it
-        self._trainer,self._fitting,self._pending,self._whole,self._modes,self._grad_mode = None,False,False,-1,[],True
-        self._bind()
+        self._fitting = False
+        self._frozen = []  # modules that stay in evaluation mode while a fit trains
+        for cb in self.cbs: _check_callback(cb, self.events)
 
 # %% ../nbs/09_learner.ipynb #learner-properties
 @patch(as_prop=True)
@@ -177,68 +176,68 @@ def reduce(self:Learner,
     "What all processes have together"
     return self._trainer.reduce(total) if hasattr(self._trainer, "reduce") else total
 
-# %% ../nbs/09_learner.ipynb #bind
-@patch
-def _bind(self:Learner):
-    "Check the callbacks, sort them, and look up their methods, once for each change of `cbs`"
-    self.cbs = self.cbs if isinstance(self.cbs, list) else as_list(self.cbs)
-    for cb in self.cbs: _check_callback(cb, self.events)
-    cbs = sorted(self.cbs, key=lambda cb: getattr(cb, "order", 0))
-    self._trainer = self._find_trainer(cbs)
-    self._table = {event: [(cb, getattr(cb, event)) for cb in cbs if _handles(cb, event)] for event in self.events}
-    self._bound = list(self.cbs)
-    for o in _parts: self.__dict__.pop(o, None)
-    if self._fitting and self._trainer is not None:
-        for o in _parts: setattr(self, o, partial(getattr(self._trainer, o), self))
-
 # %% ../nbs/09_learner.ipynb #find-trainer
+@patch(as_prop=True)
+def _trainer(self:Learner
+): # None if the Learner trains by itself
+    "The callback that trains"
+    return next((cb for cb in self.cbs if any(_handles(cb, o) for o in _parts)), None)
+
 @patch
-def _find_trainer(self:Learner,
-    cbs:list # Callbacks, sorted
-): # The callback that has predict, get_loss, backward, step and zero_grad; None if the Learner has, or a later fit must bring it
-    "What trains: one callback, or the Learner itself"
-    own = [o for o in _parts if _handles(type(self), o)]
-    if own and len(own) < len(_parts):
-        raise ArgumentError(type(self).__name__, own, f"a class that defines all of {list(_parts)}, or none (and is given a TrainCB)")
-    trainers = [cb for cb in cbs if any(_handles(cb, o) for o in _parts)]
-    if len(trainers) + bool(own) > 1:
-        names = [type(o).__name__ for o in trainers + [self]*bool(own)]
-        raise ArgumentError("cbs", names, "one trainer: a TrainCB (its subclasses count), or a Learner that trains by itself")
-    if not trainers:
-        if own or not self._fitting: return None
-        raise ArgumentError("cbs", [type(o).__name__ for o in cbs], "a trainer among them, such as TrainCB() (or a Learner that trains by itself, such as TrainLearner)")
-    lacks = [o for o in _parts if not _handles(trainers[0], o)]
-    if lacks: raise ArgumentError("cbs", type(trainers[0]).__name__, f"a trainer that has {lacks} too, as a subclass of TrainCB has")
-    return trainers[0]
+def _bind_trainer(self:Learner):
+    "Make the five parts of the one trainer methods of the Learner for this fit"
+    found = [o for o in (*self.cbs, type(self)) if any(_handles(o, p) for p in _parts)]
+    need(len(found) == 1, "cbs", found, "one trainer: a TrainCB, or a subclass "
+        "of it, or a Learner that trains by itself")
+    lacks = [o for o in _parts if not _handles(found[0], o)]
+    need(not lacks, "cbs", found, f"a trainer that has {lacks} too, as TrainCB has")
+    who,args = (self, ()) if self._trainer is None else (self._trainer, (self,))
+    for o in _parts:
+        setattr(self, o, partial(self._noted, who, o, getattr(who, o), *args))
 
 # %% ../nbs/09_learner.ipynb #callback-method
 @patch
+def _in_order(self:Learner,
+    event:str # Its name
+)->list: # The lowest `order` first, those of equal order as they are listed
+    "The callbacks that have a method for an event"
+    cbs = [cb for cb in self.cbs if _handles(cb, event)]
+    return sorted(cbs, key=lambda cb: getattr(cb, "order", 0))
+
+@patch
 def callback(self:Learner,
     method_nm:str, # An event, one of `Learner.events`
-    begun:dict|None=None # Takes in, by `id`, each callback that did not fail
+    begun:list|None=None # Takes in the callbacks that did not fail
 ):
     "Call every callback that has a method of this name, the lowest `order` first"
-    cbs = self.cbs
-    if self._bound is None or len(cbs) != len(self._bound) or any(map(is_not, cbs, self._bound)): self._bind()
-    if method_nm not in self._table: _check_event(method_nm, self.events, "method_nm")
-    for cb,f in self._table[method_nm]:
-        try:
-            f(self)
-            if begun is not None: begun[id(cb)] = cb
-        except BaseException as e:
-            rank = _rank(e)
-            if begun is not None and rank != 5: begun[id(cb)] = cb  # who cancels, or is interrupted by Ctrl-C, has begun
-            if rank > 4: e.add_note(f"raised in {type(cb).__name__}.{method_nm}{self._where(method_nm)}")
+    _check_event(method_nm, self.events, "method_nm")
+    for cb in self._in_order(method_nm):
+        if begun is not None: begun.append(cb)
+        try: self._noted(cb, method_nm, getattr(cb, method_nm), self)
+        except CANCELS: raise
+        except Exception:
+            if begun is not None: begun.pop()  # who cancels has begun
             raise
 
 @patch
-def _where(self:Learner,
-    event:str="" # What is happening
-)->str: # Such as ", epoch 0, batch 3, in training (counted from 0)"
-    "Where the loop is, for a message"
-    if not self._fitting or event.endswith("_fit"): return ""
-    batch = "" if event.endswith("_epoch") else f", batch {self.iter}"
-    return f", epoch {self.epoch}{batch}, in {'training' if self.training else 'validation'} (counted from 0)"
+def _noted(self:Learner,
+    who, # A callback, or the trainer
+    name:str, # Of one of its methods
+    f:Callable, # This method
+    *args # Passed on to it
+):
+    "Call it; an error gets a note that says whose it was, and where the loop is"
+    try: f(*args)
+    except CANCELS: raise
+    except BaseException as e:
+        batch = "" if name.endswith("_epoch") else f", batch {self.iter}"
+        mode = "training" if self.training else "validation"
+        place = f", epoch {self.epoch}{batch}, in {mode} (counted from 0)"
+        if name.endswith("_fit"): place = ""
+        e.add_note(f"raised in {type(who).__name__}.{name}{place}")
+        def form(o): return f"{o.dtype} {tuple(o.shape)}" if hasattr(o, "dtype") else o
+        if name in _parts: e.add_note(f"the batch: {map_nested(form, self.batch)}"[:300])
+        raise
 
 # %% ../nbs/09_learner.ipynb #stage
 @patch
@@ -247,87 +246,62 @@ def _stage(self:Learner,
     body:Callable # What happens between before_ and after_
 ):
     "before_`name`, `body`, after_`name`; whatever happens, cleanup_`name` for those who have begun"
-    begun,error = {},None
+    cbs,begun,error = self._in_order(f"cleanup_{name}"),[],None
     try:
         self.callback(f"before_{name}", begun)
         body()
         self.callback(f"after_{name}")
+    except _stages[name]: pass
     except BaseException as e:
         error = e
-        if name == "batch" and self._pending: self._drop_grads()
-        if not isinstance(e, _stages[name]): raise
+        raise
     finally:
-        try: self._cleanup(name, begun, error)
+        ids = {id(cb) for cb in begun}
+        cbs = [o for o in cbs if id(o) in ids or not _handles(o, f"before_{name}")]
+        try: self._cleanup(name, cbs, error)
         finally: error = None  # an exception that its own frame holds would keep the graph alive
 
 # %% ../nbs/09_learner.ipynb #cleanup
 @patch
 def _cleanup(self:Learner,
     name:str, # "fit", "epoch" or "batch"
-    begun:dict, # Callbacks whose before_ went through, by `id`
+    begun:list, # Callbacks to call, in order
     error:BaseException|None # What ended the stage
 ):
-    "Call cleanup_ of each callback that has begun (or has no before_), also after one has failed; no failure hides an earlier error"
-    before,cleanup,first = f"before_{name}",f"cleanup_{name}",error
-    todo,gone = self._table[cleanup],begun.keys() - set(map(id, self._bound))
-    if gone or len(begun) < len(self._table[before]):  # some have left `cbs`, came too late or never began
-        todo = [(cb,f) for cb,f in todo if id(cb) in begun or not _handles(cb, before)]
-        todo += [(begun[i], getattr(begun[i], cleanup)) for i in gone if _handles(begun[i], cleanup)]
-        todo.sort(key=lambda o: getattr(o[0], "order", 0))
-    for cb,f in todo:
-        try: f(self)
+    "Call cleanup_ of each, also after one has failed; the first error comes out"
+    first,event = error,f"cleanup_{name}"
+    for cb in begun:
+        try: self._noted(cb, event, getattr(cb, event), self)
         except _stages[name]: pass  # it is over already
-        except BaseException as e:
-            where = f"{type(cb).__name__}.{cleanup}"
-            if not isinstance(e, CANCELS): e.add_note(f"raised in {where}{self._where(cleanup)}")
-            if _rank(e) > _rank(error): error = e
-            elif _rank(e) > 4: error.add_note(f"{where} then failed too: {type(e).__name__}: {e}")
-    if error is first: return
-    try: raise error
+        except BaseException as e: error = max(error, e, key=_rank)
+    try:
+        if error is not first: raise error
     finally: del error,first  # as in `_stage`
 
 # %% ../nbs/09_learner.ipynb #one-batch
 @patch
 def _one_batch(self:Learner):
     "Predict and measure, and in training update the weights"
-    try:
-        self.predict()
-        self.callback("after_predict")
-        self.get_loss()
-        self.callback("after_loss")
-        if self.training: self._update()
-    except CANCELS: raise
-    except BaseException as e:
-        self._explain(e)
-        raise
+    self.predict()
+    self.callback("after_predict")
+    self.get_loss()
+    self.callback("after_loss")
+    if self.training: self._update()
 
 @patch
 def _update(self:Learner):
     "The backward pass, the step, and gradients zeroed; a cancelled step leaves them for the next batch"
-    self._pending = True
-    self.backward()
     try:
-        self.callback("after_backward")
-        self.step()
-    except CancelStepException: pass
-    else:
+        self.backward()
+        try:
+            self.callback("after_backward")
+            self.step()
+        except CancelStepException: return
         self.callback("after_step")
         self.zero_grad()
-    self._pending,self._whole = False,self.iter
-
-# %% ../nbs/09_learner.ipynb #explain-error
-@patch
-def _explain(self:Learner,
-    error:BaseException # From a batch
-):
-    "Note on an error of the trainer what it was doing, where, and with what; those of callbacks have their note"
-    if any(o.startswith("raised in ") for o in getattr(error, "__notes__", ())): return
-    names = [frame.f_code.co_name for frame,_ in walk_tb(error.__traceback__)]
-    inner = max(i for i,o in enumerate(names) if o in ("_one_batch", "_update"))
-    part = [*names, "_one_batch"][inner + 1]
-    error.add_note(f"raised in {type(self._trainer or self).__name__}.{part}{self._where()}")
-    def shape(o): return f"{str(o.dtype)[6:]} {tuple(o.shape)}" if isinstance(o, torch.Tensor) else o
-    with suppress(Exception): error.add_note(f"the batch: {str(map_nested(shape, self.batch))[:300]}")
+    except BaseException:
+        self._drop_grads()
+        raise
 
 # %% ../nbs/09_learner.ipynb #epoch
 @patch
@@ -335,12 +309,11 @@ def one_epoch(self:Learner,
     training:bool # Train on `dls.train`, or only measure on `dls.valid`
 ):
     "Go through one of the two loaders once"
-    self._set_mode(training)
+    self.model.train(training)
+    for m in self._frozen: m.training = False
     self.dl = self.dls.train if training else self.dls.valid
-    self.iter,self._whole = 0,-1
+    self.iter = 0
     self._stage("epoch", self._all_batches)
-    if self._whole != self.iter or not isinstance(self.loss, torch.Tensor) or self.loss.isfinite().all(): return
-    raise FloatingPointError(f"the loss is {self.loss.detach().mean().item()} at the end of epoch {self.epoch} (from 0): the weights are spoilt; a NaNStopCB among the callbacks stops at the first such batch and names the module")
 
 @patch
 def _all_batches(self:Learner):
@@ -348,7 +321,8 @@ def _all_batches(self:Learner):
     start,self.first_iter = (self.first_iter, 0) if self.training else (0, 0)
     self.iter = start - 1
     for self.iter,self.batch in enumerate(self.dl, start): self._stage("batch", self._one_batch)
-    if self.iter < 0: raise ArgumentError("dls", self.dl, "a loader that gives batches each time it is walked through (a generator gives them once)")
+    need(self.iter >= 0, "dls", self.dl, "a loader that gives batches each time it is "
+        "walked through (a generator gives them once)")
 
 # %% ../nbs/09_learner.ipynb #fit
 @patch
@@ -360,23 +334,21 @@ def fit(self:Learner,
     lr:float|None=None # Learning rate for this fit alone
 ):
     "Train and validate; whatever ends it, modes, gradients and callbacks are as they were, and no graph is alive"
-    if not is_int(n_epochs): raise ArgumentError("n_epochs", n_epochs, "a whole number, 0 or more")
     if self._fitting: raise RuntimeError("this Learner is in the middle of a fit: a callback cannot begin another with it")
     self._check_loaders(train, valid)
     modes,extra = [(m, m.training) for m in self.model.modules()],self._new_callbacks(cbs)
+    self._frozen = [m for m,mode in modes if self.model.training and not mode]
     try:
         self.cbs.extend(extra)
-        self.n_epochs,self.epochs,self.epoch,self._fitting,self._grad_mode = n_epochs,range(n_epochs),0,True,torch.is_grad_enabled()
-        self._modes = modes if self.model.training else []
-        self._bind()
+        self._fitting = True
+        self.n_epochs,self.epochs,self.epoch = n_epochs,range(n_epochs),0
+        self._bind_trainer()
         self._ready_opt(lr)
         if train: self._drop_grads()
         self._stage("fit", self._epochs)
     except CANCELS as e:
         raise RuntimeError(f"{type(e).__name__} was raised where nothing of its kind was running; to end a fit from anywhere, raise CancelFitException") from e
-    finally:
-        try: self._leave(modes, extra)
-        except KeyboardInterrupt: self._leave(modes, extra); raise  # an impatient second Ctrl-C
+    finally: self._leave(modes, extra)
 
 # %% ../nbs/09_learner.ipynb #epochs
 @patch
@@ -387,36 +359,27 @@ def _epochs(self:Learner):
         if self.trains: self.one_epoch(True)
         if self.validates: torch.no_grad()(self.one_epoch)(False)
 
-@patch
-def _set_mode(self:Learner,
-    training:bool # For training, or for validation
-):
-    "Put the model in a mode; for training, modules that stood in evaluation mode before the fit (frozen ones) stay in it"
-    self.model.train(training)
-    if training:
-        for m,mode in self._modes: m.training = mode
-
 # %% ../nbs/09_learner.ipynb #check-loaders
 @patch
 def _check_loaders(self:Learner,
     train:bool, # Training epochs are asked for
     valid:bool # Validation epochs are asked for
 ):
-    "Refuse a fit without data; note which epochs there will be"
+    "Refuse a fit that would do nothing; note which epochs there will be"
     self.dls = _loaders(self.dls)
-    valid_dl = getattr(self.dls, "valid", None)
-    if train and self.dls.train is None: raise ArgumentError("dls", self.dls, "a loader to train on")
-    if valid and not train and valid_dl is None: raise ArgumentError("dls", self.dls, "a loader to validate on")
-    self.trains,self.validates = bool(train),bool(valid) and valid_dl is not None
+    self.trains = bool(train)
+    self.validates = bool(valid) and getattr(self.dls, "valid", None) is not None
+    need(train or not valid or self.validates, "dls", self.dls, "one to validate on")
 
 @patch
 def _new_callbacks(self:Learner,
     cbs # Callbacks for one fit
 )->list: # A list of its own
-    "Refuse a callback that is there already"
-    self.cbs,extra = self.cbs if isinstance(self.cbs, list) else as_list(self.cbs),as_list(cbs)
-    for i,cb in enumerate(extra):
-        if any(cb is o for o in (*self.cbs, *extra[:i])): raise ArgumentError("cbs", cb, "callbacks that are not there already")
+    "Check all callbacks; one that is there already is refused"
+    extra = as_list(cbs)
+    for cb in (*self.cbs, *extra): _check_callback(cb, self.events)
+    n = len({id(o) for o in (*self.cbs, *extra)})
+    need(n == len(self.cbs) + len(extra), "cbs", extra, "callbacks not there yet")
     return extra
 
 # %% ../nbs/09_learner.ipynb #ready-opt
@@ -434,12 +397,11 @@ def _ready_opt(self:Learner,
     "An optimizer with the options of `opt_func`, and with the moments of the one before it"
     old = self.opt
     if self.opt_func is None:
-        if old is None and self.trains: raise ArgumentError("opt_func", None, "a function of (parameters, lr), or an optimizer in `.opt`")
-        if lr is not None: raise ArgumentError("lr", lr, "None, since opt_func=None leaves the optimizer in `.opt` its own learning rate")
-    elif self.trains or (old is None and any(True for _ in self.model.parameters())):
+        need(lr is None, "lr", lr, "None: with opt_func=None `.opt` keeps its own")
+    elif self.trains:
         self.opt = self.opt_func(self.model.parameters(), self.lr if lr is None else lr)
         if not isinstance(old, torch.optim.Optimizer) or _options(old) != _options(self.opt): return
-        ours = {p for group in self.opt.param_groups for p in group["params"]}
+        ours = {*self.model.parameters()}
         self.opt.state.update({p: o for p,o in old.state.items() if p in ours})
 
 @patch
@@ -455,7 +417,6 @@ def _drop_grads(self:Learner):
     self.model.zero_grad()
     for group in getattr(self.opt, "param_groups", ()):
         for p in group["params"]: p.grad = None
-    self._pending = False
 
 def _detached(
     o # What can be moved: a tensor, or something made of tensors
@@ -472,16 +433,13 @@ def _leave(self:Learner,
 ):
     "Put everything back that a fit has changed, but the weights and the optimizer"
     self.cbs[:] = [cb for cb in self.cbs if not any(cb is o for o in extra)]
-    self._fitting,self._modes,self.first_iter,self.epochs = False,[],0,range(self.n_epochs)
-    self._bound = self._table = None
-    if any(self._trainer is o for o in extra): self._trainer = None
+    self._fitting,self.first_iter,self.epochs = False,0,range(self.n_epochs)
     for o in _parts: self.__dict__.pop(o, None)
     self.model.train(modes[0][1])
     for m,mode in modes: m.training = mode
-    torch.set_grad_enabled(self._grad_mode)  # Ctrl-C inside `no_grad` itself can leave it off
     if self.trains: self._drop_grads()
-    try: self.batch,self.preds,self.loss = map_nested(_detached, (self.batch, self.preds, self.loss))
-    except Exception: self.batch = self.preds = self.loss = None  # what cannot be taken apart is let go
+    last = self.batch,self.preds,self.loss
+    self.batch,self.preds,self.loss = map_nested(_detached, last)
 
 # %% ../nbs/09_learner.ipynb #bare
 @patch
@@ -519,12 +477,10 @@ def _loss(
 class TrainCB(Callback):
     "Trains as most models are trained: the first `n_inp` parts of a batch go into the model, the others into the loss"
     n_inp = 1  # for subclasses that do not call this __init__
-    is_main = True  # a trainer on many processes says which of them prints and writes
 
     def __init__(self,
         n_inp:int=1 # How many parts of a batch are inputs; the values of a dict are counted in their order
     ):
-        if not is_int(n_inp, 1): raise ArgumentError("n_inp", n_inp, "a whole number, 1 or more")
         self.n_inp = n_inp
 
     def predict(self,
@@ -557,12 +513,6 @@ class TrainCB(Callback):
         "Forget the gradients"
         learn.opt.zero_grad()
 
-    def reduce(self,
-        total:torch.Tensor # A sum over the samples of this process
-    )->torch.Tensor: # The sum over the samples of all processes: here the same
-        "What all processes have together"
-        return total
-
 # %% ../nbs/09_learner.ipynb #train-learner
 class TrainLearner(Learner):
     "A Learner that trains by itself, on batches of one input and its targets"
@@ -587,7 +537,7 @@ class MomentumLearner(TrainLearner):
     "Momentum by gradients that fade instead of being zeroed"
     def __init__(self,
         model:nn.Module, # As for `Learner`
-        dls=(0,), # As for `Learner`
+        dls=(), # As for `Learner`
         loss_func:Callable=F.mse_loss, # As for `Learner`
         lr:float=0.1, # As for `Learner`
         cbs=None, # As for `Learner`
@@ -619,19 +569,18 @@ class SingleBatchCB(Callback):
 @patch
 def show_training_loop(self:Learner):
     "Print the events of a fit in their order, with the callbacks that answer to each"
-    learn = self
-    learn._bind()
-    who = {event: ", ".join(type(cb).__name__ for cb,_ in cbs) for event,cbs in learn._table.items()}
-    trainer = type(learn._trainer or learn).__name__ if learn._trainer or _handles(learn, "predict") else "no trainer yet"
-    def line(depth, text, event=None): print("  "*depth + text + (f": {who[event]}" if event and who[event] else ""))
-    def stage(depth, name, body):
-        for when in ("before", "after", "cleanup"):
-            if when == "after": body(depth + 1)
-            line(depth, f"{when}_{name}", f"{when}_{name}")
-    def batch(depth):
-        for part,event in zip(_parts, ("after_predict", "after_loss", "after_backward", "after_step", None)):
-            line(depth, f"{part} ({trainer})" + ("" if part in ("predict", "get_loss") else ", in training"))
-            if event: line(depth, event, event)
-    def epoch(depth): line(depth - 1, "for each batch"); stage(depth, "batch", batch)
-    def fit(depth): line(depth - 1, "for each epoch, in training and then in validation"); stage(depth, "epoch", epoch)
-    stage(0, "fit", fit)
+    def line(depth, event, text=""):
+        who = ", ".join(type(cb).__name__ for cb in self._in_order(event))
+        print("  "*depth + (text or event) + (f": {who}" if who else ""))
+    loops = "for each epoch, in training and then in validation", "for each batch", ""
+    for depth,(stage,loop) in enumerate(zip(_stages, loops)):
+        line(depth, f"before_{stage}")
+        if loop: line(depth, "", loop)
+    trainer,inner = type(self._trainer or self).__name__,(*_events[-4:], "")
+    for part,event in zip(_parts, inner):
+        when = "" if part in ("predict", "get_loss") else ", in training"
+        line(3, "", f"{part} ({trainer}){when}")
+        if event: line(3, event)
+    for depth,stage in reversed([*enumerate(_stages)]):
+        line(depth, f"after_{stage}")
+        line(depth, f"cleanup_{stage}")

@@ -56,8 +56,7 @@ class Learner:
 
     Args:
         model: What is trained; moved only by a callback such as `DeviceCB`
-        dls: `DataLoaders`, a pair (train, valid), one loader, or a dict with
-            "train" and "valid"; the default has no data
+        dls: `DataLoaders`, a pair, one loader, or a dict with "train" and "valid"
         loss_func: Called by the trainer with (preds, *targets), gives a tensor
             without axes
         lr: Learning rate given to `opt_func`
@@ -89,7 +88,7 @@ class Learner:
     def __init__(
         self,
         model:nn.Module,
-        dls=(0,),
+        dls=(),
         loss_func:Callable=F.mse_loss,
         lr:float=0.1,
         cbs=None,
@@ -119,15 +118,15 @@ class Learner:
             The sum over the samples of all processes; the same in a single
                 process
         """
-    def callback(self, method_nm:str, begun:dict | None=None)->None:
+    def callback(self, method_nm:str, begun:list | None=None)->None:
         """Call every callback that has a method of this name, the lowest `order`
         first
 
         Args:
             method_nm: An event, one of `Learner.events`
-            begun: Takes in, by `id`, each callback that did not fail
+            begun: Takes in the callbacks that did not fail
         """
-    def one_epoch(self, training:bool):
+    def one_epoch(self, training:bool)->None:
         """Go through one of the two loaders once
 
         Args:
@@ -228,7 +227,6 @@ class TrainCB(Callback):
             counted in their order
     """
     n_inp = 1
-    is_main = True
     def __init__(self, n_inp:int=1)->None: ...
     def predict(self, learn:Learner)->None:
         """Run the model
@@ -259,15 +257,6 @@ class TrainCB(Callback):
 
         Args:
             learn: Its optimizer is used
-        """
-    def reduce(self, total:torch.Tensor)->torch.Tensor:
-        """What all processes have together
-
-        Args:
-            total: A sum over the samples of this process
-
-        Returns:
-            The sum over the samples of all processes: here the same
         """
 
 class TrainLearner(Learner):
@@ -300,7 +289,7 @@ class MomentumLearner(TrainLearner):
     def __init__(
         self,
         model:nn.Module,
-        dls=(0,),
+        dls=(),
         loss_func:Callable=F.mse_loss,
         lr:float=0.1,
         cbs=None,

@@ -7,9 +7,9 @@ __all__ = ['AccelerateCB', 'default_trainer', 'CompileCB']
 
 # %% ../nbs/22_scale.ipynb #exported-imports
 #| code-fold: true
-import atexit, os, re, shutil, signal, sys, threading, time, warnings
+import atexit, os, signal, sys, threading, time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from itertools import islice
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional as dist_nn
 from fastcore.basics import patch
 from torch import nn
 
@@ -25,7 +26,7 @@ from .data import DataLoader
 from .loop import count_samples
 from .learner import Callback, CancelStepException, Learner, TrainCB, batch_parts
 from .metrics import is_sum_loss, loss_weight, wide_dtype
-from .callbacks import DeviceCB, MixedPrecision
+from .callbacks import DeviceCB, MixedPrecision, loader_length
 
 # %% ../nbs/22_scale.ipynb #part
 def _part(
@@ -61,28 +62,26 @@ def launched()->int: # 1 unless torchrun or accelerate started more
     "How many processes were launched together"
     return int(os.environ.get("WORLD_SIZE", "1"))
 
-_trouble = re.compile(r"gloo|nccl|connection|peer|socket|time[d ]*out|store->|collective|allreduce", re.I)
-
 @patch
 @contextmanager
 def told(self:_Group,
-    what:str="has lost the others" # For the message
+    what:str="has lost the others", # For the message
+    kind:type=RuntimeError # Of errors that mean it; dist.DistError where a model runs
 ):
     "Whatever the network says when a process is lost becomes one ConnectionError"
     try: yield
-    except RuntimeError as e:
-        if not isinstance(e, dist.DistError) and not _trouble.search(str(e)): raise
+    except kind as e:
         raise ConnectionError(f"process {os.environ.get('RANK')} of {launched()} {what}: one of them has ended, or gave no answer for {self.timeout:g} s. "
-            "The run ends here; its last checkpoint is whole, and any number of processes can go on from it") from None
+            "The run ends here; its last checkpoint is whole, and any number of processes "
+            "can go on from it") from e
 
 @patch
 def sum(self:_Group,
     x:torch.Tensor # One of the same shape in each process
 )->torch.Tensor: # On the device and in the dtype of `x`
-    "The sum over all processes"
-    out = x.detach().to(self.device, torch.int64 if x.dtype == torch.bool else x.dtype, copy=True)
-    with self.told(): dist.all_reduce(out)
-    return out.to(x.device)
+    "The sum over all processes; gradients flow back to each of them"
+    own = x.to(self.device, torch.int64 if x.dtype == torch.bool else x.dtype)
+    with self.told(): return dist_nn.all_reduce(own).to(x.device)
 
 @patch
 def tell(self:_Group,
@@ -179,27 +178,6 @@ def _batch_copy(
         for i,batch in enumerate(twin): yield batch, parts.sizes[i]
     return pairs
 
-# %% ../nbs/22_scale.ipynb #norm
-class _Summed(torch.autograd.Function):
-    "A sum over processes through which gradients flow, back to each of them"
-    @staticmethod
-    def forward(
-        ctx, # Keeps the group
-        x:torch.Tensor, # This process's part
-        group:_Group # Who sums
-    )->torch.Tensor: # The sum
-        "Sum forward"
-        ctx.group = group
-        return group.sum(x)
-
-    @staticmethod
-    def backward(
-        ctx, # Knows the group
-        grad:torch.Tensor # With respect to the sum, as this process sees it
-    )->tuple: # With respect to the part
-        "Sum backward: every process's loss depends on this part"
-        return ctx.group.sum(grad), None
-
 # %% ../nbs/22_scale.ipynb #norm-forward
 def _normed(
     norm:nn.Module, # A BatchNorm layer
@@ -213,11 +191,11 @@ def _normed(
     h = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     real = float(trainer.real)
     sums = torch.cat([h.sum(dims)*real, h.new_tensor([real*h.numel()/h.shape[1]])])
-    total = _Summed.apply(sums, trainer.group)
+    total = trainer.group.sum(sums)
     n = total[-1].detach()
     mean = total[:-1]/n
     h = h - mean.view(shape)
-    var = _Summed.apply(h.square().sum(dims)*real, trainer.group)/n
+    var = trainer.group.sum(h.square().sum(dims)*real)/n
     _track(norm, mean.detach(), (var*n/(n - 1).clamp(min=1)).detach())
     h = h*(var + norm.eps).rsqrt().view(shape)
     if norm.affine: h = h*norm.weight.view(shape) + norm.bias.view(shape)
@@ -237,7 +215,6 @@ def _track(
 
 # %% ../nbs/22_scale.ipynb #accelerate
 _precisions = dict(no=None, fp16=torch.float16, bf16=torch.bfloat16)
-_install = "pip install 'minitrain[distributed]'"
 
 class AccelerateCB(TrainCB):
     "Trains on all processes that were launched together: each takes its part of every batch, and they make one step"
@@ -253,33 +230,62 @@ class AccelerateCB(TrainCB):
         find_unused:bool=False # The model may leave parameters unused in a batch (slower)
     ):
         super().__init__(n_inp)
-        if mixed_precision not in (None, *_precisions): raise ArgumentError("mixed_precision", mixed_precision, f"one of {list(_precisions)}")
-        if not timeout > 0: raise ArgumentError("timeout", timeout, "a number of seconds above 0")
-        if find_spec("accelerate") is None: raise ImportError(f"AccelerateCB needs Hugging Face accelerate, which is not installed: {_install}")
+        if find_spec("accelerate") is None:
+            raise ImportError("accelerate is missing: pip install 'minitrain[distributed]'")
         self.mixed_precision,self.timeout,self.sync_bn,self.size,self.find_unused = mixed_precision or "no",timeout,sync_bn,size,find_unused
         self.group = self.acc = self._ddp = self._noise = None  # there during a fit that trains
-        self._undo,self._ran,self._ending,self._device,self._share = [],False,False,torch.device("cpu"),None
+        self._undo,self._device = ExitStack(),torch.device("cpu")
+        self._share,self._ran = None,False
         if mixed_precision == "fp16": self.state_dict,self.load_state_dict = self._scaler_state,self._set_scaler
 
-# %% ../nbs/22_scale.ipynb #accelerate-who
-@patch(as_prop=True)
-def is_main(self:AccelerateCB
-)->bool: # True in a single process
-    "Whether this process prints and writes"
-    return int(os.environ.get("RANK", "0")) == 0
+    @property
+    def is_main(self
+    )->bool: # True in a single process
+        "Whether this process prints and writes"
+        return int(os.environ.get("RANK", "0")) == 0
 
-@patch(as_prop=True)
-def real(self:AccelerateCB
-)->bool: # False where a short last batch has no sample left for this process
-    "Whether the samples at hand count"
-    return self._share is None or self._share.real
+    @property
+    def real(self
+    )->bool: # False where a short last batch has no sample left for this process
+        "Whether the samples at hand count"
+        return self._share is None or self._share.real
 
-@patch
-def reduce(self:AccelerateCB,
-    total:torch.Tensor # A sum over the samples of this process
-)->torch.Tensor: # The sum over all processes; the same in a fit that only validates, where each goes through all of the data
-    "What all processes have together; every one of them must call it"
-    return total if self.group is None else self.group.sum(total)
+    def reduce(self,
+        total:torch.Tensor # A sum over the samples of this process
+    )->torch.Tensor: # The sum over all processes; the same in a fit that only validates, where each goes through all of the data
+        "What all processes have together; every one of them must call it"
+        return total if self.group is None else self.group.sum(total.detach())
+
+    def _scaler_state(self
+    )->dict: # Of the scaler; empty where there is none
+        "What a checkpoint keeps of fp16"
+        return self.acc.scaler.state_dict() if self.acc is not None and self.acc.scaler is not None else {}
+
+    def _set_scaler(self,
+        state:dict # From `_scaler_state`
+    ):
+        "Go on with that scale"
+        if state and self.acc is not None and self.acc.scaler is not None: self.acc.scaler.load_state_dict(state)
+
+    def before_epoch(self,
+        learn:Learner # Its `dl` is shared
+    ):
+        "Share the loader's batches among the processes"
+        if self.group is None: return
+        if not learn.training: self._share_buffers(learn.model)
+        self._share = learn.dl = _Share(learn.dl, self.group)
+
+    def cleanup_epoch(self,
+        learn:Learner # Gets its loader back
+    ):
+        "Put the loader back"
+        if self._share is not None: learn.dl,self._share = self._share.dl,None
+
+    def before_batch(self,
+        learn:Learner # Not looked at
+    ):
+        "The model has not run yet"
+        self._ran = False
 
 # %% ../nbs/22_scale.ipynb #accelerate-begin
 @patch
@@ -291,7 +297,7 @@ def before_fit(self:AccelerateCB,
     local = os.environ.get("LOCAL_RANK", "0") if def_device == "cuda" else None
     self._device = torch.device("cpu" if cpu else f"{def_device}:{local}" if local else def_device)
     self._dtype = torch.bfloat16 if cpu and self.mixed_precision == "fp16" else _precisions[self.mixed_precision]
-    self._share,self._ending,self._ran = None,False,False
+    self._share,self._ran = None,False
     learn.model.to(self._device)
     if not learn.trains: return
     try: self._begin(learn, cpu)
@@ -314,7 +320,8 @@ def _begin(self:AccelerateCB,
     if not any(p.requires_grad for p in learn.model.parameters()): return
     ids = [self._device.index] if self._device.type == "cuda" else None
     with self.group.told():
-        self._ddp = nn.parallel.DistributedDataParallel(learn.model, device_ids=ids, find_unused_parameters=self.find_unused)
+        self._ddp = nn.parallel.DistributedDataParallel(learn.model, device_ids=ids,
+            find_unused_parameters=self.find_unused, broadcast_buffers=False)
     if self.sync_bn: self._sync_norms(learn.model)
 
 # %% ../nbs/22_scale.ipynb #accelerate-parts
@@ -323,13 +330,11 @@ def _accelerator(self:AccelerateCB,
     cpu:bool # Whether to stay on the CPU
 ): # An Accelerator, of the processes that have met already
     "Hugging Face's object; its settings, which it keeps for the whole process, are forgotten after the fit if it made them"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tqdm's word on widgets that are not there
-        from accelerate import Accelerator
+    from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState, PartialState
     if not PartialState._shared_state:
-        self._undo.append(partial(GradientState._reset_state))
-        self._undo.append(partial(AcceleratorState._reset_state, reset_partial_state=True))
+        self._undo.callback(GradientState._reset_state)
+        self._undo.callback(AcceleratorState._reset_state, reset_partial_state=True)
     acc = Accelerator(cpu=cpu, mixed_precision="bf16" if self._dtype is torch.bfloat16 else self.mixed_precision)
     if acc.num_processes != (1 if self.group is None else self.group.world):
         raise RuntimeError(f"{launched()} processes were launched, but accelerate sees {acc.num_processes}: make no Accelerator before the fit")
@@ -340,10 +345,8 @@ def _agree(self:AccelerateCB,
     loaders:tuple # The loaders of this process
 )->int: # The seed of process 0
     "Loaders of the same length, in the order of those of process 0"
-    def length(x):
-        try: return len(x)
-        except TypeError: return None
-    lengths = [(length(dl), length(getattr(dl, "dataset", None))) for dl in loaders]
+    sets = [getattr(dl, "dataset", None) for dl in loaders]
+    lengths = [(loader_length(dl), loader_length(ds)) for dl,ds in zip(loaders, sets)]
     places = [dl.state_dict() if isinstance(dl, DataLoader) else None for dl in loaders]
     theirs,places,seed = self.group.tell((lengths, places, torch.initial_seed()))
     if theirs != lengths: raise ArgumentError("dls", lengths, f"the same data in each process: in process 0 the loaders have {theirs} (batches, samples)")
@@ -359,17 +362,20 @@ def _sync_norms(self:AccelerateCB,
     for m in model.modules():
         if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) and "forward" not in vars(m):
             m.forward = partial(_normed, m, self)
-            self._undo.append(partial(delattr, m, "forward"))
+            self._undo.callback(delattr, m, "forward")
 
 @patch
 def _catch_term(self:AccelerateCB):
     "Make an exit with a message of the launcher's SIGTERM, by which it ends the others when one process is gone"
     if threading.current_thread() is not threading.main_thread(): return
     def stop(number, frame):
-        if self._ending: return  # on the way out already
-        self._ending = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # on the way out already
         raise SystemExit(f"process {self.group.rank} of {self.group.world}: stopped by the launcher (SIGTERM), as it does when another process is gone; the run can go on from its last checkpoint")
-    self._undo.append(partial(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, stop)))
+    old = signal.signal(signal.SIGTERM, stop)
+    def put_back():  # a process on its way out says why before SIGTERM ends it
+        broken = isinstance(sys.exception(), (ConnectionError, SystemExit))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if broken else old)
+    self._undo.callback(put_back)
 
 # %% ../nbs/22_scale.ipynb #accelerate-end
 @patch
@@ -386,12 +392,7 @@ def cleanup_fit(self:AccelerateCB,
     learn:Learner # Loses the callback that seeded its random numbers
 ):
     "Leave nothing behind"
-    error = sys.exc_info()[1]
-    broken = isinstance(error, (ConnectionError, SystemExit))
-    self._ending = self._ending or broken
-    for f in reversed(self._undo):
-        if not (broken and f.func is signal.signal): f()  # a process on its way out says why before SIGTERM ends it
-    self._undo.clear()
+    self._undo.close()
     learn.cbs[:] = [cb for cb in learn.cbs if cb is not self._noise]
     self.group = self.acc = self._ddp = self._share = self._noise = None
 
@@ -402,30 +403,6 @@ def _share_buffers(self:AccelerateCB,
     "Give every process the buffers of process 0"
     with self.group.told():
         for b in model.buffers(): dist.broadcast(b, 0)
-
-# %% ../nbs/22_scale.ipynb #accelerate-epoch
-@patch
-def before_epoch(self:AccelerateCB,
-    learn:Learner # Its `dl` is shared
-):
-    "Share the loader's batches among the processes"
-    if self.group is None: return
-    if not learn.training: self._share_buffers(learn.model)
-    self._share = learn.dl = _Share(learn.dl, self.group)
-
-@patch
-def cleanup_epoch(self:AccelerateCB,
-    learn:Learner # Gets its loader back
-):
-    "Put the loader back"
-    if self._share is not None: learn.dl,self._share = self._share.dl,None
-
-@patch
-def before_batch(self:AccelerateCB,
-    learn:Learner # Not looked at
-):
-    "The model has not run yet"
-    self._ran = False
 
 # %% ../nbs/22_scale.ipynb #noise
 class _NoiseCB(Callback):
@@ -466,7 +443,7 @@ def run(self:AccelerateCB,
     with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
         if self.group is None: out = model(*args, **kwargs)
         else:
-            with self.group.told(): out = model(*args, **kwargs)
+            with self.group.told(kind=dist.DistError): out = model(*args, **kwargs)
     if self._dtype is None: return out
     return map_nested(lambda o: o.float() if isinstance(o, torch.Tensor) and o.dtype is self._dtype else o, out)
 
@@ -521,7 +498,7 @@ def backward(self:AccelerateCB,
     if self.group is None: self.acc.backward(learn.loss); return
     if self._ddp is not None and not self._ran:
         raise RuntimeError(f"{type(self).__name__}.predict ran the model by itself, so the gradients would not be shared: call `self.run(learn, ...)` in its place")
-    with self.group.told(): self.acc.backward(learn.loss)
+    with self.group.told(kind=dist.DistError): self.acc.backward(learn.loss)
 
 @patch
 def after_backward(self:AccelerateCB,
@@ -544,20 +521,6 @@ def step(self:AccelerateCB,
     learn.opt.zero_grad()
     raise CancelStepException()
 
-# %% ../nbs/22_scale.ipynb #accelerate-state
-@patch
-def _scaler_state(self:AccelerateCB
-)->dict: # Of the scaler; empty where there is none
-    "What a checkpoint keeps of fp16"
-    return self.acc.scaler.state_dict() if self.acc is not None and self.acc.scaler is not None else {}
-
-@patch
-def _set_scaler(self:AccelerateCB,
-    state:dict # From `_scaler_state`
-):
-    "Go on with that scale"
-    if state and self.acc is not None and self.acc.scaler is not None: self.acc.scaler.load_state_dict(state)
-
 # %% ../nbs/22_scale.ipynb #default-trainer
 def default_trainer(
     n_inp:int=1, # How many parts of a batch are inputs
@@ -565,7 +528,6 @@ def default_trainer(
     **kwargs # Passed on to `AccelerateCB`, where it is the one
 )->TrainCB: # `AccelerateCB` among several processes; else `TrainCB`, or `MixedPrecision` with a half precision
     "The trainer for the way in which this process was launched"
-    if mixed_precision not in _precisions: raise ArgumentError("mixed_precision", mixed_precision, f"one of {list(_precisions)}")
     if launched() > 1: return AccelerateCB(n_inp, mixed_precision, **kwargs)
     if mixed_precision == "no": return TrainCB(n_inp)
     return MixedPrecision(n_inp, dtype=_precisions[mixed_precision])
@@ -583,9 +545,6 @@ class CompileCB(Callback):
         learn:Learner # Its model is compiled, unless it is compiled already
     ):
         "Compile in place, at the first batch"
-        on_cpu = all(p.device.type == "cpu" for p in learn.model.parameters())
-        if self.options.get("backend", "inductor") == "inductor" and on_cpu and not _compiler():
-            raise RuntimeError("torch.compile needs a C++ compiler here, and there is no g++ or clang++ on the PATH: install one, or leave CompileCB out")
         self._done = getattr(learn.model, "_compiled_call_impl", None) is None
         if self._done: learn.model.compile(**self.options)
 
@@ -594,7 +553,3 @@ class CompileCB(Callback):
     ):
         "Take the compiled code off"
         if self._done: learn.model._compiled_call_impl,self._done = None,False
-
-def _compiler()->str|None: # Path of a C++ compiler
-    "What torch.compile needs on a CPU"
-    return next((p for o in (os.environ.get("CXX"), "g++", "c++", "clang++") if o and (p := shutil.which(o))), None)

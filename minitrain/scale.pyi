@@ -73,6 +73,24 @@ class AccelerateCB(TrainCB):
             The sum over all processes; the same in a fit that only validates,
                 where each goes through all of the data
         """
+    def before_epoch(self, learn:Learner)->None:
+        """Share the loader's batches among the processes
+
+        Args:
+            learn: Its `dl` is shared
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Put the loader back
+
+        Args:
+            learn: Gets its loader back
+        """
+    def before_batch(self, learn:Learner)->None:
+        """The model has not run yet
+
+        Args:
+            learn: Not looked at
+        """
     def before_fit(self, learn:Learner)->None:
         """Meet the other processes; everybody starts from the weights of process 0
 
@@ -91,24 +109,6 @@ class AccelerateCB(TrainCB):
 
         Args:
             learn: Loses the callback that seeded its random numbers
-        """
-    def before_epoch(self, learn:Learner)->None:
-        """Share the loader's batches among the processes
-
-        Args:
-            learn: Its `dl` is shared
-        """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Put the loader back
-
-        Args:
-            learn: Gets its loader back
-        """
-    def before_batch(self, learn:Learner)->None:
-        """The model has not run yet
-
-        Args:
-            learn: Not looked at
         """
     def run(self, learn:Learner, *args, **kwargs)->Any:
         """Run the model, in training with its gradients shared; a subclass with its

@@ -8,19 +8,17 @@ __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB', 'S
 
 # %% ../nbs/14_schedule.ipynb #exported-imports
 #| code-fold: true
-import copy, math, random, warnings
+import math, warnings
 from collections.abc import Callable
-from contextlib import contextmanager
-from numbers import Real
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
-import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import nn
-from torch.nn.parameter import is_lazy
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from .core import ArgumentError, is_int, subplots
+from .core import ArgumentError, is_int, need, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelEpochException, CancelFitException, Learner
 from .metrics import loss_weight
 
@@ -49,9 +47,15 @@ class BaseSchedCB(Callback):
     def __init__(self,
         sched:Callable # Called with the optimizer of the fit, gives a scheduler: `partial(OneCycleLR, max_lr=0.1, total_steps=500)`
     ):
-        if not callable(sched) or hasattr(sched, "optimizer"):
-            raise ArgumentError("sched", sched, "a function of the optimizer, such as partial(OneCycleLR, max_lr=0.1, total_steps=500): the optimizer is made anew for each fit")
         self.sched,self.schedo,self._updated = sched,None,False
+
+    def before_fit(self,
+        learn:Learner # Its optimizer is scheduled
+    ):
+        "Make the scheduler, if this fit trains"
+        if not learn.trains: return
+        self._updated = False
+        self.schedo = self.sched(learn.opt)
 
     def after_step(self,
         learn:Learner # Not looked at
@@ -66,29 +70,9 @@ class BaseSchedCB(Callback):
         if learn.training and self._updated: self.schedo.step()
         self._updated = False
 
-# %% ../nbs/14_schedule.ipynb #sched-before-fit
-@patch
-def before_fit(self:BaseSchedCB,
-    learn:Learner # Its optimizer is scheduled
-):
-    "Make the scheduler, if this fit trains"
-    if not learn.trains: return
-    self._updated = False
-    try: self.schedo = self.sched(learn.opt)
-    except ValueError as e:
-        if "cycle_momentum" in str(e): e.add_note(f"{type(learn.opt).__name__} has no momentum to cycle: choose an opt_func that has (Momentum, Adam), or cycle_momentum=False")
-        raise
-
 # %% ../nbs/14_schedule.ipynb #sched-batch
 class BatchSchedCB(BaseSchedCB):
     "Steps a scheduler after each batch whose update was made"
-    def before_fit(self,
-        learn:Learner # Its optimizer is scheduled
-    ):
-        "Make the scheduler, if this fit trains"
-        super().before_fit(learn)
-        if isinstance(self.schedo, ReduceLROnPlateau): raise ArgumentError("sched", self.schedo, "a scheduler that needs no loss (ReduceLROnPlateau belongs into an EpochSchedCB)")
-
     def after_batch(self,
         learn:Learner # Its mode is looked at
     ):
@@ -122,31 +106,11 @@ class EpochSchedCB(BaseSchedCB):
         self.schedo.step((total/n).item())
         self._updated = False
 
-# %% ../nbs/14_schedule.ipynb #sched-state
-def _plain(
-    state # State of a scheduler, or a part of it
-): # The same without functions, objects and keys that are no strings: they come from the arguments, and are there anyway
-    "What of a scheduler's state can be stored without pickling"
-    if isinstance(state, dict): return {k: o for k,v in state.items() if isinstance(k, str) and (o := _plain(v)) is not ...}
-    if isinstance(state, (list, tuple)):
-        out = [_plain(o) for o in state]
-        return ... if any(o is ... for o in out) else out
-    return state if state is None or isinstance(state, (bool, int, float, str, torch.Tensor)) else ...
-
-def _merged(
-    fresh, # State of a scheduler just made
-    stored # What `_plain` left of an earlier one
-): # The stored values, and fresh ones where nothing was stored
-    "A whole state again"
-    if isinstance(fresh, dict): return {**fresh, **{k: _merged(fresh.get(k), v) for k,v in stored.items()}}
-    if isinstance(fresh, list) and any(isinstance(o, dict) for o in fresh): return [_merged(*o) for o in zip(fresh, stored)]
-    return tuple(stored) if isinstance(fresh, tuple) else stored
-
 # %% ../nbs/14_schedule.ipynb #sched-state-dict
 @patch
-def state_dict(self:BaseSchedCB)->dict: # Plain values, for `load_state_dict`
+def state_dict(self:BaseSchedCB)->dict: # For `load_state_dict`
     "Where the schedule stands"
-    return dict(updated=self._updated, sched=None if self.schedo is None else _plain(self.schedo.state_dict()))
+    return dict(updated=self._updated, sched=self.schedo and self.schedo.state_dict())
 
 @patch
 def load_state_dict(self:BaseSchedCB,
@@ -154,9 +118,7 @@ def load_state_dict(self:BaseSchedCB,
 ):
     "Go on from there; in a fit, once its scheduler is made"
     self._updated = state["updated"]
-    if state["sched"] is None: return
-    if self.schedo is None: raise RuntimeError("there is no scheduler yet: it is made when a fit begins")
-    self.schedo.load_state_dict(_merged(self.schedo.state_dict(), state["sched"]))
+    if state["sched"] is not None: self.schedo.load_state_dict(state["sched"])
 
 # %% ../nbs/14_schedule.ipynb #schedule
 class Schedule:
@@ -166,7 +128,6 @@ class Schedule:
         lr:Callable, # Called with the number of updates so far, gives a factor
         momentum:Callable|None=None # Called likewise, gives the momentum (Adam's first beta); None leaves it alone
     ):
-        if not isinstance(optimizer, torch.optim.Optimizer): raise ArgumentError("optimizer", optimizer, "an optimizer, ours or torch's")
         if momentum is not None and not {"momentum", "betas"} & {*optimizer.defaults}:
             raise ArgumentError("optimizer", type(optimizer).__name__, "one with a momentum to schedule, such as Momentum or Adam")
         self.optimizer,self.lr,self.momentum = optimizer,lr,momentum
@@ -185,19 +146,16 @@ class Schedule:
         self.n += 1
         self._set()
 
-# %% ../nbs/14_schedule.ipynb #schedule-state
-@patch
-def state_dict(self:Schedule)->dict: # "n" and "base_lrs"
-    "Where the schedule stands"
-    return dict(n=self.n, base_lrs=list(self.base_lrs))
+    def state_dict(self)->dict: # "n" and "base_lrs"
+        "Where the schedule stands"
+        return dict(n=self.n, base_lrs=list(self.base_lrs))
 
-@patch
-def load_state_dict(self:Schedule,
-    state:dict # From `state_dict`
-):
-    "Go on from there"
-    self.n,self.base_lrs = state["n"],list(state["base_lrs"])
-    self._set()
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on from there"
+        self.n,self.base_lrs = state["n"],list(state["base_lrs"])
+        self._set()
 
 # %% ../nbs/14_schedule.ipynb #phases
 def _along(
@@ -211,20 +169,6 @@ def _along(
         if step <= last: return anneal(start, end, (step - first)/(last - first)) if last > first else start
         first = last
     return phases[-1][2]
-
-# %% ../nbs/14_schedule.ipynb #check-cycle
-def _check_cycle(
-    total_steps, # As for `one_cycle`
-    pct_start, # As for `one_cycle`
-    anneal_strategy, # As for `one_cycle`
-    *factors # That must be above 0
-):
-    "Refuse a cycle that cannot be gone through"
-    if not is_int(total_steps, 2): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 2 or more")
-    if anneal_strategy not in _anneals: raise ArgumentError("anneal_strategy", anneal_strategy, f"one of {list(_anneals)}")
-    if not 0 <= pct_start <= 1: raise ArgumentError("pct_start", pct_start, "a share, from 0 to 1")
-    for o in factors:
-        if not 0 < o < math.inf: raise ArgumentError("div_factor, final_div_factor", o, "finite numbers above 0")
 
 # %% ../nbs/14_schedule.ipynb #one-cycle
 _anneals = dict(cos=cosine, linear=linear)
@@ -242,7 +186,8 @@ def one_cycle(
     final_div_factor:float=1e4 # The first learning rate over the last
 )->Schedule: # `step()` it after each update; a step more than `total_steps` is an error
     "Up to a high learning rate and down to almost none, in one run, with the momentum in the opposite direction"
-    _check_cycle(total_steps, pct_start, anneal_strategy, div_factor, final_div_factor)
+    need(is_int(total_steps, 2), "total_steps", total_steps, "a number of 2 or more")
+    need(0 <= pct_start <= 1, "pct_start", pct_start, "a share, from 0 to 1")
     rates = max_lr if isinstance(max_lr, (list, tuple)) else [max_lr]*len(optimizer.param_groups)
     for group,rate in zip(optimizer.param_groups, rates, strict=True): group["lr"] = rate
     up,down,anneal = pct_start*total_steps - 1,total_steps - 1,_anneals[anneal_strategy]
@@ -264,8 +209,8 @@ def warmup_cosine(
     end_factor:float=0. # Share of it that is left at the end
 )->Schedule: # `step()` it after each update
     "A straight line up to the optimizer's learning rate, then half a cosine down, where it stays"
-    if not is_int(total_steps, 1): raise ArgumentError("total_steps", total_steps, "a whole number of updates, 1 or more")
-    if not is_int(warmup_steps) or warmup_steps >= total_steps: raise ArgumentError("warmup_steps", warmup_steps, f"a whole number below total_steps, {total_steps}")
+    ok = is_int(warmup_steps) and warmup_steps < total_steps
+    need(ok, "warmup_steps", warmup_steps, f"a whole number below {total_steps=}")
     def factor(step):
         if step < warmup_steps: return linear(start_factor, 1, step/warmup_steps)
         return cosine(1, end_factor, min(1, (step - warmup_steps)/(total_steps - warmup_steps)))
@@ -279,8 +224,6 @@ class RecorderCB(Callback):
     def __init__(self,
         **d # Functions by name, each called with this callback: `lr=lambda cb: cb.pg["lr"]`; `cb.pg` is the first parameter group, `cb.learn` the Learner
     ):
-        for k,v in d.items():
-            if not callable(v): raise ArgumentError(k, v, "a function of the recorder, such as lambda cb: cb.pg['lr']")
         self.d,self.recs,self.pg,self.learn = d,{k: [] for k in d},None,None
 
     def before_fit(self,
@@ -305,43 +248,33 @@ class RecorderCB(Callback):
         "Let go of the Learner"
         self.learn = None
 
+    def state_dict(self)->dict: # "recs"
+        "What was recorded so far"
+        return dict(recs={k: list(v) for k,v in self.recs.items()})
+
+    def load_state_dict(self,
+        state:dict # From `state_dict`
+    ):
+        "Go on from there"
+        self.recs = {k: list(v) for k,v in state["recs"].items()}
+
 # %% ../nbs/14_schedule.ipynb #recorder-rest
 @patch
 def plot(self:RecorderCB,
     figsize:tuple|None=None # Size of the whole figure in inches; None takes 4 by 3 for each quantity
 )->object: # matplotlib Figure, an axis for each quantity
     "What was recorded, against the batch"
-    if not self.recs: raise ArgumentError("recs", self.recs, "at least one function to record: RecorderCB(lr=lambda cb: cb.pg['lr'])")
     fig,axs = subplots(1, len(self.recs), figsize=figsize or (4*len(self.recs), 3), squeeze=False, layout="constrained")
     for ax,(k,v) in zip(axs.flat, self.recs.items()):
         ax.plot([float(o) for o in v], lw=1)
         ax.set(xlabel="training batch (from 0)", ylabel=k)
     return fig
 
-@patch
-def state_dict(self:RecorderCB)->dict: # "recs"
-    "What was recorded so far"
-    return dict(recs={k: list(v) for k,v in self.recs.items()})
-
-@patch
-def load_state_dict(self:RecorderCB,
-    state:dict # From `state_dict`
-):
-    "Go on from there"
-    self.recs = {k: list(v) for k,v in state["recs"].items()}
-
 # %% ../nbs/14_schedule.ipynb #unchanged-rng
 def rng_states(
 )->Callable: # Called without arguments, puts them back
     "Note the global generators of Python, NumPy and torch, on every device"
-    cpu,py,np_state = torch.get_rng_state(),random.getstate(),np.random.get_state(legacy=False)
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
-    def put_back():
-        torch.set_rng_state(cpu); random.setstate(py); np.random.set_state(np_state)
-        if cuda is not None: torch.cuda.set_rng_state_all(cuda)
-        if mps is not None: torch.mps.set_rng_state(mps)
-    return put_back
+    return partial(set_rng_state, rng_state())
 
 def _loader_state(
     dl # Ours, torch's, or anything that can be iterated over
@@ -354,11 +287,9 @@ def _loader_state(
         seen.append(o)
         parts += [getattr(o, name, None) for name in ("sampler", "batch_sampler", "dataset", "generator", "dl", "dataloader")]
     generators = [(o, o.get_state()) for o in seen if isinstance(o, torch.Generator)]
-    arrays = [(o, copy.deepcopy(o.bit_generator.state)) for o in seen if isinstance(o, np.random.Generator)]
     position = dl.state_dict() if hasattr(dl, "state_dict") and hasattr(dl, "load_state_dict") else None
     def put_back():
         for o,state in generators: o.set_state(state)
-        for o,state in arrays: o.bit_generator.state = state
         if position is not None: dl.load_state_dict(position)
     return put_back
 
@@ -372,8 +303,6 @@ def model_state(
     if opt is not None: dicts += [opt.state, *opt.state.values(), *opt.param_groups]
     kept = [(d, dict(d)) for d in dicts]
     tensors = {id(o): o for _,values in kept for o in values.values() if isinstance(o, torch.Tensor)}
-    for o in tensors.values():
-        if is_lazy(o): raise ArgumentError("model", "a parameter without a shape", "a model that has seen a batch: call it once")
     copies = [(o, o.detach().clone()) for o in tensors.values()]
     grads = [(p, p.grad) for p in model.parameters()]
     for p,_ in grads: p.grad = None
@@ -381,9 +310,7 @@ def model_state(
         for d,values in kept:
             d.clear()
             d.update(values)
-        for o,was in copies:
-            if (o.device, o.dtype) != (was.device, was.dtype): o.data = was
-            elif not torch.equal(o, was): o.data.copy_(was)
+        for o,was in copies: o.data = o.data.to(was).copy_(was)  # it may have moved
         for p,grad in grads: p.grad = grad
     return put_back
 
@@ -411,20 +338,16 @@ class LRFinderCB(Callback):
         gamma:float=1.3, # Factor from one update to the next, above 1
         max_mult:float=3 # Stop when the loss, a mean over three updates, is this many times the smallest so far; above 1
     ):
-        for name,o in (("gamma", gamma), ("max_mult", max_mult)):
-            if not 1 < o < math.inf: raise ArgumentError(name, o, "a finite number above 1")
+        need(1 < gamma < math.inf, "gamma", gamma, "a finite number above 1")
         self.gamma,self.max_mult,self.lrs,self.losses = gamma,max_mult,[],[]
-        self._alone,self._kept = True,None
+        self._alone,self._kept = True,ExitStack()
 
     def before_fit(self,
         learn:Learner # Its state is noted
     ):
         "Begin anew"
-        self.lrs,self.losses,self.min,self._seen,self._updated,self._kept = [],[],math.inf,[],False,None
-        if learn.trains and self._alone:
-            kept = left_unchanged(learn)
-            kept.__enter__()
-            self._kept = kept
+        self.lrs,self.losses,self.min,self._seen,self._updated = [],[],math.inf,[],False
+        if learn.trains and self._alone: self._kept.enter_context(left_unchanged(learn))
 
     def after_step(self,
         learn:Learner # Not looked at
@@ -439,8 +362,7 @@ def after_batch(self:LRFinderCB,
 ):
     "Note learning rate and loss, and go on to the next learning rate"
     if not learn.training: return
-    loss = learn.loss.detach().double() if learn.loss.device.type != "mps" else learn.loss.detach()
-    self._seen.append((learn.reduce(loss)/learn.reduce(torch.ones_like(loss))).item())
+    self._seen.append(learn.loss.item())
     if not self._updated: return
     loss,self._seen,self._updated = sum(self._seen)/len(self._seen),[],False
     if not math.isfinite(loss): raise CancelFitException()
@@ -464,8 +386,7 @@ def cleanup_fit(self:LRFinderCB,
 ):
     "Put everything back, and plot"
     if not self._alone: return
-    if self._kept is not None: self._kept.__exit__(None, None, None)
-    self._kept = None
+    self._kept.close()
     if self.losses and learn.is_main: self.plot()
 
 # %% ../nbs/14_schedule.ipynb #finder-suggest
@@ -510,15 +431,12 @@ def lr_find(self:Learner,
     plot:bool=True # Draw loss against learning rate
 )->float|None: # The suggestion; None, with a warning, where the loss fell by no more than its noise
     "Try learning rates from low to high; model, optimizer, random numbers and loaders are as before, however it ends"
-    if not (isinstance(start_lr, Real) and 0 < start_lr < math.inf): raise ArgumentError("start_lr", start_lr, "a finite number above 0")
-    if not is_int(max_epochs, 1): raise ArgumentError("max_epochs", max_epochs, "a whole number, 1 or more")
     finder = LRFinderCB(gamma, max_mult)
     finder._alone = False
     with left_unchanged(self), self._bare():
         if self.opt_func is None and self.opt is not None:
             for group in self.opt.param_groups: group["lr"] = start_lr
         self.fit(max_epochs, valid=False, cbs=finder, lr=None if self.opt_func is None else start_lr)
-        main = self.is_main
-    if plot and main and finder.losses: finder.plot()
+    if plot and self.is_main and finder.losses: finder.plot()
     if finder.suggestion() is None: warnings.warn(f"over {len(finder.losses)} updates the loss fell by no more than its noise: there is nothing to suggest")
     return finder.suggestion()

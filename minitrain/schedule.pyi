@@ -51,23 +51,23 @@ class BaseSchedCB(Callback):
     sched: Callable
     schedo: Any
     def __init__(self, sched:Callable)->None: ...
-    def after_step(self, learn:Learner)->None:
-        """Note that there was an update
-
-        Args:
-            learn: Not looked at
-        """
     def before_fit(self, learn:Learner)->None:
         """Make the scheduler, if this fit trains
 
         Args:
             learn: Its optimizer is scheduled
         """
+    def after_step(self, learn:Learner)->None:
+        """Note that there was an update
+
+        Args:
+            learn: Not looked at
+        """
     def state_dict(self)->dict:
         """Where the schedule stands
 
         Returns:
-            Plain values, for `load_state_dict`
+            For `load_state_dict`
         """
     def load_state_dict(self, state:dict)->None:
         """Go on from there; in a fit, once its scheduler is made
@@ -78,12 +78,6 @@ class BaseSchedCB(Callback):
 
 class BatchSchedCB(BaseSchedCB):
     """Steps a scheduler after each batch whose update was made"""
-    def before_fit(self, learn:Learner)->None:
-        """Make the scheduler, if this fit trains
-
-        Args:
-            learn: Its optimizer is scheduled
-        """
     def after_batch(self, learn:Learner)->None:
         """Step, if there was an update
 
@@ -236,16 +230,6 @@ class RecorderCB(Callback):
         Args:
             learn: Not looked at
         """
-    def plot(self, figsize:tuple | None=None)->Figure:
-        """What was recorded, against the batch
-
-        Args:
-            figsize: Size of the whole figure in inches; None takes 4 by 3 for
-                each quantity
-
-        Returns:
-            matplotlib Figure, an axis for each quantity
-        """
     def state_dict(self)->dict:
         """What was recorded so far
 
@@ -257,6 +241,16 @@ class RecorderCB(Callback):
 
         Args:
             state: From `state_dict`
+        """
+    def plot(self, figsize:tuple | None=None)->Figure:
+        """What was recorded, against the batch
+
+        Args:
+            figsize: Size of the whole figure in inches; None takes 4 by 3 for
+                each quantity
+
+        Returns:
+            matplotlib Figure, an axis for each quantity
         """
 
 def rng_states()->Callable:

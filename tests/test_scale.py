@@ -15,14 +15,13 @@ from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
 from minitrain.callbacks import BatchTransformCB, GradAccumCB, GradClipCB
 from minitrain.checkpoint import CheckpointCB
-from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, DataLoaders, Dataset, get_dls
 from minitrain.learner import Callback, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
 from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB
 from minitrain.experiments.digits import DigitsConfig, digits
-from minitrain.scale import AccelerateCB, CompileCB, _NoiseCB, _Share, _compiler, _normed, _part, default_trainer
+from minitrain.scale import AccelerateCB, CompileCB, _NoiseCB, _Share, _normed, _part, default_trainer
 from minitrain.runs import RunDir, load_config
 
 RANK = int(os.environ.get("RANK", 0))
@@ -484,6 +483,7 @@ def test_scaler_drops_an_update_and_tells_the_schedule():
 def test_default_trainer(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert type(default_trainer()) is TrainCB and default_trainer(2).n_inp == 2
+    with pytest.raises(KeyError): default_trainer(mixed_precision="half")
     half = default_trainer(mixed_precision="bf16")
     assert type(half).__name__ == "MixedPrecision" and half.dtype is torch.bfloat16
     if __import__("importlib").util.find_spec("accelerate"):
@@ -492,7 +492,6 @@ def test_default_trainer(monkeypatch):
         assert type(cb) is AccelerateCB and (cb.n_inp, cb.mixed_precision, cb.timeout) == (2, "bf16", 5)
         monkeypatch.setenv("RANK", "1")
         assert not cb.is_main and not Learner(linear(), loaders(), cbs=cb).is_main
-    with pytest.raises(ArgumentError, match="mixed_precision"): default_trainer(mixed_precision="half")
 
 
 def test_missing_accelerate(monkeypatch):
@@ -500,17 +499,11 @@ def test_missing_accelerate(monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'minitrain\[distributed\]'"): AccelerateCB()
 
 
-@needs_accelerate
-@pytest.mark.parametrize("kwargs", [dict(mixed_precision="fp8"), dict(timeout=0), dict(n_inp=0)])
-def test_refused(kwargs):
-    with pytest.raises(ArgumentError, match=next(iter(kwargs))): AccelerateCB(**kwargs)
-
-
 def test_compiled_is_eager_undone_and_keeps_names():
     "With code for this CPU where there is a C++ compiler, else with torch's own test backend"
     learn = fitted(TrainCB(), 1)
     torch.manual_seed(0)
-    options = {} if _compiler() else dict(backend="aot_eager")
+    options = {} if shutil.which("g++") else dict(backend="aot_eager")
     fast = Learner(linear(), loaders(), cross_entropy, 0.1, [TrainCB(), Quiet(accuracy), CompileCB(**options)])
     inside = []
     class Look(Callback):
@@ -519,9 +512,3 @@ def test_compiled_is_eager_undone_and_keeps_names():
     assert all(o for o, _ in inside) and inside[0][1] == ["1.weight", "1.bias"]
     assert fast.model._compiled_call_impl is None
     torch.testing.assert_close(fast.model.state_dict(), learn.model.state_dict(), rtol=1e-4, atol=1e-5)
-
-
-def test_compile_without_a_compiler(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(RuntimeError, match="needs a C\\+\\+ compiler"): Learner(linear(), loaders(), cross_entropy, 0.1, [TrainCB(), CompileCB()]).fit(1)

@@ -1,5 +1,6 @@
 """Lesson 14 from outside: schedulers of PyTorch, ours against theirs, the recorder, and a finder that leaves no trace."""
 import copy
+import io
 import math
 import random
 import warnings
@@ -168,7 +169,7 @@ def test_plateau_sees_the_mean_loss(valid):
     assert math.isclose(sched.schedo.best, want[-1], rel_tol=1e-6)
     learn.fit(3, valid=valid)
     assert math.isclose(learn.opt.param_groups[0]["lr"], 0.1*0.1**2, rel_tol=1e-9)  # the first epoch sets the mark
-    with pytest.raises(ArgumentError): learn.fit(1, cbs=BatchSchedCB(T.ReduceLROnPlateau))
+    with pytest.raises(TypeError): learn.fit(1, cbs=BatchSchedCB(T.ReduceLROnPlateau))
 
 
 SCHEDULERS = {
@@ -180,15 +181,17 @@ SCHEDULERS = {
     "cyclic": partial(T.CyclicLR, base_lr=0.01, max_lr=0.1, step_size_up=7), "restarts": partial(T.CosineAnnealingWarmRestarts, T_0=9, T_mult=2)}
 
 
-def is_plain(o):
-    if isinstance(o, dict): return all(type(k) is str and is_plain(v) for k, v in o.items())
-    if isinstance(o, list): return all(map(is_plain, o))
-    return o is None or type(o) in (bool, int, float, str)
+def stored(state):
+    "What a file holds of it, read without running any code"
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_resumed_in_the_middle(name):
-    "Cut after 17 updates, stored as plain values, gone on in new objects: the same learning rates as never stopping"
+    "Cut after 17 updates, stored in a file, gone on in new objects: the same learning rates as never stopping"
     def fit(cbs):
         rec, sched = RecorderCB(lr=lambda cb: cb.pg["lr"], mom=lambda cb: cb.pg["momentum"]), BatchSchedCB(SCHEDULERS[name])
         learn = learner(cbs=[rec, sched])
@@ -216,8 +219,7 @@ def test_resumed_in_the_middle(name):
             if len(self.rec.recs["lr"]) >= 40: raise CancelFitException()
     whole, cut = fit([]), Cut()
     fit([cut])
-    assert is_plain(cut.state[0]) and is_plain(cut.state[1])
-    again = fit([GoOn(cut.state)])
+    again = fit([GoOn(stored(cut.state))])
     assert len(whole["lr"]) == 40
     assert torch.allclose(torch.tensor(again["lr"][:40], dtype=torch.float64), torch.tensor(whole["lr"], dtype=torch.float64), rtol=0, atol=1e-15)
     assert again["mom"][:40] == whole["mom"]
