@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, pairwise
+from copy import copy
+from inspect import signature
 from math import inf
 from pathlib import Path
 
@@ -844,14 +846,20 @@ def capture_preds(self:Learner,
 
 # %% ../nbs/12_callbacks.ipynb #sample-losses
 def _sample_losses(
-    loss_func:Callable, # Of a batch
+    loss_func:Callable, # Averages over a batch
     preds, # Of all samples
     targs # For them: a tensor, or a tuple of several
 )->torch.Tensor: # (n,), the loss of each sample
-    "What each sample costs, as a batch of its own"
-    every = preds, *(targs if isinstance(targs, tuple) else (targs,))
-    ones = (map_nested(lambda o: o[i:i + 1], every) for i in range(len(every[1])))
-    return torch.stack([loss_func(*o) for o in ones])
+    "What each sample costs: the loss without its reduction where it has one, else sample by sample"
+    func,targs = copy(loss_func),targs if isinstance(targs, tuple) else (targs,)
+    try: options = dict(reduction="none") if "reduction" in signature(func).parameters else {}
+    except (TypeError, ValueError): options = {}
+    if isinstance(func, nn.Module) and hasattr(func, "reduction"): func.reduction = "none"
+    elif not options:
+        at = lambda o, i: map_nested(lambda t: t[i:i + 1], o)
+        return torch.stack([func(at(preds, i), *at(targs, i)) for i in range(len(targs[0]))])
+    out = func(preds, *targs, **options)
+    return out.flatten(1).mean(1) if out.dim() > 1 else out
 
 # %% ../nbs/12_callbacks.ipynb #top-losses
 def _top(
