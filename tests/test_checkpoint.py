@@ -548,3 +548,15 @@ def test_stored_figures():
     df = load_results("resume")
     assert df.run.nunique() == 50 and df.identical.all() and not df.unreadable.sum()
     assert {o for o in df.stage if o.startswith("checkpoint")} and set(df.process) == {"fork", "fresh"}
+
+
+def test_a_scheduler_of_schedulers_is_resumed_before_its_milestone(tmp_path):
+    "MultiStepLR keeps its milestones in a Counter, which must come back as one"
+    def seq(opt):
+        parts = [torch.optim.lr_scheduler.LinearLR(opt), torch.optim.lr_scheduler.MultiStepLR(opt, [1, 2], 0.3)]
+        return torch.optim.lr_scheduler.SequentialLR(opt, parts, [2])
+    whole = base(0, EpochSchedCB(seq))
+    run_fit(whole, 4)
+    run_fit(base(0, EpochSchedCB(seq), CheckpointCB(tmp_path/"run")), 1)
+    run_fit(again := base(7, EpochSchedCB(seq), CheckpointCB(tmp_path/"run", resume=True)), 4)
+    assert state_of(again) == state_of(whole)
