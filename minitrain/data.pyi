@@ -331,11 +331,3 @@ def load_mnist(dir:str | Path, raw:bool=False, final:bool=False)->Digits:
         The first 50,000 training images for training, the last 10,000 for
             validation
     """
-
-def insist(ok:bool, message:str)->None:
-    """Raise an AssertionError with `message` unless `ok`
-
-    Args:
-        ok: What must hold
-        message: What is wrong if it does not, and a hint
-    """
