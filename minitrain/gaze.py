@@ -268,7 +268,7 @@ def _read_labels(
         if parts == [""] or parts[0] == "frame_id": continue
         try: frame,*row,points = _label(parts)
         except ValueError as e:
-            fields = "frame_id, episode_id, score, duration, reward, action, x, y or null"
+            fields = "frame_id, episode_id, score, duration, reward, action, x, y"
             raise ArgumentError("labels", f"{where}: {e}", fields) from None
         need(frame not in rows, "labels", f"{where}: {frame} again", "each frame once")
         kept = np.linspace(0, len(points) - 1, min(len(points), _most)).round()
@@ -290,7 +290,7 @@ def _gray(
             if im.size != _screen[::-1]: raise ValueError(f"it has {im.size} pixels")
             x = torch.from_numpy(np.array(im.convert("RGB"))).float()
     except Exception as e:
-        raise ArgumentError("archive", f"{where}: {e}", "a 160 x 210 PNG file") from None
+        raise ArgumentError("archive", f"{where}: {e}", "a 160x210 PNG") from None
     x = x @ torch.tensor([0.299, 0.587, 0.114])
     return F.interpolate(x[None, None], size, mode="area")[0, 0].round().to(torch.uint8)
 
