@@ -101,10 +101,6 @@ def rand_affine(
 # %% ../nbs/19_augment.ipynb #batch-transform
 class _BatchTransform(nn.Module):
     "Changes images at random, each in its own way; a batch of several parts has the first one changed"
-    def _try(self):
-        "Refuse bad strengths when the transform is made, not in the middle of a fit, and without drawing"
-        with torch.random.fork_rng(devices=[]): self.change(torch.zeros(2, 1, 1))
-
     def forward(self,
         x # Images (b, hgt, wid) or (b, c, hgt, wid), or a batch (tuple, list, dict) that begins with them
     ): # The same kind of thing with new images; what was given is not changed
@@ -128,7 +124,6 @@ class RandAffine(_BatchTransform):
     ):
         super().__init__()
         self.change = partial(rand_affine, degrees=degrees, scale=scale, shear=shear, shift=shift, warp=warp, fill=fill)
-        self._try()
 
 # %% ../nbs/19_augment.ipynb #patches
 def _patches(
@@ -175,7 +170,6 @@ class RandErase(_BatchTransform):
     ):
         super().__init__()
         self.change = partial(rand_erase, pct=pct, max_num=max_num)
-        self._try()
 
 # %% ../nbs/19_augment.ipynb #rand-copy
 def rand_copy(
@@ -206,7 +200,6 @@ class RandCopy(_BatchTransform):
     ):
         super().__init__()
         self.change = partial(rand_copy, pct=pct, max_num=max_num)
-        self._try()
 
 # %% ../nbs/19_augment.ipynb #views
 class _ViewsCB(Callback):

@@ -192,5 +192,4 @@ def load_state_dict(self:_Optimizer,
         if missing: raise ArgumentError("state_dict", f"a group without {missing}", f"the state of a {type(self).__name__}")
         for k,v in self._fixed.items():
             if group.get(k, v) != v: raise ArgumentError("state_dict", f"{k}={group[k]!r}", f"{k}={v!r}, the only one that {type(self).__name__} has")
-        check_options(group)
     _plain(torch.optim.Optimizer.load_state_dict)(self, state_dict)
