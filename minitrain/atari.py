@@ -47,9 +47,7 @@ def area_resize(
     size:int=84 # Height and width to make, at most those of the screen
 )->np.ndarray: # uint8 (size, size)
     "A grey picture made smaller: each new pixel is the mean of the area that it covers, parts of pixels counted as parts"
-    ok = isinstance(screen, np.ndarray) and screen.ndim == 2 and screen.dtype == np.uint8
-    need(ok, "screen", screen, "a grey picture: a uint8 array of shape (hgt, wid)")
-    need(is_int(size, 1) and size <= min(screen.shape), "size", size, f"a whole number from 1 to {min(screen.shape)}")
+    need(screen.dtype == np.uint8, "screen", screen, "a grey uint8 picture")
     rows,columns = (_area_weights(n, size) for n in screen.shape)
     return (rows @ screen.astype(np.float32) @ columns.T + 0.5).astype(np.uint8)
 
@@ -70,10 +68,8 @@ def draw_actions(
     actions:torch.Tensor # int (n,), from 0 to 17: what was done before each frame
 )->torch.Tensor: # uint8 (n, 84, 84), a copy
     "Frames with the number of the previous action written on them: the confounder of GABRIL"
-    ok = isinstance(frames, torch.Tensor) and frames.dtype == torch.uint8 and frames.ndim == 3 and tuple(frames.shape[1:]) == (84, 84)
-    need(ok, "frames", frames, "uint8 frames of shape (n, 84, 84)")
-    ok = isinstance(actions, torch.Tensor) and actions.shape == frames.shape[:1] and not actions.is_floating_point() and bool(((actions >= 0) & (actions < 18)).all())
-    need(ok, "actions", actions, f"{len(frames)} whole numbers from 0 to 17")
+    ok = frames.dtype == torch.uint8 and frames.shape == (len(actions), 84, 84)
+    need(ok, "frames", frames, f"uint8 ({len(actions)}, 84, 84), as many as actions")
     out = frames.cpu().numpy().copy()
     for o,action in zip(out, actions.tolist()): _draw_number(o, action)
     return torch.from_numpy(out).to(frames.device)
@@ -112,11 +108,7 @@ class AtariEnv(gymnasium.Env):
         render_mode:str|None=None # "rgb_array" for `render`
     ):
         need(game in roms.get_all_rom_ids(), "game", game, "the name of a game of ale-py, such as 'breakout' or 'pong'")
-        need(isinstance(glyph, bool), "glyph", glyph, "True or False")
         need(0 <= sticky <= 1, "sticky", sticky, "a chance, from 0 to 1")
-        need(is_int(skip, 2), "skip", skip, "a whole number, 2 or more")
-        need(is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
-        need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
         self.game,self.glyph,self.sticky,self.skip,self.steps,self.render_mode = game,glyph,sticky,skip,steps,render_mode
         self.observation_space = gymnasium.spaces.Box(0, 255, (1, 84, 84), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(18)
@@ -189,7 +181,6 @@ def step(self:AtariEnv,
 def render(self:AtariEnv
 )->np.ndarray: # uint8 (210, 160, 3)
     "The screen in colour, as the emulator shows it"
-    need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
     if not hasattr(self, "_screens"): raise gymnasium.error.ResetNeeded("`render`: the game has not begun; call `reset` first")
     return self._ale.getScreenRGB()
 
@@ -209,7 +200,6 @@ def atari_expert(
     info:dict # Of `AtariEnv`, in "breakout" or "pong"
 )->int: # 0 NOOP, 3 RIGHT or 4 LEFT
     "When the ball comes, be where it will be in two steps; all that is asked for is on the last two frames"
-    need(info["game"] in _see, "info", info["game"], f"a game of {[*_see]}")
     now,before = (info[o]*_screen - 0.5 for o in ("objects", "before"))
     (x,y),(u,v) = now[0],now[0] - before[0]  # the ball, and its way since the last step
     moved = now[1] - before[1]  # the paddle keeps on for a while after a press
@@ -278,21 +268,12 @@ def _choose(
     if isinstance(policy, nn.Module):
         device = next((o.device for o in policy.parameters()), None)
         scores = policy(stacks.to(device).float()/255)
-        ok = isinstance(scores, torch.Tensor) and tuple(scores.shape) == (len(stacks), 18)
-        need(ok, "policy", scores, f"a model that gives scores of shape ({len(stacks)}, 18)")
+        want = len(stacks),18
+        need(scores.shape == want, "policy", scores, f"a model that gives {want}")
         return scores.argmax(1).tolist()
     return [policy(o) for o in infos]
 
 # %% ../nbs/33_atari.ipynb #side-by-side
-def _play_out(
-    policy:Callable, # As for `play_atari`
-    games:list # `_Game`s that have begun
-):
-    "Play until all are over; a network is asked once for all games that still run"
-    with model_mode(policy, False), torch.no_grad():
-        while live := [o for o in games if not o.over]:
-            for o,action in zip(live, _choose(policy, torch.stack([o.stack for o in live]), [o.info for o in live])): o.step(action)
-
 def _play_games(
     policy:Callable, # As for `play_atari`
     kind:str, # "play" or "demos"
@@ -305,13 +286,13 @@ def _play_games(
     keep:bool, # As for `play_atari`
     **env # As for `play_atari`
 )->AtariGames: # As from `play_atari`
-    "As `play_atari`; the games of another kind are other games"
-    need(callable(policy), "policy", policy, "a model, or a function of an info")
+    "As `play_atari`, a network asked once for all games; another kind has other games"
     need(is_int(games, 1), "games", games, "a whole number, 1 or more")
-    need(is_int(frames, 1), "frames", frames, "a whole number, 1 or more")
-    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
     o = [_Game(AtariEnv(game, glyph, steps=steps, **env), mix_seed("atari", kind, seed, i), frames, keep) for i in range(games)]
-    _play_out(policy, o)
+    with model_mode(policy, False), torch.no_grad():
+        while live := [g for g in o if not g.over]:
+            stacks,infos = torch.stack([g.stack for g in live]),[g.info for g in live]
+            for g,action in zip(live, _choose(policy, stacks, infos)): g.step(action)
     return AtariGames(torch.tensor([g.info["score"] for g in o]), torch.tensor([len(g.actions) for g in o]), torch.tensor([g.cut for g in o]),
         [torch.tensor(g.actions) for g in o], [torch.stack(g.objects) for g in o], [torch.stack(g.frames) for g in o] if keep else [])
 
@@ -348,7 +329,6 @@ def record_atari(
 )->list[Episode]: # One for each game: frames, actions by their number in `AtariEnv.action_names`, gaze (steps, 1, 2)
     "Demonstrations of the expert with SIMULATED gaze, no person has looked"
     need(game in _see, "game", game, f"one of {[*_see]}, whose expert there is")
-    need(path is None or Path(path).suffix == ".pt", "path", str(path), "a path that ends in .pt")
     o = _play_games(atari_expert, "demos", game, games, 1, False, steps, seed, True)
     points = [simulated_gaze(places[None], seed=mix_seed("atari", seed, i), **_gaze_of(places[None]) | gaze)[0] for i,places in enumerate(o.objects)]
     frames = [draw_actions(x, torch.cat([a.new_zeros(1), a[:-1]])) for x,a in zip(o.frames, o.actions)] if glyph else o.frames
@@ -384,7 +364,6 @@ def action_confusion(
     frames:int=2 # How many frames make a stack
 )->tuple[ConfusionMatrix, list]: # Rows: what the demonstrator did; columns: what the model would do. And the names of the actions that occur
     "For each action of a demonstrator, what a model does on the same frames"
-    need(len(episodes), "episodes", episodes, "at least one episode")
     scores,device = [],next((o.device for o in model.parameters()), None)
     with model_mode(model, False), torch.no_grad():
         for e in episodes: scores += [model(x.to(device).float()/255).cpu() for x in stack_frames(e.frames, frames).split(500)]
@@ -394,20 +373,6 @@ def action_confusion(
     matrix = ConfusionMatrix(len(used))
     matrix.update(nn.functional.one_hot(torch.searchsorted(used, said), len(used)), torch.searchsorted(used, did))
     return matrix, [AtariEnv.action_names[o] for o in used.tolist()]
-
-# %% ../nbs/33_atari.ipynb #watched
-def _watched(
-    clone:nn.Module, # That has played
-    played:AtariGames, # One game, with its frames
-    start:int # The first step to show
-)->Scenes: # For `strip_figure` and `gif_bytes`
-    "A game that was played, with attention and SIMULATED gaze"
-    x,places = stack_frames(played.frames[0], clone.config.frames)[start:],played.objects[0][None]
-    points = simulated_gaze(places, **_gaze_of(places))[0, start:] if places.shape[2] else torch.full((len(x), 2), math.nan)
-    with torch.no_grad(), AttentionExtractor(clone, clone.config.layer, detach=True) as seen:
-        looks = [(clone(o.float()/255), seen.cls_logits.softmax(-1).mean(1))[1] for o in x.split(500)]
-    names = [AtariEnv.action_names[o] for o in played.actions[0].tolist()[start:]]
-    return Scenes(x[:, -1], patch_map(torch.cat(looks), clone.config.patch_size, 84), points, names)
 
 # %% ../nbs/33_atari.ipynb #watch
 def watch_scenes(
@@ -419,10 +384,17 @@ def watch_scenes(
     seed:int=0 # Of the game
 )->Scenes: # Frames, attention, SIMULATED gaze, actions
     "A game that a clone plays, with where it looks and where the SIMULATED eye would"
-    for name, o, low in (("start", start, 0), ("steps", steps, 1)): need(is_int(o, low), name, o, f"a whole number, {low} or more")
     played = play_atari(clone, game, 1, clone.config.frames, glyph, start + steps, seed, keep=True)
-    need(start < played.steps[0], "start", start, f"a step before the game's end, which comes after {played.steps[0]}")
-    return _watched(clone, played, start)
+    end = int(played.steps[0])
+    need(0 <= start < end, "start", start, f"a step before the game's end at {end}")
+    x = stack_frames(played.frames[0], clone.config.frames)[start:]
+    places = played.objects[0][None]
+    points = torch.full((len(x), 2), math.nan)
+    if places.shape[2]: points = simulated_gaze(places, **_gaze_of(places))[0, start:]
+    with torch.no_grad(), AttentionExtractor(clone, clone.config.layer, detach=True) as seen:
+        looks = [(clone(o.float()/255), seen.cls_logits.softmax(-1).mean(1))[1] for o in x.split(500)]
+    names = [AtariEnv.action_names[o] for o in played.actions[0].tolist()[start:]]
+    return Scenes(x[:, -1], patch_map(torch.cat(looks), clone.config.patch_size, 84), points, names)
 
 # %% ../nbs/33_atari.ipynb #watch-atari
 def watch_atari(
@@ -435,5 +407,4 @@ def watch_atari(
     seed:int=0 # Of the game
 )->object: # matplotlib Figure, of the strip
     "Watch a clone play: attention of the layer that learns from gaze in red, where the SIMULATED eye would look as a cross"
-    need(is_int(pictures, 1), "pictures", pictures, "a whole number, 1 or more")
     return strip_figure(watch_scenes(clone, game, glyph, start, steps, seed), pictures)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from collections.abc import Callable
 from einops import rearrange
 from fastcore.basics import patch
-from .core import ArgumentError, explain, is_int, need
+from .core import explain, need
 from .softmax import softmax
 from torch import nn
 
@@ -22,7 +22,6 @@ def causal_mask(
     device:str|torch.device|None=None # Where to make it; None is torch's default device
 )->torch.Tensor: # bool (n, n): row i is True up to and including column i
     "Who may look at whom if nobody sees the future"
-    need(is_int(n), "n", n, "a whole number of tokens, 0 or more")
     return torch.ones(n, n, dtype=torch.bool, device=device).tril()
 
 # %% ../nbs/24_attention.ipynb #check-inputs
@@ -31,7 +30,6 @@ def _check_qk(
     k:torch.Tensor # Keys
 ):
     "Refuse queries and keys that do not belong together"
-    for name,o in dict(q=q, k=k).items(): need(isinstance(o, torch.Tensor) and o.ndim > 1, name, o, "a tensor (..., tokens, d)")
     ok = q.shape[-1] == k.shape[-1] > 0 and q.shape[:-2] == k.shape[:-2]
     need(ok, "k", k, f"(..., m, d) with the leading axes and the d of `q`, whose shape is {tuple(q.shape)}")
 
@@ -69,7 +67,7 @@ def attention(
 )->torch.Tensor: # (..., n, e): for each query a mean of the values; 0 where the mask leaves nothing to see
     "Scaled dot-product attention, written out (Vaswani et al., 2017, equation 1)"
     weights = attention_weights(q, k, mask, scale)
-    need(isinstance(v, torch.Tensor) and v.ndim == k.ndim and v.shape[:-1] == k.shape[:-1], "v", v, f"(..., m, e), a value for each key, whose shape is {tuple(k.shape)}")
+    need(v.shape[:-1] == k.shape[:-1], "v", v, f"(..., m, e), a value for each key, whose shape is {tuple(k.shape)}")
     return weights @ v
 
 # %% ../nbs/24_attention.ipynb #head-dim
@@ -79,7 +77,6 @@ def _head_dim(
     head_dim:int|None # As asked for
 )->int: # 1 or more
     "The width of one head, or an ArgumentError"
-    for name,o in dict(dim=dim, heads=heads, head_dim=1 if head_dim is None else head_dim).items(): need(is_int(o, 1), name, o, "a whole number, 1 or more")
     need(head_dim is not None or dim % heads == 0, "heads", heads, f"a divisor of dim={dim}, unless head_dim is given")
     return head_dim or dim//heads
 
@@ -95,7 +92,6 @@ class Attention(nn.Module):
         qk_norm:bool=False # Normalise each query and each key over head_dim, before the scores
     ):
         super().__init__()
-        for name,o in dict(causal=causal, qkv_bias=qkv_bias, qk_norm=qk_norm).items(): need(isinstance(o, bool), name, o, "True or False")
         self.heads,self.head_dim,self.causal = heads,_head_dim(dim, heads, head_dim),causal
         self.scale = self.head_dim**-0.5
         inner = heads*self.head_dim
@@ -114,8 +110,6 @@ def _split(self:Attention,
     x:torch.Tensor # Tokens (b, n, dim)
 )->tuple: # Queries, keys and values, each (b, h, n, d)
     "One projection, cut into three and into heads"
-    ok = isinstance(x, torch.Tensor) and x.ndim == 3 and x.shape[-1] == self.qkv.in_features
-    need(ok, "x", x, f"tokens of shape (b, n, {self.qkv.in_features})")
     q,k,v = (rearrange(o, "b n (h d) -> b h n d", h=self.heads) for o in self.qkv(x).chunk(3, -1))
     return self.q_norm(q),self.k_norm(k),v
 
@@ -191,8 +185,6 @@ class TransformerBlock(nn.Module):
         act:Callable=nn.GELU # Makes the activation of the MLP: nn.GELU is the exact one, GPT-2 has partial(nn.GELU, approximate="tanh")
     ):
         super().__init__()
-        need(mlp_dim is None or is_int(mlp_dim, 1), "mlp_dim", mlp_dim, "a whole number, 1 or more, or None")
-        need(callable(act) and not isinstance(act, nn.Module), "act", act, "a class or function that makes a module")
         self.norm1,self.attention = nn.LayerNorm(dim),Attention(dim, heads, head_dim, causal, qkv_bias, qk_norm)
         self.norm2,self.mlp = nn.LayerNorm(dim),nn.Sequential(nn.Linear(dim, mlp_dim or 4*dim), act(), nn.Linear(mlp_dim or 4*dim, dim))
 
@@ -217,9 +209,7 @@ def block_cost(
     qk_norm:bool=False # As for `TransformerBlock`
 )->dict: # "params", and multiply-adds of one sequence, forward: "qkv", "mixing" (scores and means, all n*n), "out", "mlp"
     "Parameters and multiply-adds of a `TransformerBlock`, by formula"
-    need(is_int(n), "n", n, "a whole number of tokens, 0 or more")
     head_dim,mlp_dim = _head_dim(dim, heads, head_dim),4*dim if mlp_dim is None else mlp_dim
-    need(is_int(mlp_dim, 1), "mlp_dim", mlp_dim, "a whole number, 1 or more, or None")
     inner = heads*head_dim
     params = 3*inner*(dim + qkv_bias) + dim*(inner + 1) + mlp_dim*(dim + 1) + dim*(mlp_dim + 1) + 4*dim + 4*head_dim*qk_norm
     return dict(params=params, qkv=3*n*dim*inner, mixing=2*n*n*inner, out=n*inner*dim, mlp=2*n*dim*mlp_dim)

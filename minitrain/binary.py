@@ -19,11 +19,8 @@ def _check_pair(
     "Refuse what would be broadcast, cast or reduced by surprise"
     if reduction not in ("none", "mean", "sum"): raise ArgumentError("reduction", reduction, "'none', 'mean' or 'sum'")
     for name,x in (("input", input), ("target", target)):
-        if not isinstance(x, torch.Tensor): raise TypeError(explain(name, x, "a tensor"))
         if not x.is_floating_point(): raise TypeError(explain(name, x, "floating point numbers (use `.float()`)"))
     if target.shape != input.shape: raise ArgumentError("target", target, f"shape {tuple(input.shape)}, that of `input`")
-    if target.device != input.device:
-        raise ArgumentError("target", str(target.device), f"the device of `input`, {input.device}")
 
 def _check_weight(
     name:str, # Name of the argument
@@ -32,7 +29,6 @@ def _check_weight(
 ):
     "Refuse a weight that would change the shape of the loss or that expects a gradient"
     if weight is None: return
-    if not isinstance(weight, torch.Tensor): raise TypeError(explain(name, weight, "a tensor or None"))
     if weight.is_complex() or (name == "pos_weight" and weight.dtype == torch.bool):
         raise TypeError(explain(name, weight, "real numbers"))
     fits = weight.ndim <= len(shape) and all(w in (1, n) for w,n in zip(reversed(weight.shape), reversed(shape)))

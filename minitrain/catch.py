@@ -12,7 +12,7 @@ import numpy as np
 from collections.abc import Callable, Sequence
 from fastcore.basics import patch
 from gymnasium.utils.seeding import np_random
-from .core import is_int, mix_seed, need
+from .core import mix_seed, need
 from .loop import model_mode
 from torch import nn
 from typing import NamedTuple
@@ -20,22 +20,13 @@ from typing import NamedTuple
 # %% ../nbs/31_catch.ipynb #game
 _bar,_half,_stay,_wait = 4,2,1,8  # rows above the field; half the paddle beside its middle; the action "stay"; smallest room for the ball
 
-def _check_game(
-    lamps, # As given
-    steps, # As given
-    size # As given
-):
-    "Refuse what is no game"
-    need(isinstance(lamps, (bool, np.bool_)), "lamps", lamps, "True or False")
-    need(is_int(steps, 1), "steps", steps, "a whole number, 1 or more")
-    need(is_int(size, _bar + _wait), "size", size, f"a whole number, {_bar + _wait} or more")
-
 def _deal(
     rng:np.random.Generator, # Of the game
     steps:int, # Length of the game
     size:int # Height and width of the frame
 )->tuple[int, np.ndarray]: # Column of the paddle's middle, and the column of each ball
     "All that is random about a game"
+    need(size >= _bar + _wait, "size", size, f"a whole number, {_bar + _wait} or more")
     paddle = int(rng.integers(_half, size - _half))
     return paddle, rng.integers(size, size=steps//(size - 1 - _bar) + 1)
 
@@ -60,9 +51,7 @@ class CatchEnv(gymnasium.Env):
         size:int=24, # Height and width of a frame, in pixels
         render_mode:str|None=None # "rgb_array" for `render`
     ):
-        _check_game(lamps, steps, size)
-        need(render_mode in (None, "rgb_array"), "render_mode", render_mode, "'rgb_array' or None")
-        self.lamps,self.steps,self.size,self.render_mode = bool(lamps),steps,size,render_mode
+        self.lamps,self.steps,self.size,self.render_mode = lamps,steps,size,render_mode
         self.observation_space = gymnasium.spaces.Box(0, 255, (1, size, size), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(3)
         self._left = 0  # steps to go
@@ -110,8 +99,6 @@ def step(self:CatchEnv,
 def render(self:CatchEnv
 )->np.ndarray: # uint8 (8*size, 8*size, 3)
     "The frame as a colour picture, eight times as large"
-    need(self.render_mode, "render_mode", self.render_mode, "'rgb_array', given when the game is made")
-    if not hasattr(self, "_row"): raise gymnasium.error.ResetNeeded("`render`: the game has not begun; call `reset` first")
     return np.repeat(np.kron(self._frame()[0], np.ones((8, 8), np.uint8))[..., None], 3, -1)
 
 if "minitrain/Catch-v0" not in gymnasium.registry: gymnasium.register("minitrain/Catch-v0", entry_point="minitrain.catch:CatchEnv")
@@ -121,8 +108,7 @@ def catch_expert(
     frames:torch.Tensor # uint8 or float (b, f, hgt, wid); only the last frame of each is looked at, and not its lamps
 )->torch.Tensor: # int64 (b,): 0 left, 1 stay, 2 right
     "Under the ball, or a step towards it: what the frame shows is enough, whatever happened before"
-    ok = isinstance(frames, torch.Tensor) and frames.ndim == 4 and min(frames.shape[-2:]) >= _bar + _wait
-    need(ok, "frames", frames, "frames of shape (b, f, hgt, wid), as `CatchEnv` draws them")
+    need(frames.ndim == 4, "frames", frames, "frames of shape (b, f, hgt, wid)")
     ball = frames[:, -1, _bar:-1].amax(1).argmax(1)  # (b,): the first brightest column
     paddle = frames[:, -1, -1].argmax(1) + _half
     aim = ball.clamp(_half, frames.shape[-1] - 1 - _half)  # the paddle's middle stays this far from the walls
@@ -137,7 +123,6 @@ class _Games:
         steps:int, # As for `CatchEnv`
         size:int # As for `CatchEnv`
     ):
-        _check_game(lamps, steps, size)
         paddle,columns = zip(*(_deal(np_random(o)[0], steps, size) for o in seeds))
         self.paddle,self.columns,self.lamps,self.size = np.array(paddle),np.stack(columns),lamps,size
         self.last,self.step_no,self.fall = np.full(len(self.paddle), _stay),0,size - 1 - _bar
@@ -183,8 +168,8 @@ def _answers(
     if isinstance(policy, nn.Module):
         device = next((o.device for o in policy.parameters()), None)
         scores = policy(frames.to(device).float()/255)
-        ok = isinstance(scores, torch.Tensor) and tuple(scores.shape) == (len(frames), 3)
-        need(ok, "policy", scores, f"a model that gives scores of shape ({len(frames)}, 3)")
+        want = len(frames),3
+        need(scores.shape == want, "policy", scores, f"a model that gives {want}")
         return scores.argmax(1).cpu().numpy()
     actions = np.asarray(policy(frames))
     ok = actions.shape == (len(frames),) and actions.dtype.kind in "iu" and ((actions >= 0) & (actions <= 2)).all()
@@ -232,9 +217,6 @@ def rollout(
     size:int=24 # Of the frames
 )->Rollout: # caught (games,), balls, actions (games, steps), objects, frames, seeds
     "Let a policy play: of a module the action with the highest score, in evaluation mode"
-    need(is_int(games, 1), "games", games, "a whole number, 1 or more")
-    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
-    need(callable(policy), "policy", policy, "a module, or a function of frames")
     seeds = [mix_seed("catch", seed, i) for i in range(games)]
     return _play(policy, _Games(seeds, lamps, steps, size), steps, keep, seeds)
 
@@ -242,15 +224,12 @@ def rollout(
 def catch_rate(
     result:Rollout, # From `rollout`
     level:float=0.95, # Share of the bootstrap samples inside the interval
-    n:int=2000, # Bootstrap samples
-    seed:int=0 # Of the bootstrap
+    n:int=2000 # Bootstrap samples
 )->tuple[float, float, float]: # Rate, lower and upper end, from 0 to 1
     "Share of the balls that were caught, with a bootstrap interval over games"
-    need(0 < level < 1, "level", level, "a number between 0 and 1")
-    need(is_int(n, 1), "n", n, "a whole number, 1 or more")
     need(result.balls > 0, "result", f"{result.actions.shape[1]} steps", "games long enough for a ball to come down")
     rates = result.caught.numpy()/result.balls
-    means = np.random.default_rng(seed).choice(rates, (n, len(rates))).mean(1)
+    means = np.random.default_rng(0).choice(rates, (n, len(rates))).mean(1)
     return (float(rates.mean()), *np.quantile(means, [(1 - level)/2, (1 + level)/2]).tolist())
 
 # %% ../nbs/31_catch.ipynb #switch
@@ -261,7 +240,8 @@ def switch_accuracy(
 )->float: # From 0 to 1
     "Share of right answers on the frames where the expert switches to another action"
     if preds.ndim == 2: preds = preds.argmax(1)
-    for name,o in (("actions", actions), ("previous", previous)): need(o.shape == preds.shape, name, o, f"shape {tuple(preds.shape)}, one for each prediction")
+    ok = actions.shape == previous.shape == preds.shape
+    need(ok, "actions", actions, f"shape {tuple(preds.shape)}, as `previous`")
     switch = actions != previous
     need(switch.any(), "previous", "the actions themselves", "at least one frame on which the action switches")
     return (preds == actions)[switch].float().mean().item()
@@ -299,10 +279,6 @@ def simulated_gaze(
     seed:int=0 # With the game's number it fixes what the eye does
 )->torch.Tensor: # float32 (games, steps, 2): x, y as fractions of the frame, nan while the eye is closed; may lie off the screen
     "SIMULATED gaze: no person has looked. An eye follows one thing late and inexactly, jumps to another, and blinks"
-    ok = isinstance(objects, torch.Tensor) and objects.ndim == 4 and objects.shape[-1] == 2 and objects.shape[2] > 0
-    need(ok, "objects", objects, "a tensor of shape (games, steps, k, 2), such as `objects` of a rollout")
-    need(is_int(lag), "lag", lag, "a whole number, 0 or more")
-    need(0 <= noise < math.inf, "noise", noise, "a finite number, 0 or more")
     for name,o in (("saccade", saccade), ("blink", blink)): need(0 <= o <= 1, name, o, "a chance, from 0 to 1")
     k = objects.shape[2]
     w = np.array([3.] + [1.]*(k - 1) if weights is None else weights, dtype=float)
@@ -330,8 +306,6 @@ def catch_demos(
     **gaze # For `simulated_gaze`: lag, noise, saccade, blink, weights
 )->CatchDemos: # frames, actions, previous, gaze, episodes; games*steps of each
     "Demonstrations of the expert with SIMULATED gaze. Split them by game: take another seed for validation"
-    need(is_int(games, 1), "games", games, "a whole number, 1 or more")
-    need(is_int(seed), "seed", seed, "a whole number, 0 or more")
     seeds = [mix_seed("catch demos", seed, i) for i in range(games)]
     o = _play(catch_expert, _Games(seeds, lamps, steps, size), steps, True, seeds)
     previous = torch.cat([torch.full((games, 1), _stay), o.actions[:, :-1]], 1)

@@ -25,7 +25,7 @@ class CatchEnv(gymnasium.Env):
     action_names = ('left', 'stay', 'right')
     observation_space: Any
     action_space: Any
-    lamps: Any
+    lamps: bool
     steps: int
     size: int
     render_mode: str | None
@@ -131,7 +131,6 @@ def catch_rate(
     result:Rollout,
     level:float=0.95,
     n:int=2000,
-    seed:int=0,
 )->tuple[float, float, float]:
     """Share of the balls that were caught, with a bootstrap interval over games
 
@@ -139,7 +138,6 @@ def catch_rate(
         result: From `rollout`
         level: Share of the bootstrap samples inside the interval
         n: Bootstrap samples
-        seed: Of the bootstrap
 
     Returns:
         Rate, lower and upper end, from 0 to 1

@@ -4,18 +4,18 @@
 
 # %% auto #0
 __all__ = ['gabril_window', 'show_gaze', 'gaze_heatmap', 'degrees_to_pixels', 'patch_gaze_masks', 'stack_frames', 'Episode',
-           'load_gabril', 'load_atari_head', 'split_episodes']
+           'load_gabril', 'save_gabril', 'load_atari_head', 'split_episodes']
 
 # %% ../nbs/29_gaze.ipynb #exported-imports
 #| code-fold: true
-import io, math, re, struct, tarfile, torch, warnings, zlib
+import io, math, tarfile, torch
 import numpy as np
 import torch.nn.functional as F
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from einops import reduce
-from .core import ArgumentError, is_int, mix_seed, need
-from .vit import as_pair, patch_grid, show_heat
-from numbers import Real
+from PIL import Image
+from .core import ArgumentError, mix_seed, need
+from .vit import as_pair, show_heat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,16 +64,12 @@ def _window(
     widen:float # 1 or more
 )->tuple: # Offsets in frames (k,); how many samples that is (k,), and the decay for each; standard deviations in pixels (k, 2)
     "The samples that a map is made of"
-    both = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
-    ok = len(both) == 2 and all(isinstance(o, Real) and not isinstance(o, bool) and 0.1 <= o < math.inf for o in both)
-    need(ok, "sigma", sigma, "a number of pixels, 0.1 or more, or a pair (hgt, wid) of them")
-    for name,o,low,high in (("decay", decay, 0, 1), ("widen", widen, 1, math.inf)):
-        ok = isinstance(o, Real) and not isinstance(o, bool) and (low < o <= high if name == "decay" else low <= o < high)
-        need(ok, name, o, "a number above 0, at most 1" if name == "decay" else "a number, 1 or more")
-    for name,o,low in (("past", past, 0), ("future", future, 0), ("stride", stride, 1)): need(is_int(o, low), name, o, f"a whole number, {low} or more")
+    both = torch.as_tensor(sigma, dtype=torch.float64).expand(2)
+    need(((both >= 0.1) & both.isfinite()).all(), "sigma", sigma,
+        "a number of pixels, 0.1 or more, or a pair (hgt, wid) of them")
     k = torch.arange(-past, future + 1)
     far = k.abs().double()
-    return k*stride, far, decay, (torch.tensor(both, dtype=torch.float64)*(widen**far)[:, None]).float()
+    return k*stride, far, decay, (both*(widen**far)[:, None]).float()
 
 # %% ../nbs/29_gaze.ipynb #maps
 def _bumps(
@@ -130,12 +126,8 @@ def degrees_to_pixels(
     distance_cm:float # From the eye to the middle of the screen
 )->tuple[float, float]: # How many pixels that is, (hgt, wid), in the middle of the image
     "An angle at the eye in pixels, which need not be square"
-    ok = isinstance(screen_cm, (tuple, list)) and len(screen_cm) == 2 and all(o > 0 for o in screen_cm)
-    need(ok, "screen_cm", screen_cm, "(hgt, wid) in centimetres, above 0")
-    need(distance_cm > 0, "distance_cm", distance_cm, "centimetres, above 0")
-    need(0 < degrees < 180, "degrees", degrees, "an angle above 0 and below 180")
     cm = 2*distance_cm*math.tan(math.radians(degrees)/2)
-    return tuple(n*cm/o for n,o in zip(as_pair("size", size), screen_cm))
+    return tuple(n*cm/o for n,o in zip(as_pair("size", size), screen_cm, strict=True))
 
 # %% ../nbs/29_gaze.ipynb #gabril-window
 gabril_window = dict(sigma=15, decay=0.7, past=20, future=20, stride=2, widen=1/0.99, off_screen="clip")
@@ -147,11 +139,8 @@ def patch_gaze_masks(
     empty:str="raise" # Maps without gaze: 'raise' refuses them, 'zeros' gives them shares of 0, to be left out of the loss by `shares.any(-1)`
 )->torch.Tensor: # float32 (float64 for float64) (b, f, n): shares in the order of `patchify`; those of a frame sum to 1, or to 0 where it has no gaze
     "How much of the gaze falls on each patch"
-    ok = isinstance(masks, torch.Tensor) and masks.ndim == 4 and not masks.is_complex()
-    need(ok, "masks", masks, "heat maps of shape (b, f, hgt, wid)")
     need(empty in ("raise", "zeros"), "empty", empty, "'raise' or 'zeros'")
     p1,p2 = as_pair("patch_size", patch_size)
-    patch_grid(masks.shape[2:], (p1, p2))
     masks = masks if masks.dtype == torch.float64 else masks.float()
     peak = masks.amax((2, 3), keepdim=True)
     need(bool((masks >= 0).all() and peak.isfinite().all()), "masks", masks, "finite numbers, 0 or more, and no nan")
@@ -169,78 +158,49 @@ def stack_frames(
     n:int # How many
 )->torch.Tensor: # (f, n, ...): frame t and the n-1 before it, oldest first; before the first frame stands the first frame
     "Each frame with its past, as channels"
-    ok = isinstance(frames, torch.Tensor) and frames.ndim and len(frames)
-    need(ok, "frames", frames, "at least one frame: a tensor of shape (f, ...)")
-    need(is_int(n, 1), "n", n, "a whole number, 1 or more")
     return frames[(torch.arange(len(frames))[:, None] + torch.arange(1 - n, 1)).clamp(min=0)]
 
 # %% ../nbs/29_gaze.ipynb #safe-array
 class _Array:
-    "Stands in for a NumPy array while a file is read: bytes, a shape and a plain dtype, or nothing"
-    def __init__(self, *args): self.value = None
+    "Stands in for a NumPy array while a file is read: bytes, a shape and a plain dtype"
+    def __init__(self, *args): pass  # those of `np.ndarray` are not looked at
 
     def __setstate__(self,
         state:tuple # (version, shape, dtype, is Fortran order, bytes), as NumPy pickles it
     ):
-        "Make the array of numbers"
+        "Make the array; `frombuffer` refuses objects"
         _,shape,dtype,fortran,data = state
-        if not isinstance(dtype, _Dtype) or dtype.value is None: raise ValueError("an array of something else than numbers")
-        data = data.encode("latin1") if isinstance(data, str) else data
-        flat = np.frombuffer(bytearray(data), dtype.value)
+        flat = np.frombuffer(data, dtype.value)
         self.value = flat.reshape(shape, order="F" if fortran else "C")
 
 class _Dtype:
-    "Stands in for a NumPy dtype: plain numbers only"
+    "Stands in for a NumPy dtype"
     def __init__(self,
-        code:str="", # Such as "u1", "f4"
+        code:str, # Such as "u1", "f4"
         *args # Not looked at
-    ): self.value = np.dtype(code) if isinstance(code, str) and re.fullmatch(r"[|<>=]?[biuf][1248]", code) else None
+    ): self.value = np.dtype(code)
 
     def __setstate__(self,
         state:tuple # (version, byte order, and what only other dtypes have)
     ):
         "Set the byte order"
-        if self.value is not None and state[1] in ("<", ">"): self.value = self.value.newbyteorder(state[1])
+        self.value = self.value.newbyteorder(state[1])
 
-_safe = [(_Array, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")] + [(_Array, "numpy.ndarray"), (_Dtype, "numpy.dtype")]
-
-# %% ../nbs/29_gaze.ipynb #read-pt
-def _read_pt(
-    path:Path # A file of torch.save
-)->dict: # By name: NumPy arrays, tensors, lists, numbers
-    "Read a file of arrays; whatever else is in it is refused before it could run"
-    try:
-        with torch.serialization.safe_globals(_safe), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError: raise ArgumentError("path", str(path), "a file that exists") from None
-    except Exception as e:
-        found = re.search(r"GLOBAL ([\w.]+)", str(e))
-        why = f"it asks for {found[1]}" if found else f"it cannot be read ({type(e).__name__})"
-        raise ArgumentError("path", f"{path.name}: {why}", "a file of plain arrays, as torch.save writes it; nothing in it was run") from None
-    need(isinstance(data, dict), "path", f"{path.name}: {type(data).__name__}", "a file that holds a dict")
-    return {k: v.value if isinstance(v, _Array) else v for k,v in data.items()}
+_safe = [(_Dtype, "numpy.dtype"), (_Array, "numpy.ndarray"),
+    (_Array, "numpy.core.multiarray._reconstruct"),
+    (_Array, "numpy._core.multiarray._reconstruct")]
 
 # %% ../nbs/29_gaze.ipynb #columns
-_gabril = dict(observations=(3, "bytes"), steps=(1, "whole numbers"), actions=(1, "whole numbers"), gaze_information=(2, "numbers"),
-    terminateds=(1, "numbers"), truncateds=(1, "numbers"))
+_gabril = "observations","steps","actions","gaze_information","terminateds","truncateds"
 
 def _column(
     data:dict, # Read from a file
-    name:str, # Key
-    ndim:int, # Of the array
-    kind:str, # 'bytes', 'whole numbers' or 'numbers'
-    file:str # Name of the file
+    name:str # Key
 )->torch.Tensor: # As it is in the file
-    "One array of a GABRIL file, checked"
-    need(name in data, "path", f"{file}: keys {[*map(str, data)]}", f"a GABRIL file, with `{name}`")
+    "One array of a GABRIL file"
     o = data[name]
-    if isinstance(o, np.ndarray): o = torch.from_numpy(o.astype(o.dtype.newbyteorder("=")))
-    ok = isinstance(o, torch.Tensor) and o.ndim == ndim and not o.is_complex() and (kind == "numbers" or not o.is_floating_point())
-    ok = ok and (kind != "bytes" or o.dtype == torch.uint8) and (name != "gaze_information" or o.shape[1] >= 2)
-    what = f"{str(o.dtype)[6:]} {tuple(o.shape)}" if isinstance(o, torch.Tensor) else type(o).__name__
-    need(ok, "path", f"{file}: `{name}` {what}", f"{kind} with {ndim} axes" + (", x and y first" if ndim == 2 else ""))
-    return o
+    if not isinstance(o, _Array): return o
+    return torch.from_numpy(o.value.astype(o.value.dtype.newbyteorder("=")))
 
 # %% ../nbs/29_gaze.ipynb #episode
 class Episode(NamedTuple):
@@ -256,17 +216,18 @@ def load_gabril(
 )->list[Episode]: # One for each game, gaze (f, 1, 2); the frame after the last action is left out
     "Games from a file of the GABRIL Atari data set, read without running anything in it"
     path = Path(path)
-    data = _read_pt(path)
-    frames,steps,actions,gaze,*ends = (_column(data, name, ndim, kind, path.name) for name,(ndim,kind) in _gabril.items())
-    steps,actions,gaze,ends,n = steps.long(),actions.long(),gaze[:, :2].float(),ends[0].bool() | ends[1].bool(),int(steps.sum())
-    for name,o,want in (("observations", frames, n + len(steps)), ("actions", actions, n), ("gaze_information", gaze, n), ("terminateds", ends, n)):
-        need(len(o) == want, "path", f"{path.name}: {len(o)} rows in `{name}`", f"{want}, for {len(steps)} games of {n} steps")
-    last = steps.cumsum(0) - 1
-    ok = bool((steps > 0).all() and ends[last].all())
-    need(ok, "path", f"{path.name}: `steps` {steps.tolist()[:5]}", "games that are terminated or truncated at their last step")
-    cuts = steps.tolist()
+    with torch.serialization.safe_globals(_safe):
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    frames,steps,actions,gaze,*ends = (_column(data, name) for name in _gabril)
+    ok = frames.dtype == torch.uint8 and frames.ndim == 3 and gaze.shape[1:2] >= (2,)
+    ok = ok and not (steps.is_floating_point() or actions.is_floating_point())
+    need(ok, "path", path.name, "bytes, whole steps and actions, gaze x and y")
+    last,cuts = steps.cumsum(0) - 1,steps.tolist()
+    ok = bool((steps > 0).all() and (ends[0].bool() | ends[1].bool())[last].all())
+    need(ok, "path", f"{path.name}: {cuts[:5]} steps", "games that end with them")
     frames = [o[:-1] for o in frames.split([s + 1 for s in cuts])]
-    parts = zip(frames, actions.split(cuts), gaze[:, None].split(cuts))
+    gaze = gaze[:, None, :2].float()
+    parts = zip(frames, actions.long().split(cuts), gaze.split(cuts))
     return [Episode(*o, f"{path.stem} {i}") for i,o in enumerate(parts)]
 
 # %% ../nbs/29_gaze.ipynb #savers
@@ -281,88 +242,42 @@ def save_gabril(
         "steps": np.array(n), "terminateds": ends, "truncateds": ends & False, "episode-rewards": np.zeros(len(n)),
         "gaze_information": torch.cat([o.gaze[:, 0] for o in episodes]).double().numpy()}, path)
 
-def _save_atari_head(
-    archive:str|Path, # File NAME.tar.bz2 to write; the labels go to NAME.txt beside it
-    episodes:Sequence # Of frames (f, 210, 160)
-):
-    "Write games as a trial of Atari-HEAD is written"
-    archive,lines,i = Path(archive),["frame_id,episode_id,score,duration(ms),unclipped_reward,action,gaze_positions"],0
-    stem = archive.name.removesuffix(".tar.bz2")
-    with tarfile.open(archive, "w:bz2") as tar:
-        for k,e in enumerate(episodes):
-            for frame,action,points in zip(e.frames.numpy(), e.actions.tolist(), e.gaze*torch.tensor(_screen[::-1])):
-                i,png = i + 1,_png_bytes(np.repeat(frame[..., None], 3, 2))
-                info = tarfile.TarInfo(f"{stem}/{stem}_{i}.png")
-                info.size = len(png)
-                tar.addfile(info, io.BytesIO(png))
-                gaze = [f"{v:.2f}" for v in points[points.isfinite().all(-1)].flatten().tolist()] or ["null"]
-                lines.append(",".join([f"{stem}_{i}", f"{k}", "0", "50", "0", "null" if action == -100 else f"{action}", *gaze]))
-    archive.with_name(f"{stem}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
 # %% ../nbs/29_gaze.ipynb #labels
-def _number(
-    text:str, # From the file
-    what:str, # Name of the field
-    where:str, # File and line
-    kind=float # Or int
-)->float|None: # None for null
-    "A field of a label file"
-    if text == "null": return None
-    try: out = kind(text)
-    except ValueError: out = math.nan
-    need(math.isfinite(out), "labels", f"{where}: {text!r} as {what}", f"{'a whole number' if kind is int else 'a number'} or null")
-    return out
-
 def _label(
-    parts:list[str], # Fields of a line
-    where:str # File and line
+    parts:list[str] # Fields of a line
 )->tuple: # frame_id, episode_id or None, action, array of points (m, 2) in pixels
-    "A line of a label file, checked"
-    ok = len(parts) >= 7 and parts[0] and (parts[6:] == ["null"] or len(parts) % 2 == 0)
-    need(ok, "labels", f"{where}: {len(parts)} fields, from {parts[0]!r} to {parts[-1]!r}", "frame_id, episode_id, score, duration, reward, action, then pairs x,y or null")
-    for what,text in zip(("score", "duration", "reward"), parts[2:5]): _number(text, what, where)
-    episode,action = _number(parts[1], "episode_id", where, int),_number(parts[5], "action", where, int)
-    need(action is None or 0 <= action <= 17, "labels", f"{where}: action {action}", "an action from 0 to 17 or null")
-    points = [] if parts[6:] == ["null"] else [_number(o, "gaze", where) for o in parts[6:]]
-    need(None not in points, "labels", f"{where}: null among points", "pairs x,y or one null in place of all")
-    return parts[0], episode, -100 if action is None else action, np.array(points, np.float32).reshape(-1, 2)
+    "A line of a label file, or a ValueError"
+    frame,episode,_,_,_,action,*gaze = parts
+    episode,action = (None if o == "null" else int(o) for o in (episode, action))
+    points = np.array([] if gaze == ["null"] else gaze, np.float32).reshape(-1, 2)
+    ok = action is None or 0 <= action < 18
+    if not (ok and frame and gaze and np.isfinite(points).all()):
+        raise ValueError("a field is missing or out of range")
+    return frame, episode, -100 if action is None else action, points
 
 # %% ../nbs/29_gaze.ipynb #read-labels
+_most = 32  # points of a frame that are kept, evenly spaced
+
 def _read_labels(
-    path:Path, # A .txt file of Atari-HEAD
-    max_points:int|None # As for `load_atari_head`
+    path:Path # A .txt file of Atari-HEAD
 )->dict: # By frame_id, in order: episode_id or None, action, points (m, 2) in pixels
     "The labels of a trial, line by line"
     rows = {}
-    try:
-        with open(path, encoding="utf-8") as f:
-            for i,line in enumerate(f, 1):
-                parts,where = [o.strip() for o in line.split(",")],f"{path.name}, line {i}"
-                if parts == [""] or parts[0] == "frame_id": continue
-                frame,*row,points = _label(parts, where)
-                need(frame not in rows, "labels", f"{where}: {frame} again", "each frame once")
-                if max_points and len(points) > max_points: points = points[np.linspace(0, len(points) - 1, max_points).round().astype(int)]
-                rows[frame] = *row,points
-    except FileNotFoundError: raise ArgumentError("labels", str(path), "a file that exists") from None
-    except UnicodeDecodeError: raise ArgumentError("labels", f"{path.name}: bytes that are not text", "a label file of Atari-HEAD") from None
+    for i,line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        parts,where = [o.strip() for o in line.split(",")],f"{path.name}, line {i}"
+        if parts == [""] or parts[0] == "frame_id": continue
+        try: frame,*row,points = _label(parts)
+        except ValueError as e:
+            fields = "frame_id, episode_id, score, duration, reward, action, x, y"
+            raise ArgumentError("labels", f"{where}: {e}", fields) from None
+        need(frame not in rows, "labels", f"{where}: {frame} again", "each frame once")
+        kept = np.linspace(0, len(points) - 1, min(len(points), _most)).round()
+        rows[frame] = *row,points[kept.astype(int)]
     need(rows, "labels", f"{path.name}: no frames", "a label file of Atari-HEAD")
     return rows
 
 # %% ../nbs/29_gaze.ipynb #stream
-def _stream_png(
-    archive:Path # A .tar.bz2 of PNG files
-)->Iterator[tuple[str, bytes]]: # Name without folder and ending, and the file
-    "The pictures of an archive one after the other, as they come; nothing is written, and none is kept"
-    try:
-        with tarfile.open(archive, "r|bz2") as tar:
-            for o in tar:
-                if o.isfile() and o.name.endswith(".png"):
-                    need(o.size <= 2**22, "archive", f"{archive.name}: {o.name} of {o.size} bytes", "frames of at most 4 MB")
-                    yield Path(o.name).stem, tar.extractfile(o).read()
-                tar.members = []  # the list of what has passed would grow
-    except FileNotFoundError: raise ArgumentError("archive", str(archive), "a file that exists") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as e:
-        raise ArgumentError("archive", f"{archive.name}: {e}", "a whole .tar.bz2 file") from None
+_screen = 210,160  # (hgt, wid) of an Atari frame
 
 def _gray(
     png:bytes, # A PNG file
@@ -370,16 +285,14 @@ def _gray(
     where:str # File and frame
 )->torch.Tensor: # uint8 (hgt, wid)
     "A frame of 210 x 160 in gray, its pixels averaged by area"
-    from matplotlib.image import imread
-    need(png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) > 24, "archive", where, "a PNG file")
-    wid,hgt = struct.unpack(">II", png[16:24])  # before anything is decoded
-    need((hgt, wid) == _screen, "archive", f"{where}: {(hgt, wid)}", f"frames of {_screen} pixels")
-    try: x = torch.from_numpy(imread(io.BytesIO(png), format="png")).float()
-    except Exception as e: raise ArgumentError("archive", f"{where}: {type(e).__name__}", "a PNG file that can be decoded") from None
-    x = x if x.ndim == 2 else x[..., :3] @ torch.tensor([0.299, 0.587, 0.114])
-    return (255*F.interpolate(x[None, None], size, mode="area")[0, 0]).round().to(torch.uint8)
-
-_screen = 210,160  # (hgt, wid) of an Atari frame
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as im:
+            if im.size != _screen[::-1]: raise ValueError(f"it has {im.size} pixels")
+            x = torch.from_numpy(np.array(im.convert("RGB"))).float()
+    except Exception as e:
+        raise ArgumentError("archive", f"{where}: {e}", "a 160x210 PNG") from None
+    x = x @ torch.tensor([0.299, 0.587, 0.114])
+    return F.interpolate(x[None, None], size, mode="area")[0, 0].round().to(torch.uint8)
 
 # %% ../nbs/29_gaze.ipynb #by-episode
 def _by_episode(
@@ -403,31 +316,26 @@ def load_atari_head(
     archive:str|Path, # The .tar.bz2 of a trial's frames
     labels:str|Path|None=None, # Its .txt; None takes the file beside the archive
     size:int|tuple=84, # Side of the frames to make, or their (hgt, wid); (210, 160) leaves them as they are
-    max_points:int|None=32, # Of the gaze of one frame so many points at most, evenly spaced; None keeps all
     missing:str="raise" # Frames that the archive lacks: 'raise', or 'drop' them
 )->list[Episode]: # One for each episode_id; frames without one go with the episode before them
     "Games from a trial of Atari-HEAD, its archive streamed: at no time is more than one frame decoded"
     archive,size = Path(archive),as_pair("size", size)
     labels = Path(str(archive).removesuffix(".tar.bz2") + ".txt") if labels is None else Path(labels)
-    need(max_points is None or is_int(max_points, 1), "max_points", max_points, "a whole number, 1 or more, or None")
     need(missing in ("raise", "drop"), "missing", missing, "'raise' or 'drop'")
-    rows = _read_labels(labels, max_points)
-    places,frames,have = {o: i for i,o in enumerate(rows)},torch.zeros(len(rows), *size, dtype=torch.uint8),torch.zeros(len(rows), dtype=torch.bool)
-    for name,png in _stream_png(archive):
-        if name in places: frames[places[name]],have[places[name]] = _gray(png, size, f"{archive.name}: {name}.png"),True
+    rows = _read_labels(labels)
+    places = {o: i for i,o in enumerate(rows)}
+    frames = torch.zeros(len(rows), *size, dtype=torch.uint8)
+    have = torch.zeros(len(rows), dtype=torch.bool)
+    with tarfile.open(archive, "r|bz2") as tar:
+        for o in tar:
+            tar.members = []  # the list of what has passed would grow
+            i = places.get(Path(o.name).stem)
+            if i is None or not (o.isfile() and o.name.endswith(".png")): continue
+            png = tar.extractfile(o).read(2**18)  # a frame has less
+            frames[i],have[i] = _gray(png, size, f"{archive.name}: {o.name}"),True
     lost = [o for o,ok in zip(rows, have.tolist()) if not ok]
     need(not lost or missing == "drop", "archive", f"{archive.name}: {len(lost)} of {len(rows)} frames are not there, first {lost[:1]}", f"all frames of {labels.name}, or missing='drop'")
     return _by_episode(rows, frames, have, labels.stem)
-
-# %% ../nbs/29_gaze.ipynb #png
-def _png_bytes(
-    image:np.ndarray # uint8 (hgt, wid, 3)
-)->bytes: # A PNG file
-    "An image as an uncompressed-filter PNG: header, rows, end, each with its checksum"
-    hgt,wid,_ = image.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in image)
-    parts = (b"IHDR", struct.pack(">IIBBBBB", wid, hgt, 8, 2, 0, 0, 0)),(b"IDAT", zlib.compress(rows)),(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(o)) + kind + o + struct.pack(">I", zlib.crc32(kind + o)) for kind,o in parts)
 
 # %% ../nbs/29_gaze.ipynb #split-episodes
 def split_episodes(
@@ -437,7 +345,7 @@ def split_episodes(
 )->tuple[list, list]: # For training and for validation, each in the order given; together all of them, none on both sides
     "Split by whole episodes: neighbouring frames never stand on both sides"
     need(len(episodes) > 1, "episodes", f"{len(episodes)} of them", "two or more: a split inside an episode would leave nearly the same frame on both sides")
-    need(isinstance(valid, Real) and 0 < valid < 1, "valid", valid, "a share above 0 and below 1")
+    need(0 < valid < 1, "valid", valid, "a share above 0 and below 1")
     k = min(max(round(valid*len(episodes)), 1), len(episodes) - 1)
     g = torch.Generator().manual_seed(mix_seed(seed, len(episodes)) % 2**63)
     chosen = set(torch.randperm(len(episodes), generator=g)[:k].tolist())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 __all__ = ['gabril_window', 'show_gaze', 'gaze_heatmap', 'degrees_to_pixels',
-           'patch_gaze_masks', 'stack_frames', 'Episode', 'load_gabril',
+           'patch_gaze_masks', 'stack_frames', 'Episode', 'load_gabril', 'save_gabril',
            'load_atari_head', 'split_episodes']
 
 def show_gaze(
@@ -157,7 +157,6 @@ def load_atari_head(
     archive:str | Path,
     labels:str | Path | None=None,
     size:int | tuple=84,
-    max_points:int | None=32,
     missing:str='raise',
 )->list[Episode]:
     """Games from a trial of Atari-HEAD, its archive streamed: at no time is more
@@ -168,8 +167,6 @@ def load_atari_head(
         labels: Its .txt; None takes the file beside the archive
         size: Side of the frames to make, or their (hgt, wid); (210, 160) leaves
             them as they are
-        max_points: Of the gaze of one frame so many points at most, evenly
-            spaced; None keeps all
         missing: Frames that the archive lacks: 'raise', or 'drop' them
 
     Returns:

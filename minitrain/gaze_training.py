@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .callbacks import BatchTransformCB
-from .core import ArgumentError, explain, is_amount, is_int, need
+from .core import ArgumentError, is_int, need
 from .learner import Callback, Learner, batch_parts
 from .likelihood import cross_entropy
 from .metrics import RunningMean
@@ -52,9 +52,8 @@ def _see_qkv(
     output:torch.Tensor # (b, n, 3*h*d): queries, keys, values
 ):
     "Read query of the CLS token and keys of the patches from the fused projection"
-    width = 3*row.heads*(row.head_dim or 1)
-    if output.ndim != 3 or output.shape[-1] % width or row.head_dim and output.shape[-1] != width:
-        raise ArgumentError("model", output, f"queries, keys and values of {row.heads} heads, all of one width, in a tensor (b, n, 3*h*d)")
+    ok = output.ndim == 3 and row.head_dim in (None, output.shape[-1]/(3*row.heads))
+    need(ok, "model", output, f"q, k, v of {row.heads} heads of one width")
     x = (output.detach() if row.detach else output).unflatten(-1, (3, row.heads, -1))  # (b, n, 3, h, d)
     row.q,row.k = x[:, 0, 0],x[:, 1:, 1].transpose(1, 2)  # (b, h, d), (b, h, n, d)
     row.score()
@@ -98,11 +97,8 @@ def _pick_attention(
 )->nn.Module: # One whose queries and keys can be read
     "An attention layer by its number; one that cannot be read is refused by its name"
     want = "a model whose attention has one layer for queries, keys and values (`qkv` or `to_qkv`) and `heads` or `num_heads`"
-    if not isinstance(model, nn.Module): raise ArgumentError("model", model, want)
     found = _attentions(model)
-    if not found: raise ArgumentError("model", type(model).__name__, want)
-    if not isinstance(layer, int) or isinstance(layer, bool): raise ArgumentError("layer", layer, "the number of an attention layer")
-    if not -len(found) <= layer < len(found): raise IndexError(explain("layer", layer, f"the number of an attention layer, from {-len(found)} to {len(found) - 1}"))
+    need(found, "model", type(model).__name__, want)
     name,m = found[layer]
     if not _fused(m): raise ArgumentError("model", f"{type(m).__name__} at {name or 'the top'}", want)
     if getattr(m, "causal", False): raise ArgumentError("model", f"causal attention at {name}", "attention whose first token sees the others")
@@ -151,9 +147,6 @@ def gaze_targets(
     heads:int # h
 )->torch.Tensor: # (b, h, n): rows sum to one, or to 0 where no frame of the sample has gaze
     "The mean over a sample's frames that have gaze, the same for each head"
-    ok = isinstance(shares, torch.Tensor) and shares.ndim == 3 and shares.is_floating_point()
-    need(ok, "shares", shares, "shares of shape (b, f, n)")
-    need(is_int(heads, 1), "heads", heads, "a whole number, 1 or more")
     seen = shares.any(-1).sum(1).clamp(min=1)  # (b,)
     return repeat(reduce(shares, "b f n -> b n", "sum")/seen[:, None], "b n -> b h n", h=heads)
 
@@ -173,10 +166,8 @@ def _pooled(
     pool:str # "none", "logits" or "probs"
 )->tuple: # Scores and shares, both (b, h, n) for "none", else (b, n)
     "What the cross-entropy compares"
-    for name,o in (("logits", logits), ("targets", targets)):
-        if not isinstance(o, torch.Tensor) or not o.is_floating_point(): raise TypeError(explain(name, o, "a tensor of floating point numbers"))
-    need(logits.ndim == 3, "logits", logits, "scores of shape (b, h, n)")
-    need(targets.shape == logits.shape, "targets", targets, f"shares of shape {tuple(logits.shape)}, that of `logits`; `gaze_targets` repeats them over heads")
+    ok = logits.ndim == 3 and targets.shape == logits.shape
+    need(ok, "targets", targets, "(b, h, n) as `logits`; `gaze_targets` repeats them")
     need(pool in ("none", "logits", "probs"), "pool", pool, "'none', 'logits' or 'probs'")
     if pool == "none": return logits, targets
     if pool == "logits": return logits.mean(1), targets.mean(1)
@@ -244,8 +235,6 @@ class GazeCB(Callback):
         layer:int=-1, # Which attention layer
         missing:str="raise" # Samples without gaze, whose shares are all 0: "raise" refuses them, "skip" leaves them out of the gaze loss
     ):
-        need(pool in ("none", "logits", "probs"), "pool", pool, "'none', 'logits' or 'probs'")
-        need(is_amount(reg_lambda, math.inf), "reg_lambda", reg_lambda, "a number, 0 or more")
         need(missing in ("raise", "skip"), "missing", missing, "'raise' or 'skip'")
         self.pool,self.reg_lambda,self.layer,self.missing = pool,reg_lambda,layer,missing
         self.loss,self._shares,self._measured,self._extractor = None,None,None,None

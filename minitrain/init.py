@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +25,6 @@ def init_weights(
     leaky:float=0. # Slope below zero of the activation that follows; 0 is ReLU, 1 is none
 ):
     "Draw the weights of one layer anew from a normal of variance $2/((1 + leaky^2)\\,n_{in})$, in place (He et al., 2015, equation 14)"
-    if isinstance(leaky, bool) or not isinstance(leaky, Real): raise ArgumentError("leaky", leaky, "a number, the slope below zero")
     if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)): nn.init.kaiming_normal_(m.weight, a=leaky)
 
 # %% ../nbs/18_init.ipynb #general-relu
@@ -38,8 +36,6 @@ class GeneralRelu(nn.Module):
         maxv:float|None=None # Ceiling, applied last; None has none
     ):
         super().__init__()
-        for name,o in dict(leak=leak, sub=sub, maxv=maxv).items():
-            if o is not None and (isinstance(o, bool) or not isinstance(o, Real)): raise ArgumentError(name, o, "a number, or None")
         self.leak,self.sub,self.maxv = leak,sub,maxv
 
     def forward(self,
@@ -69,8 +65,6 @@ def conv(
     bias:bool|None=None # With a bias; None has one unless the normalisation would subtract it again
 )->nn.Sequential: # Convolution, normalisation, activation: (b, ni, hgt, wid) to (b, nf, hgt/stride, wid/stride), rounded up for odd ks
     "A convolution with what usually follows it"
-    for name,o in dict(ni=ni, nf=nf, ks=ks, stride=stride).items(): need(is_int(o, 1), name, o, "a whole number, 1 or more")
-    for name,o in dict(act=act, norm=norm).items(): need(o is None or (callable(o) and not isinstance(o, nn.Module)), name, o, "a class or function that makes a module, or None")
     after = [norm(nf)] if norm else []
     if bias is None: bias = not any(isinstance(o, _centring) for o in after)
     return nn.Sequential(nn.Conv2d(ni, nf, ks, stride, padding=ks//2, bias=bias), *after, *([act()] if act else []))
@@ -85,7 +79,6 @@ def get_model(
 )->nn.Sequential: # From (b, nfs[0], 28, 28) to ten scores (b, 10), on `def_device`
     "Convolutions of stride 2 down to a single pixel: the digit classifier of the next lessons"
     nfs = [1, 8, 16, 32, 64] if nfs is None else list(nfs)
-    need(len(nfs) > 1, "nfs", nfs, "two or more numbers of channels")
     layers = [conv(i, o, act=act, norm=norm) for i,o in zip(nfs, nfs[1:])]
     return nn.Sequential(*layers, conv(nfs[-1], 10, act=None, bias=False), nn.Flatten()).to(def_device)
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import ArgumentError, explain, need_unit
+from .core import ArgumentError, need_unit
 from .data import show_image
 from .loop import Mean, batch_loss, checked_batches, model_mode, need_mean, train_epoch
 
@@ -41,14 +41,6 @@ def _places(
     return [(gap*(i//side), gap*(i%side)) for i in rng.permutation(side**2)[:k].tolist()]
 
 # %% ../nbs/08_multilabel.ipynb #check-canvases
-def _check_int(
-    lowest:int, # Smallest allowed value
-    **values # By name
-):
-    "Refuse whatever is not an int of `lowest` or more"
-    for name,v in values.items():
-        if isinstance(v, bool) or not isinstance(v, int) or v < lowest: raise ArgumentError(name, v, f"an int of {lowest} or more")
-
 def _by_digit(
     images:torch.Tensor, # (m, s, s)
     labels:torch.Tensor, # (m,)
@@ -79,9 +71,6 @@ def multilabel_canvases(
 )->tuple[torch.Tensor, torch.Tensor]: # Canvases (n, 1, size, size), and what is on them (n, k): 1. or 0. for each label
     "Paste digits on empty canvases: canvas i depends on (seed, start + i) and the arguments, on nothing else"
     groups = _by_digit(images, labels, weights)
-    _check_int(1, n=n, size=size, max_digits=max_digits)
-    _check_int(0, seed=seed, start=start)
-    if max(seed, start + n) >= 2**32: raise ArgumentError("seed", seed, "a seed and canvas numbers below 2**32")
     s = images.shape[-1]
     room,gap = size - s + 1,max(1, 2*s//3)
     if room < 1 or ((room - 1)//gap + 1)**2 < max_digits: raise ArgumentError("size", size, f"a canvas with room for {max_digits} digits of {s} by {s}")
@@ -125,8 +114,6 @@ class MultilabelNet(nn.Module):
         dropout:float=0.1 # Share of the features that is dropped in training
     ):
         super().__init__()
-        _check_int(1, n_out=n_out, n_in=n_in, **{f"widths[{i}]": w for i,w in enumerate(widths)})
-        if not len(widths): raise ArgumentError("widths", widths, "at least one number of channels")
         self.n_in = n_in
         self.trunk = nn.Sequential(nn.Conv2d(n_in, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(),
             *(_Residual(ni, nf) for ni,nf in zip(widths, widths[1:])))
@@ -139,7 +126,6 @@ class MultilabelNet(nn.Module):
         x:torch.Tensor # Images, (b, n_in, hgt, wid)
     )->torch.Tensor: # Logits, (b, n_out)
         "The log odds that each label is on each image"
-        if x.dim() != 4 or x.shape[1] != self.n_in: raise ArgumentError("x", x, f"images of shape (b, {self.n_in}, hgt, wid)")
         features = self.trunk(x).amax((2, 3))  # (b, d): the strongest answer anywhere
         return self.head(self.dropout(features))
 
@@ -150,8 +136,6 @@ def _decide(
     threshold:float|torch.Tensor # From 0 to 1: one for all labels, or a tensor (k,)
 )->tuple[torch.Tensor, torch.Tensor]: # What is said and what is true, bool, each (b, k)
     "Check, and turn probabilities into yes and no"
-    if not probs.is_floating_point(): raise TypeError(explain("probs", probs, "floating point numbers from 0 to 1"))
-    if probs.dim() != 2 or not probs.numel(): raise ArgumentError("probs", probs, "probabilities of shape (b, k), not empty")
     need_unit("probs", probs)
     if target.shape != probs.shape: raise ArgumentError("target", target, f"shape {tuple(probs.shape)}, that of `probs`")
     if not ((target == 0) | (target == 1)).all(): raise ArgumentError("target", target, "nothing but 0 and 1")
@@ -213,7 +197,6 @@ def train_loop(
     log_every:int=100 # Keep the loss of the first batch and of every so many after it
 )->list[float]: # Those losses, each from before its batch's update
     "Go through `dataloader` once and update the model after each batch"
-    _check_int(1, log_every=log_every)
     checked,seen,log = _label_loss(loss_fn),count(),[]
     def logged(logits, target):
         loss = checked(logits, target)

@@ -14,7 +14,7 @@ from numbers import Real
 import torch
 from fastcore.basics import patch
 
-from .core import ArgumentError, explain
+from .core import ArgumentError
 
 # %% ../nbs/07_optim.ipynb #check-options
 def check_options(
@@ -47,9 +47,6 @@ class _Optimizer(torch.optim.Optimizer):
         params:Iterable, # Parameters, (name, parameter) pairs, or dicts of parameters with options of their own
         **defaults # Options for every group that does not bring its own
     ):
-        if isinstance(params, (torch.Tensor, set, dict)): raise TypeError(explain("params", params, "parameters in a list or another ordered iterable"))
-        params = list(params)
-        if not params: raise ArgumentError("params", "none", "at least one parameter; does the model keep its layers in a plain list?")
         check_options(defaults)
         super().__init__(params, defaults)
 
@@ -195,5 +192,4 @@ def load_state_dict(self:_Optimizer,
         if missing: raise ArgumentError("state_dict", f"a group without {missing}", f"the state of a {type(self).__name__}")
         for k,v in self._fixed.items():
             if group.get(k, v) != v: raise ArgumentError("state_dict", f"{k}={group[k]!r}", f"{k}={v!r}, the only one that {type(self).__name__} has")
-        check_options(group)
     _plain(torch.optim.Optimizer.load_state_dict)(self, state_dict)

@@ -19,7 +19,8 @@ from torch import nn
 
 from .attention import TransformerBlock, causal_mask
 from .binary import binary_cross_entropy_with_logits
-from .core import ArgumentError, asset_path, is_amount, is_int, need, need_unit
+from .core import asset_path, need, need_unit
+from .loop import model_mode
 from .runs import load_config
 from .tasks import Curriculum
 
@@ -58,7 +59,8 @@ class ReasoningModel(nn.Module):
         backbone:nn.Module|None=None # Any causal module from (b, n, n_embd) to the same; None makes transformer blocks
     ):
         super().__init__()
-        _check_sizes(n_dims, n_positions, n_embd, n_layer, n_head, encoding, init_std)
+        ok = encoding in ("interleave", "pair")
+        need(ok, "encoding", encoding, "'interleave' or 'pair'")
         self.n_dims,self.n_positions,self.encoding = n_dims,n_positions,encoding
         self.read_in = nn.Linear(n_dims + (encoding == "pair"), n_embd)
         self.positions = nn.Embedding(2*n_positions, n_embd) if positions else None
@@ -80,16 +82,6 @@ def _init_blocks(
         for m in (block.attention.qkv, block.mlp[0], *last):
             nn.init.normal_(m.weight, std=std/math.sqrt(2*len(backbone.blocks)) if m in last else std)
             nn.init.zeros_(m.bias)
-
-def _check_sizes(
-    n_dims, n_positions, n_embd, n_layer, n_head, encoding, init_std # As given to the model
-):
-    "Refuse sizes that make no model"
-    sizes = dict(n_dims=n_dims, n_positions=n_positions, n_embd=n_embd, n_layer=n_layer, n_head=n_head)
-    for name,o in sizes.items(): need(is_int(o, 1), name, o, "an int of 1 or more")
-    need(n_embd % n_head == 0, "n_embd", n_embd, f"a multiple of n_head, {n_head}")
-    need(encoding in ("interleave", "pair"), "encoding", encoding, "'interleave' or 'pair'")
-    need(init_std is None or is_amount(init_std, math.inf) and init_std > 0, "init_std", init_std, "a number above 0, or None")
 
 # %% ../nbs/26_reasoning.ipynb #combine
 @patch
@@ -118,9 +110,8 @@ def _check(self:ReasoningModel,
     room:int=0 # Examples that are still to come
 ):
     "Refuse examples that this model cannot read"
-    for name,o in (("xs", xs), ("ys", ys)): need(isinstance(o, torch.Tensor), name, o, "a tensor")
-    need(xs.ndim == 3 and xs.shape[-1] == self.n_dims, "xs", xs, f"shape (b, n, {self.n_dims})")
-    need(ys.shape == xs.shape[:2], "ys", ys, f"one label for each input, shape {tuple(xs.shape[:2])}")
+    ok = xs.shape == (*ys.shape, self.n_dims)
+    need(ok, "xs", xs, f"(b, n, {self.n_dims}) for labels (b, n)")
     fits = self.positions is None or xs.shape[1] + room <= self.n_positions
     need(fits, "xs", xs, f"at most {self.n_positions - room} examples: the model has learned {self.n_positions} positions")
 
@@ -141,10 +132,6 @@ def step(self:ReasoningModel,
     sequence:torch.Tensor # From `combine`; it may end with an input whose label is not known
 )->torch.Tensor: # Logits (b, n): number i has seen i labelled examples
     "Predict the label of each input in a sequence"
-    ok = isinstance(sequence, torch.Tensor) and sequence.ndim == 3 and sequence.shape[-1] == self.read_in.in_features
-    need(ok, "sequence", sequence, f"shape (b, 2n, {self.read_in.in_features}), from `combine`")
-    fits = self.positions is None or sequence.shape[1] <= 2*self.n_positions
-    need(fits, "sequence", sequence, f"at most {2*self.n_positions} tokens")
     return self.read_out(self._hidden(sequence)[:, ::2]).squeeze(-1)
 
 # %% ../nbs/26_reasoning.ipynb #forward
@@ -168,10 +155,11 @@ def _logits(
     batch_size:int=64 # Sequences at a time
 )->torch.Tensor: # (m, n), float32 on the CPU
     "What a model says of many sequences"
-    was,device = model.training,next(model.parameters()).device
-    model.eval()
-    try: return torch.cat([model(x.to(device), y.to(device)).float().cpu() for x,y in zip(xs.split(batch_size), ys.split(batch_size))])
-    finally: model.train(was)
+    device = next(model.parameters()).device
+    batches = zip(xs.split(batch_size), ys.split(batch_size))
+    with model_mode(model, False):
+        z = [model(x.to(device), y.to(device)).float().cpu() for x,y in batches]
+    return torch.cat(z)
 
 def learning_curve(
     model:ReasoningModel, # Or any module called with (xs, ys) that gives logits (b, n)
@@ -229,9 +217,6 @@ def query(self:ReasoningModel,
     "Classify many queries by one context; transformer blocks read it once for each chunk, other backbones once for each query"
     self._check(xs, ys, room=1)
     need_unit("ys", ys.float())
-    ok = isinstance(queries, torch.Tensor) and queries.ndim == 3 and queries.shape[::2] == xs.shape[::2]
-    need(ok, "queries", queries, f"shape ({len(xs)}, q, {self.n_dims})")
-    need(is_int(chunk, 1), "chunk", chunk, "an int of 1 or more")
     if not queries.shape[1]: return xs.new_zeros(len(xs), 0)
     run = self._query_packed if isinstance(self.backbone, CausalBlocks) else self._query_each
     return torch.cat([run(xs, ys, o) for o in queries.split(chunk, 1)], 1)
@@ -245,16 +230,12 @@ def _leak(
     "How much outputs change when only later tokens do"
     p = next(module.parameters(), torch.zeros(1))
     x,other = torch.randn(2, 2, 33, dim, generator=torch.Generator().manual_seed(0)).to(p)
-    modes,worst = [(m, m.training) for m in module.modules()],0.
-    module.eval()
-    try:
+    worst = 0.
+    with model_mode(module, False):
         a = module(x)
-        if not isinstance(a, torch.Tensor) or a.shape != x.shape: raise ArgumentError("backbone", a, f"a module whose output has the shape of its input, (b, n, {dim})")
         for cut in (1, 2, 3, 8, 16, 17, 32):
             b = module(torch.cat([x[:, :cut], other[:, cut:]], 1))
             worst = max(worst, ((a - b)[:, :cut].abs().max()/a.abs().max()).nan_to_num(math.inf).item())
-    finally:
-        for m,mode in modes: m.training = mode
     return worst
 
 def _causal(
@@ -262,7 +243,6 @@ def _causal(
     dim:int # Width of a token
 )->nn.Module: # The same
     "Refuse a backbone that sees the future"
-    need(isinstance(backbone, nn.Module), "backbone", backbone, "a module (an instance, not a class)")
     leak = _leak(backbone, dim)
     need(leak < 1e-4, "backbone", f"{type(backbone).__name__}, whose outputs change by {leak:.1g} of their size with later tokens", "a causal module")
     return backbone
@@ -301,7 +281,6 @@ class LongConv(nn.Module):
         n_layer:int=2 # How many layers
     ):
         super().__init__()
-        for name,o in dict(dim=dim, n_layer=n_layer).items(): need(is_int(o, 1), name, o, "an int of 1 or more")
         def mlp(): return nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 4*dim), nn.GELU(), nn.Linear(4*dim, dim))
         def mixer(): return nn.Sequential(nn.LayerNorm(dim), _GatedConv(dim))
         self.layers = nn.ModuleList([o for _ in range(n_layer) for o in (mixer(), mlp())])

@@ -12,36 +12,6 @@ from operator import index
 import torch
 from .core import ArgumentError, explain
 
-# %% ../nbs/01_softmax.ipynb #logsumexp-helpers
-def _check_tensor(
-    name:str, # Name of the argument
-    x # What came
-):
-    "A TypeError unless `x` is a tensor"
-    if not isinstance(x, torch.Tensor): raise TypeError(explain(name, x, "a tensor"))
-
-def _check_dim(
-    dim:int, # The dimension; negative counts from the end
-    ndim:int # Number of dimensions of the input; 0 counts as 1
-)->int: # The same dimension, from 0 up
-    "A dimension that exists, or TypeError / IndexError"
-    try:
-        if isinstance(dim, bool): raise TypeError
-        i,n = index(dim),max(ndim, 1)
-    except TypeError: raise TypeError(explain("dim", dim, "an int")) from None
-    expected = f"an int from {-n} to {n-1}, since `input` has {ndim} dimensions"
-    if not -n <= i < n: raise IndexError(explain("dim", i, expected))
-    return i % n
-
-def _check_dims(
-    dim:int|tuple, # One dimension or several
-    ndim:int # Number of dimensions of the input
-)->tuple: # Each of them, from 0 up
-    "Dimensions that exist and are all different"
-    dims = tuple(_check_dim(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
-    if len(set(dims)) < len(dims): raise ArgumentError("dim", dim, "each dimension once")
-    return dims
-
 # %% ../nbs/01_softmax.ipynb #logsumexp
 def logsumexp(
     input:torch.Tensor, # Scores; integers are taken as floats, complex numbers are fine
@@ -49,9 +19,7 @@ def logsumexp(
     keepdim:bool=False # Leave the reduced dimensions in place, with size 1
 )->torch.Tensor: # log(sum(exp(input))) along `dim`; -inf where there is nothing to sum
     "The log of a sum of exponentials, without overflow, as `torch.logsumexp`"
-    _check_tensor("input", input)
-    if not isinstance(keepdim, bool): raise TypeError(explain("keepdim", keepdim, "True or False"))
-    dims = _check_dims(dim, input.ndim)
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     x = input if input.is_floating_point() or input.is_complex() else input.to(torch.get_default_dtype())
     if x.numel() == 0: return x.exp().sum(dims, keepdim=keepdim).log()
     if not dims and x.ndim and not keepdim: raise ArgumentError("dim", dim, "at least one dimension")
@@ -68,12 +36,9 @@ def _shifted(
     dtype:torch.dtype|None # Cast to this first
 )->tuple: # The scores less their largest, in float32 if they are half precision, and the dtype of the answer
     "Scores moved so that the largest of each row is 0"
-    _check_tensor("input", input)
-    dim = _check_dim(dim, input.ndim)
-    name,got = ("input", input) if dtype is None else ("dtype", dtype if isinstance(dtype, str) else str(dtype))
-    if dtype is not None and not isinstance(dtype, (torch.dtype, type)): raise TypeError(explain(name, got, "a torch.dtype"))
-    x = input if dtype is None else input.to(dtype)
-    if x.dtype not in _FLOATS: raise TypeError(explain(name, got, "floating point numbers; integers need `dtype`"))
+    dim,x = index(dim),input if dtype is None else input.to(dtype)
+    if x.dtype not in _FLOATS:
+        raise TypeError(explain("input", x, "floating point numbers; integers need `dtype`"))
     out = x.dtype
     if out.itemsize == 2: x = x.float()
     return (x - x.detach().amax(dim, keepdim=True) if x.numel() else x),out

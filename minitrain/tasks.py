@@ -43,7 +43,6 @@ class GaussianSampler:
     def __init__(self,
         n_dims:int # Width `d` of an input
     ):
-        need(is_int(n_dims, 1), "n_dims", n_dims, "an int of 1 or more")
         self.n_dims = n_dims
 
     def __repr__(self): return f"GaussianSampler(n_dims={self.n_dims})"
@@ -55,7 +54,6 @@ class GaussianSampler:
         seed:int|tuple|None=None # The same seed gives the same points: an int, or (seed, step); None draws one from torch's global generator
     )->tuple[torch.Tensor, torch.Tensor]: # float32 (b, n, d) on the CPU, and bool (d,): which coordinates are alive
         "Draw the points of a batch"
-        for name,o in (("n_points", n_points), ("batch_size", batch_size)): need(is_int(o, 1), name, o, "an int of 1 or more")
         live = self.n_dims if n_dims_truncated is None else n_dims_truncated
         need(is_int(live, 1) and live <= self.n_dims, "n_dims_truncated", live, f"an int from 1 to {self.n_dims}, the width, or None")
         xs = torch.randn(batch_size, n_points, self.n_dims, generator=_stream(_check_seed(seed), "xs"))
@@ -64,17 +62,11 @@ class GaussianSampler:
 
 # %% ../nbs/25_tasks.ipynb #check-task
 def _check_task(
-    n_dims, # As given to the task
-    batch_size, # As given
-    weight_multiplier, # As given
-    variable_noise, # As given
-    n_points # As given
+    weight_multiplier, # As given to the task
+    variable_noise # As given
 ):
     "Refuse what is no task"
-    for name,o in (("n_dims", n_dims), ("batch_size", batch_size)): need(is_int(o, 1), name, o, "an int of 1 or more")
-    need(n_points is None or is_int(n_points, 1), "n_points", n_points, "an int of 1 or more, or None")
-    need(isinstance(variable_noise, bool), "variable_noise", variable_noise, "True or False")
-    ok = isinstance(weight_multiplier, (int, float)) and not isinstance(weight_multiplier, bool) and 0 < weight_multiplier < math.inf
+    ok = 0 < weight_multiplier < math.inf
     need(ok, "weight_multiplier", weight_multiplier, "a number above 0")
     whole = not variable_noise or weight_multiplier == int(weight_multiplier)
     need(whole, "weight_multiplier", weight_multiplier, "a whole number with `variable_noise`, which draws from 1 up to it")
@@ -91,7 +83,7 @@ class LogisticRegressionTask:
         pool:"LogisticRegressionTask|None"=None, # Rows take their weights from this task's, at random; None draws new ones
         seed:int|tuple|None=None # The same seed gives the same problems and noise: an int, or (seed, step); None draws one from torch's global generator
     ):
-        _check_task(n_dims, batch_size, weight_multiplier, variable_noise, n_points)
+        _check_task(weight_multiplier, variable_noise)
         self.n_dims,self.batch_size,self.n_points,self.seed = n_dims,batch_size,n_points,_check_seed(seed)
         self._noise = _stream(self.seed, "ys")
         if pool is None:
@@ -156,8 +148,7 @@ def get_task_sampler(
 )->Callable: # Called with nothing, or with `seed=`; gives a task
     "A sampler of tasks by their name"
     need(task_name in _tasks, "task_name", task_name, f"one of {sorted(_tasks)}")
-    _check_task(n_dims, batch_size, weight_multiplier, variable_noise, n_points)
-    need(num_tasks is None or is_int(num_tasks, 1), "num_tasks", num_tasks, "an int of 1 or more, or None")
+    _check_task(weight_multiplier, variable_noise)
     make = partial(_tasks[task_name], n_dims, weight_multiplier=weight_multiplier, variable_noise=variable_noise)
     pool = None if num_tasks is None else make(batch_size=num_tasks, seed=pool_seed)
     return partial(make, batch_size=batch_size, n_points=n_points, pool=pool)
@@ -182,7 +173,7 @@ def ceiling(
     variable_noise:bool=False # alpha is drawn from the whole numbers 1 to `weight_multiplier`
 )->tuple[float, float]: # Accuracy, and log loss in nats
     "What the true weights achieve on average: no model can do better"
-    _check_task(n_dims, 1, weight_multiplier, variable_noise, None)
+    _check_task(weight_multiplier, variable_noise)
     if variable_noise:
         return tuple(np.mean([ceiling(n_dims, a) for a in range(1, int(weight_multiplier) + 1)], axis=0).tolist())
     r,wr = _nodes(max(0, n_dims**0.5 - 10), n_dims**0.5 + 10, lambda r: (n_dims - 1)*np.log(r) - r*r/2)  # |x|
@@ -247,10 +238,6 @@ class TaskLoader(DataLoader):
         seed:int|None=None, # Of everything that is drawn; None draws one from torch's global generator, once
         repeat:bool=False # The same batches in every epoch, as validation wants them
     ):
-        need(callable(getattr(data_sampler, "sample_xs", None)), "data_sampler", data_sampler, "a sampler from `get_data_sampler`")
-        need(callable(task_sampler), "task_sampler", task_sampler, "a sampler from `get_task_sampler`")
-        need(is_int(steps, 1), "steps", steps, "an int of 1 or more")
-        need(isinstance(repeat, bool), "repeat", repeat, "True or False")
         self.data_sampler,self.task_sampler,self.repeat = data_sampler,task_sampler,repeat
         self.points,self.dims = _curriculum("points", points),_curriculum("dims", data_sampler.n_dims if dims is None else dims)
         need(self.dims.end <= data_sampler.n_dims, "dims", dims, f"at most {data_sampler.n_dims}, the width of the sampler")

@@ -9,8 +9,9 @@ import torch
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, planned_runs
 from minitrain.experiments.gaze import GazeConfig, gaze, gaze_frames, make_gaze, play_gaze
-from minitrain.gaze import Episode, _save_atari_head, save_gabril
+from minitrain.gaze import Episode, save_gabril
 from minitrain.runs import RunDir, load_config
+from trials import write_episodes
 
 TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")
 
@@ -120,7 +121,9 @@ def test_files(tmp_path):
     def games(size): return [Episode(torch.randint(255, (n, *size), generator=g, dtype=torch.uint8), torch.randint(5, (n,), generator=g), torch.rand(n, 1, 2, generator=g), "") for n in (30, 25, 28)]
     for name in ("gabril", "head", "empty"): (tmp_path/name).mkdir()
     save_gabril(tmp_path/"gabril"/"num_episodes_3_fs4_human.pt", games((84, 84)))
-    _save_atari_head(tmp_path/"head"/"trial.tar.bz2", [Episode(o.frames[:12], torch.where(o.actions[:12] == 0, -100, o.actions[:12]), o.gaze[:12], "") for o in games((210, 160))])
+    short = [[part[:12] for part in o[:3]] for o in games((210, 160))]
+    write_episodes(tmp_path/"head"/"trial.tar.bz2", [
+        Episode(x, torch.where(a == 0, -100, a), gaze, "") for x, a, gaze in short])
     small = dict(epochs=1, batch_size=8, dim=8, heads=2, mlp_dim=8, depth=1, device="cpu")
     for name in ("gabril", "head"):
         run = train(load_config("gaze_files", GazeConfig, data=str(tmp_path/name), **small), tmp_path/f"{name}-run", progress=False)

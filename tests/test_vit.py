@@ -266,7 +266,8 @@ def changed(**kwargs):
     ({"norm.weight": None}, (8, 12), (4, 3), 4), ({"head.weight": None}, (8, 12), (4, 3), 4)])
 def test_foreign_weights_that_do_not_fit(change, size, patch, heads):
     "Nothing is left out, nothing is made up"
-    with pytest.raises(ArgumentError): ViT.from_weights(changed(**change), size, patch, heads)
+    with pytest.raises((RuntimeError, KeyError)):
+        ViT.from_weights(changed(**change), size, patch, heads)
 
 
 def test_the_weights_that_were_given_stay_as_they_are():
