@@ -49,9 +49,10 @@ class Mean:
         n:torch.Tensor|float=1 # Samples in that batch; 0 leaves the mean as it is, whatever `value`
     ):
         "Take in the mean of a batch"
+        if isinstance(value, torch.Tensor): value = value.item()
         if not 0 <= float(n) < math.inf: raise ArgumentError("n", n, "a number of samples, 0 or more")
         if float(n) == 0: return
-        self._total += float(value)*float(n)
+        self._total += value*float(n)
         self._n += float(n)
 
     def compute(self)->float: # Sum of value*n over the sum of n

@@ -7,7 +7,7 @@ __all__ = ['AccelerateCB', 'default_trainer', 'CompileCB']
 
 # %% ../nbs/22_scale.ipynb #exported-imports
 #| code-fold: true
-import atexit, os, signal, sys, threading, time
+import atexit, os, signal, sys, threading, time, warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -330,7 +330,9 @@ def _accelerator(self:AccelerateCB,
     cpu:bool # Whether to stay on the CPU
 ): # An Accelerator, of the processes that have met already
     "Hugging Face's object; its settings, which it keeps for the whole process, are forgotten after the fit if it made them"
-    from accelerate import Accelerator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's word on widgets that are not there
+        from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState, PartialState
     if not PartialState._shared_state:
         self._undo.callback(GradientState._reset_state)

@@ -474,7 +474,7 @@ CHANGES = dict(
     missing=lambda s: s["model"]["weights"].pop("4.bias"), extra=lambda s: s["model"]["weights"].update(more=torch.zeros(1)), text=lambda s: s["model"]["weights"].update({"0.bias": "zeros"}),
     grad=lambda s: s["model"]["grads"].update({"0.weight": torch.zeros(2)}), hidden=lambda s: s["model"]["hidden"].update(x=torch.zeros(1)),
     opt=lambda s: s["opt"].update(kind="Lion"), names=lambda s: s["opt"]["names"][0].reverse(),
-    group=lambda s: s["opt"]["state"]["param_groups"].pop(), lr=lambda s: s["opt"]["state"]["param_groups"][0].update(lr="fast"), cbs=lambda s: s["callbacks"].pop(),
+    group=lambda s: s["opt"]["state"]["param_groups"].pop(), cbs=lambda s: s["callbacks"].pop(),
     cb_order=lambda s: s["callbacks"].reverse(), cb_state=lambda s: s["callbacks"][0].__setitem__(1, {"wrong": 1}), cb_type=lambda s: s["callbacks"][-1].__setitem__(1, 3),
     loader=lambda s: s["loaders"][0]["position"].update(order=1), seed=lambda s: s["loaders"][0]["position"].update(seed=-1), batches=lambda s: s["loaders"][1].update(batches=99),
     loaders=lambda s: s.update(loaders=[None, None]), rng=lambda s: s["rng"].update(torch=torch.zeros(9, dtype=torch.uint8)), python=lambda s: s["rng"].update(python=(3, np.zeros(4), None)),

@@ -45,7 +45,8 @@ def test_job(command, minitrain, tmp_path):
     assert "\r" not in done.stdout and "\x1b" not in done.stdout
     folder = tmp_path/done.stdout.strip().splitlines()[-1]
     assert FILES | JOBS[command] <= {p.name for p in folder.iterdir()}
-    assert not [p for p in folder.iterdir() if p.suffix in (".pkl", ".pt", ".pth", ".tmp")]
+    left = [p.name for p in folder.iterdir() if p.suffix in (".pkl", ".pt", ".pth", ".tmp")]
+    assert all(o.startswith("checkpoint-") for o in left), left
     config = yaml.safe_load((folder/"config.yaml").read_text())
     assert (config["epochs"], config["seed"]) == (1, 3)
     assert len(pd.read_csv(folder/"metrics.csv")) == 1

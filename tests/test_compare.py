@@ -118,7 +118,7 @@ def test_a_name_from_a_file_is_never_a_path(tmp_path):
 
 def test_what_is_not_a_run_of_the_comparison_is_left_alone(tmp_path):
     plan = comparison(arms=dict(bc={}), seeds=1, sweeps={}, primary="", against=[])
-    RunDir(tmp_path/"out", asdict(plan))
+    RunDir(tmp_path/"out", asdict(plan)).release()
     mine = tmp_path/"out"/"bc"/"seed-0"
     mine.mkdir(parents=True)
     (mine/"notes.txt").write_text("mine")

@@ -85,7 +85,7 @@ def test_digits_runs_from_the_wheel(empty_env, tmp_path):
 def test_lessons_come_out_of_the_wheel(empty_env, tmp_path):
     done = subprocess.run([empty_env/"bin"/"minitrain", "lessons", "book"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert sorted(p.name for p in (tmp_path/"book").iterdir()) == NOTEBOOKS
+    assert sorted(p.name for p in (tmp_path/"book").iterdir()) == LESSONS
 
 
 def test_constraints_pin_every_requirement():
