@@ -21,8 +21,8 @@ from torch import nn
 
 from minitrain.augment import RandAffine, RandCopy, RandErase, digits_model, tta
 from minitrain.callbacks import BatchTransformCB, EMACB
-from minitrain.core import set_seed
-from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
+from minitrain.core import load_digits, set_seed
+from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.init import conv
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy

@@ -40,8 +40,8 @@ from minitrain.augment import RandAffine, digits_model
 from minitrain.callbacks import BatchTransformCB
 from minitrain.compose import ReasoningClassifier, equal_views, query_views
 from minitrain.experiments.reasoning import default_log_odds, judge_log_odds, map_log_odds
-from minitrain.core import set_seed
-from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
+from minitrain.core import load_digits, set_seed
+from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy, evaluate

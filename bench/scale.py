@@ -19,8 +19,8 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from minitrain.core import set_seed
-from minitrain.data import DataLoaders, Dataset, get_dls, load_digits
+from minitrain.core import load_digits, set_seed
+from minitrain.data import DataLoaders, Dataset, get_dls
 from minitrain.learner import Callback, Learner
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy

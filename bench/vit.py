@@ -24,8 +24,8 @@ from torch import nn
 
 from minitrain.augment import RandAffine
 from minitrain.callbacks import BatchTransformCB
-from minitrain.core import set_seed
-from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
+from minitrain.core import load_digits, set_seed
+from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.init import act_gr, get_model
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy

@@ -23,9 +23,8 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import (
-    ArgumentError, def_device, is_int, map_nested, need, to_cpu, to_device)
-from .data import DataLoader, DataLoaders, show_images
+from .core import ArgumentError, def_device, is_int, map_nested, need, show_images, to_cpu, to_device
+from .data import DataLoader, DataLoaders
 from .learner import Callback, CancelBatchException, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts
 from .metrics import MetricsCB, higher_is_better, is_sum_loss, loss_weight
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested', 'to_device', 'to_cpu', 'load_results',
            'asset_path', 'need', 'is_int', 'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'set_rng_state', 'subplots', 'diagram', 'widget']
+           'set_rng_state', 'subplots', 'diagram', 'widget', 'load_digits', 'show_image', 'get_grid', 'show_images']
 
 # %% ../nbs/00_start.ipynb #exported-imports
 #| code-fold: true
@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, MutableMapping
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from importlib.resources import files
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from numbers import Real
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -299,3 +300,107 @@ def widget(
     still = asset_path("widgets", name, ".svg").read_text(encoding="utf-8")
     parts = dict(still=_as_image(still), data=json.dumps(data).replace("<", "\\u003c"))
     return _Shown(re.sub(r"\{\{(still|data)\}\}", lambda m: parts[m[1]], page))
+
+# %% ../nbs/00_start.ipynb #digits-class
+class Digits(NamedTuple):
+    "Images and labels for training and for validation"
+    x_train:torch.Tensor # Training images: float32 in [0, 1], shape (n, 28, 28); uint8 when raw
+    y_train:torch.Tensor # Their labels: int64, shape (n,), 0 to 9
+    x_valid:torch.Tensor # Validation images, as `x_train`
+    y_valid:torch.Tensor # Validation labels, as `y_train`
+
+def scaled(
+    images:np.ndarray, # uint8, shape (n, 28, 28)
+    labels:np.ndarray, # uint8, shape (n,)
+    raw:bool # Leave the images as uint8
+)->tuple[torch.Tensor, torch.Tensor]: # Images and int64 labels
+    "Arrays to tensors: images divided by 255 unless `raw`"
+    x,y = torch.from_numpy(images),torch.from_numpy(labels).long()
+    return (x if raw else x.float()/255), y
+
+# %% ../nbs/00_start.ipynb #load-digits-inner
+def load_final_digits(
+    raw:bool=False # As for `load_digits`
+)->tuple[torch.Tensor, torch.Tensor]: # Images (1000, 28, 28), labels (1000,)
+    "The thousand test digits, for one final figure and never for a choice"
+    return scaled(*_read_digits()[2], raw)
+
+# %% ../nbs/00_start.ipynb #load-digits
+def _read_digits(
+)->list[tuple[np.ndarray, np.ndarray]]: # (images, labels) of train, valid and test
+    "The packaged file, cut at its fixed borders"
+    with np.load(Path(str(files("minitrain")))/"assets"/"digits.npz", allow_pickle=False) as z:
+        images,labels,cuts = z["images"],z["labels"],np.cumsum(z["sizes"])[:-1]
+    return list(zip(np.split(images, cuts), np.split(labels, cuts)))
+
+def load_digits(
+    raw:bool=False # Images as uint8 from 0 to 255 instead of float32 from 0 to 1
+)->Digits: # x_train (3500, 28, 28), y_train (3500,), x_valid (500, 28, 28), y_valid (500,)
+    "The 4,000 MNIST digits for training and choosing; no network needed"
+    train,valid,_ = _read_digits()
+    return Digits(*scaled(*train, raw), *scaled(*valid, raw))
+
+# %% ../nbs/00_start.ipynb #show-image-inner
+def as_picture(
+    im # Tensor, array or PIL image: (hgt, wid), (1 or 3 or 4, hgt, wid) or (hgt, wid, 1 or 3 or 4)
+)->np.ndarray: # (hgt, wid), or (hgt, wid, 3 or 4)
+    "An image as matplotlib wants it"
+    tensor = isinstance(im, torch.Tensor)
+    im = np.asarray(to_cpu(im))
+    # channels first is torch's convention, channels last that of arrays; where both would fit, the type decides
+    if im.ndim == 3 and im.shape[0] in (1, 3, 4) and (tensor or im.shape[-1] not in (1, 3, 4)): im = im.transpose(1, 2, 0)
+    if im.ndim == 3 and im.shape[-1] == 1: im = im[..., 0]
+    ok = im.ndim == 2 or im.ndim == 3 and im.shape[-1] in (3, 4)
+    need(ok, "im", im, "one image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c) with c in 1, 3, 4")
+    return im
+
+# %% ../nbs/00_start.ipynb #show-image
+def show_image(
+    im, # Tensor on any device, NumPy array or PIL image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c)
+    ax=None, # Matplotlib axes; None makes a new figure
+    figsize:tuple|None=None, # Size of that new figure in inches
+    title=None, # Written above the image; a 0-d tensor is written as its number
+    noframe:bool=True, # Hide the frame
+    **kwargs # Passed on to `imshow`; one-channel images are gray unless `cmap` is given
+)->object: # matplotlib Axes, for more to be drawn on them
+    "Show one image without ticks"
+    im = as_picture(im)
+    if ax is None: _,ax = subplots(figsize=figsize)
+    ax.imshow(im, **({"cmap": "gray"} if im.ndim == 2 else {}) | kwargs)
+    if title is not None: ax.set_title(title.item() if isinstance(title, (torch.Tensor, np.generic)) else title)
+    ax.set_xticks([]); ax.set_yticks([])
+    if noframe: ax.axis("off")
+    return ax
+
+# %% ../nbs/00_start.ipynb #get-grid
+def get_grid(
+    n:int, # How many axes to show
+    nrows:int|None=None, # Rows; None chooses them, for a grid near a square
+    ncols:int|None=None, # Columns; None chooses them
+    title:str|None=None, # Above the whole figure
+    weight:str="bold", # Weight of the title
+    size:int=14, # Size of the title, in points
+    **kwargs # Passed on to `subplots`
+)->tuple: # Figure, and a 2-d array of axes of which the first `n` are visible
+    "A grid with room for `n` pictures, the rest switched off"
+    if nrows is None: nrows = math.ceil(n/ncols) if ncols else math.isqrt(n)
+    if ncols is None: ncols = math.ceil(n/nrows)
+    need(nrows*ncols >= n, "n", n, f"at most {nrows*ncols}, the places of a grid of {nrows} by {ncols}")
+    fig,axs = subplots(nrows, ncols, squeeze=False, **kwargs)
+    for ax in axs.flat[n:]: ax.set_visible(False)
+    if title is not None: fig.suptitle(title, weight=weight, size=size)
+    return fig,axs
+
+# %% ../nbs/00_start.ipynb #show-images
+def show_images(
+    ims, # Images, each as for `show_image`: a list, or a tensor whose first dimension counts them
+    nrows:int|None=None, # Rows of the grid
+    ncols:int|None=None, # Columns of the grid
+    titles=None, # One title for each image, or fewer
+    **kwargs # Passed on to `get_grid`
+):
+    "Show images side by side in a grid"
+    titles = [] if titles is None else titles
+    need(len(titles) <= len(ims), "titles", titles, f"at most {len(ims)}, the number of images")
+    _,axs = get_grid(len(ims), nrows, ncols, **kwargs)
+    for im,t,ax in zip_longest(ims, titles, axs.flat[:len(ims)]): show_image(im, ax=ax, title=t)

@@ -1,15 +1,18 @@
 """Errors that help, seeds, devices and nested batches."""
 # Made by tools/make_stubs.py: do not edit
+import numpy as np
 import torch
 from collections.abc import Callable
+from matplotlib.axes import Axes
 from pandas import DataFrame
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested',
            'to_device', 'to_cpu', 'load_results', 'asset_path', 'need', 'is_int',
            'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'set_rng_state', 'subplots', 'diagram', 'widget']
+           'set_rng_state', 'subplots', 'diagram', 'widget', 'load_digits',
+           'show_image', 'get_grid', 'show_images']
 
 def explain(name:str, got, expected:str)->str:
     """One line that names an argument, what was expected and what came
@@ -244,4 +247,133 @@ def widget(name:str, data:object)->str:
 
     Returns:
         HTML and JavaScript, which a notebook shows
+    """
+
+class Digits(NamedTuple):
+    """Images and labels for training and for validation
+
+    Args:
+        x_train: Training images: float32 in [0, 1], shape (n, 28, 28); uint8 when
+            raw
+        y_train: Their labels: int64, shape (n,), 0 to 9
+        x_valid: Validation images, as `x_train`
+        y_valid: Validation labels, as `y_train`
+    """
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_valid: torch.Tensor
+    y_valid: torch.Tensor
+
+def scaled(
+    images:np.ndarray,
+    labels:np.ndarray,
+    raw:bool,
+)->tuple[torch.Tensor, torch.Tensor]:
+    """Arrays to tensors: images divided by 255 unless `raw`
+
+    Args:
+        images: uint8, shape (n, 28, 28)
+        labels: uint8, shape (n,)
+        raw: Leave the images as uint8
+
+    Returns:
+        Images and int64 labels
+    """
+
+def load_final_digits(raw:bool=False)->tuple[torch.Tensor, torch.Tensor]:
+    """The thousand test digits, for one final figure and never for a choice
+
+    Args:
+        raw: As for `load_digits`
+
+    Returns:
+        Images (1000, 28, 28), labels (1000,)
+    """
+
+def load_digits(raw:bool=False)->Digits:
+    """The 4,000 MNIST digits for training and choosing; no network needed
+
+    Args:
+        raw: Images as uint8 from 0 to 255 instead of float32 from 0 to 1
+
+    Returns:
+        x_train (3500, 28, 28), y_train (3500,), x_valid (500, 28, 28), y_valid
+            (500,)
+    """
+
+def as_picture(im)->np.ndarray:
+    """An image as matplotlib wants it
+
+    Args:
+        im: Tensor, array or PIL image: (hgt, wid), (1 or 3 or 4, hgt, wid) or
+            (hgt, wid, 1 or 3 or 4)
+
+    Returns:
+        (hgt, wid), or (hgt, wid, 3 or 4)
+    """
+
+def show_image(
+    im,
+    ax=None,
+    figsize:tuple | None=None,
+    title=None,
+    noframe:bool=True,
+    **kwargs,
+)->Axes:
+    """Show one image without ticks
+
+    Args:
+        im: Tensor on any device, NumPy array or PIL image: (hgt, wid), (c, hgt,
+            wid) or (hgt, wid, c)
+        ax: Matplotlib axes; None makes a new figure
+        figsize: Size of that new figure in inches
+        title: Written above the image; a 0-d tensor is written as its number
+        noframe: Hide the frame
+        **kwargs: Passed on to `imshow`; one-channel images are gray unless `cmap`
+            is given
+
+    Returns:
+        matplotlib Axes, for more to be drawn on them
+    """
+
+def get_grid(
+    n:int,
+    nrows:int | None=None,
+    ncols:int | None=None,
+    title:str | None=None,
+    weight:str='bold',
+    size:int=14,
+    **kwargs,
+)->tuple:
+    """A grid with room for `n` pictures, the rest switched off
+
+    Args:
+        n: How many axes to show
+        nrows: Rows; None chooses them, for a grid near a square
+        ncols: Columns; None chooses them
+        title: Above the whole figure
+        weight: Weight of the title
+        size: Size of the title, in points
+        **kwargs: Passed on to `subplots`
+
+    Returns:
+        Figure, and a 2-d array of axes of which the first `n` are visible
+    """
+
+def show_images(
+    ims,
+    nrows:int | None=None,
+    ncols:int | None=None,
+    titles=None,
+    **kwargs,
+)->None:
+    """Show images side by side in a grid
+
+    Args:
+        ims: Images, each as for `show_image`: a list, or a tensor whose first
+            dimension counts them
+        nrows: Rows of the grid
+        ncols: Columns of the grid
+        titles: One title for each image, or fewer
+        **kwargs: Passed on to `get_grid`
     """

@@ -19,8 +19,7 @@ from fastcore.basics import noop, patch
 from fastcore.imports import in_notebook
 from torch import nn
 
-from .core import ArgumentError, map_nested
-from .data import get_grid
+from .core import ArgumentError, get_grid, map_nested
 from .learner import Callback, CancelFitException, Learner
 from .loop import model_mode, count_samples
 from .schedule import model_state, rng_states, left_unchanged

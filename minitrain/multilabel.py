@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import ArgumentError, need_unit
-from .data import show_image
+from .core import ArgumentError, need_unit, show_image
 from .loop import Mean, batch_loss, checked_batches, model_mode, need_mean, train_epoch
 
 # %% ../nbs/08_multilabel.ipynb #places

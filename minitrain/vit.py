@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from einops import rearrange, repeat
 from fastcore.basics import patch
 from .attention import TransformerBlock
-from .core import is_int, need
-from .data import as_picture, show_image
+from .core import as_picture, is_int, need, show_image
 from torch import nn
 
 # %% ../nbs/28_vit.ipynb #pair

@@ -13,8 +13,8 @@ from minitrain.augment import (
     RandAffine, RandCopy, RandErase, digits_model, rand_affine, rand_copy,
     rand_erase, tta)
 from minitrain.callbacks import BatchTransformCB
-from minitrain.core import load_results
-from minitrain.data import DataLoader, DataLoaders, Dataset, load_digits
+from minitrain.core import load_digits, load_results
+from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Callback, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 

@@ -18,9 +18,8 @@ from torch.utils.data import (
     SubsetRandomSampler, TensorDataset, WeightedRandomSampler, default_collate)
 
 from minitrain import data
-from minitrain.core import ArgumentError, load_results, set_seed
-from minitrain.data import (DataLoader, DataLoaders, Dataset, collate_dict, get_dls, get_grid, inplace, load_digits, load_mnist,
-                            show_image, show_images)
+from minitrain.core import ArgumentError, get_grid, load_digits, load_results, set_seed, show_image, show_images
+from minitrain.data import DataLoader, DataLoaders, Dataset, collate_dict, get_dls, inplace, load_mnist
 
 ROOT = Path(__file__).parents[1]
 few = settings(max_examples=40, deadline=None)

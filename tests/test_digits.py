@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 import minitrain.experiments.digits as m
 from conftest import ROOT
 from minitrain.augment import digits_model
-from minitrain.core import ArgumentError, load_results
-from minitrain.data import load_digits
+from minitrain.core import ArgumentError, load_digits, load_results
 from minitrain.experiments.digits import DigitsConfig, digits, error_interval, final_digits
 from minitrain.runs import RunDir, load_config
 

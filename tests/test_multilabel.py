@@ -13,8 +13,8 @@ from torch.testing import assert_close
 
 from minitrain import multilabel as ml
 from minitrain.binary import binary_cross_entropy_with_logits as bce
-from minitrain.core import ArgumentError, load_results, set_seed
-from minitrain.data import DataLoader, Dataset, Digits, load_digits
+from minitrain.core import ArgumentError, Digits, load_digits, load_results, set_seed
+from minitrain.data import DataLoader, Dataset
 from minitrain.optim import AdamW
 from minitrain.experiments.multilabel import MultilabelConfig
 

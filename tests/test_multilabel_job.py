@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 import minitrain.experiments.multilabel as m
 from minitrain.binary import binary_cross_entropy_with_logits as bce
-from minitrain.core import ArgumentError
-from minitrain.data import DataLoader, Digits, load_digits
+from minitrain.core import ArgumentError, Digits, load_digits
+from minitrain.data import DataLoader
 from minitrain.experiments.multilabel import MultilabelConfig, canvas_data, canvas_model, multilabel
 from minitrain.learner import Callback
 from minitrain.multilabel import test_loop as judge_loop

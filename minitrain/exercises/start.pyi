@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = ['Report', 'Wrong', 'wrong', 'check', 'ask', 'same', 'holds', 'gradient',
-           'solves', 'Source', 'solution', 'check_count_tensors', 'check_temp_seed',
-           'check_save']
+           'reading', 'choice', 'solves', 'reads', 'Source', 'solution',
+           'check_count_tensors', 'check_temp_seed', 'check_save']
 
 @dataclass(repr=False)
 class Report:
@@ -166,6 +166,39 @@ def gradient(
         Gradient with respect to `x`, of its shape
     """
 
+def reading(
+    answer,
+    low:float,
+    high:float,
+    case:str,
+    below:str='',
+    above:str='',
+)->float:
+    """Require a number in a range
+
+    Args:
+        answer: What the reader wrote down
+        low: Smallest right number
+        high: Largest right number
+        case: What was to be read off: "the largest rate that still trains"
+        below: A question for a number that is too small
+        above: A question for a number that is too large
+
+    Returns:
+        The number
+    """
+
+def choice(answer, right:str, hints:dict, case:str)->None:
+    """Require one word of a few
+
+    Args:
+        answer: What the reader wrote down
+        right: The right word
+        hints: Word -> a question for whoever chose it; with `right`, all the
+            words
+        case: What was to be chosen: "what grows first"
+    """
+
 def source_of(o):
     """As `inspect.getsource`, which does not find a class while its notebook runs"""
 
@@ -177,6 +210,14 @@ def solves(name:str)->Callable:
 
     Returns:
         A decorator that keeps the function or class as the solution
+    """
+
+def reads(name:str, text:str)->None:
+    """Enter what is to be read off as the solution of an exercise
+
+    Args:
+        name: Of the exercise
+        text: A line `answer = value`, with a comment that says why
     """
 
 class Source(str):

@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from ..augment import RandAffine, digits_model, tta
 from ..callbacks import BatchTransformCB, DeviceCB
-from ..core import asset_path, def_device, set_seed
-from ..data import DataLoader, Dataset, load_digits, load_final_digits, show_image
+from ..core import asset_path, def_device, load_digits, load_final_digits, set_seed, show_image
+from ..data import DataLoader, Dataset
 from .job import CountCB, Job, curves_figure, need_device
 from ..hooks import summary
 from ..learner import Learner

@@ -14,8 +14,8 @@ from functools import partial
 import torch
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import DeviceCB
-from ..core import def_device, need, set_seed, to_device
-from ..data import DataLoader, Dataset, load_digits
+from ..core import def_device, load_digits, need, set_seed, to_device
+from ..data import DataLoader, Dataset
 from .job import Job, curves_figure, need_device
 from ..learner import Learner, TrainCB
 from ..loop import model_mode

@@ -3,7 +3,7 @@ import math
 
 import matplotlib.pyplot as plt
 
-from minitrain.data import get_grid
+from minitrain.core import get_grid
 
 
 def faulty(n):
