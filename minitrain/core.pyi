@@ -1,4 +1,6 @@
-"""Errors that help, seeds, devices and nested batches."""
+"""Pictures, weights, a loss and a step: nine digits in ten read rightly, ten minutes
+from here.
+"""
 # Made by tools/make_stubs.py: do not edit
 import numpy as np
 import torch
@@ -8,27 +10,21 @@ from pandas import DataFrame
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ['def_device', 'explain', 'ArgumentError', 'set_seed', 'map_nested',
-           'to_device', 'to_cpu', 'load_results', 'asset_path', 'need', 'is_int',
-           'is_amount', 'need_unit', 'mix_seed', 'seed_all', 'rng_state',
-           'set_rng_state', 'subplots', 'diagram', 'widget', 'load_digits',
-           'show_image', 'get_grid', 'show_images']
+__all__ = ['def_device', 'set_seed', 'ArgumentError', 'to_device', 'to_cpu',
+           'load_results', 'load_digits', 'subplots', 'show_image', 'get_grid',
+           'show_images', 'diagram', 'widget']
 
-def explain(name:str, got, expected:str)->str:
-    """One line that names an argument, what was expected and what came
+def set_seed(seed:int=42, deterministic:bool | None=None)->None:
+    """Seed the generators of Python, NumPy and PyTorch (every device)
 
     Args:
-        name: Name of the argument
-        got: What came: any object, or a ready description
-        expected: What was expected, in words
-
-    Returns:
-        The sentence for an error message
+        seed: From 0 to 2**32 - 1, the range that NumPy accepts
+        deterministic: torch's deterministic algorithms on or off; None: as is
     """
 
 class ArgumentError(ValueError, RuntimeError):
-    """A value that a function cannot work with; the message names the argument, what
-    was expected and what came
+    """A value that a function cannot work with: which argument, what came, what was
+    expected
 
     Args:
         name: Name of the argument
@@ -41,75 +37,16 @@ class ArgumentError(ValueError, RuntimeError):
     def __init__(self, name:str, got, expected:str)->None: ...
     def __str__(self): ...
 
-def set_seed(seed:int=42, deterministic:bool | None=None)->None:
-    """Seed the generators of Python, NumPy and PyTorch (every device)
+def explain(name:str, got, expected:str)->str:
+    """One line that names an argument, what was expected and what came
 
     Args:
-        seed: From 0 to 2**32 - 1, the range that NumPy accepts
-        deterministic: True or False turn torch's deterministic algorithms on or
-            off; None leaves them as they are
-    """
-
-def_device = 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
-
-def map_nested(f:Callable, x)->Any:
-    """Apply `f` to everything in `x` that can be moved, keeping containers as they
-    are
-
-    Args:
-        f: Called on each leaf that has a method `to` (tensors, packed sequences,
-            modules)
-        x: Any nesting of dicts, lists, tuples, namedtuples and dataclasses
+        name: Name of the argument
+        got: What came: any object, or a ready description
+        expected: What was expected, in words
 
     Returns:
-        The same nesting with `f` applied to the leaves
-    """
-
-def to_device(x, device:str | torch.device=def_device)->Any:
-    """Move every tensor in a nested batch to `device`
-
-    Args:
-        x: A tensor or any nesting of dicts, lists, tuples, namedtuples and
-            dataclasses; other values pass through
-        device: Where the tensors go
-
-    Returns:
-        The same nesting, its tensors on `device`
-    """
-
-def to_cpu(x)->Any:
-    """Detach every tensor in a nested batch and bring it to the CPU, ready to plot
-    or to store
-
-    Args:
-        x: A tensor or any nesting, as for `to_device`
-
-    Returns:
-        The same nesting, its tensors detached, on the CPU, half precision made
-            float32
-    """
-
-def load_results(name:str | Path)->DataFrame:
-    """Read a stored table of measured results
-
-    Args:
-        name: Name of a table in minitrain/assets/results (without .csv), or the
-            path of a CSV file
-
-    Returns:
-        pandas DataFrame: `.attrs` holds command, seeds, versions and machine
-    """
-
-def asset_path(kind:str, name:str | Path, ending:str)->Path:
-    """Find a packaged file by name, or a user's by path
-
-    Args:
-        kind: Folder in minitrain/assets
-        name: Name without ending, or the path of a file
-        ending: Such as ".csv"
-
-    Returns:
-        The file
+        The sentence for an error message
     """
 
 def need(ok, name:str, got, expected:str)->None:
@@ -145,8 +82,8 @@ def is_amount(x, end:float)->bool:
     """
 
 def need_unit(name:str, x:torch.Tensor)->None:
-    """An ArgumentError unless every number is from 0 to 1; what torch.compile
-    traces, or has no data, is not looked at
+    """Require numbers from 0 to 1; what torch.compile traces, or has no data, is not
+    looked at
 
     Args:
         name: Name of the argument
@@ -174,8 +111,7 @@ def mix_seed(*numbers)->int:
     """
 
 def seed_all(seed:int)->None:
-    """Seed the generators that a transform may draw from: torch's (CPU), Python's
-    and NumPy's
+    """Seed what a transform may draw from: torch (CPU), Python and NumPy
 
     Args:
         seed: From 0 to 2**64 - 1
@@ -196,65 +132,69 @@ def set_rng_state(state:dict)->None:
             over
     """
 
-def use_style()->None:
-    """Give figures to come the book's look, unless another was chosen"""
-
-def as_pictures(fig, **kwargs):
-    """A figure as SVG, if that is 64 KB or less, and as PNG: small beside an SVG"""
-
-def show_as_svg()->None:
-    """Let a notebook show figures by `as_pictures`"""
-
-def subplots(
-    nrows:int=1,
-    ncols:int=1,
-    figsize:tuple | None=None,
-    imsize:float=3,
-    suptitle:str | None=None,
-    **kwargs,
-)->tuple:
-    """Make a figure of `nrows` by `ncols` axes, each `imsize` inches wide and high
+def map_nested(f:Callable, x)->Any:
+    """Apply `f` to everything in `x` that can be moved, keeping containers as they
+    are
 
     Args:
-        nrows: Rows of axes
-        ncols: Columns of axes
-        figsize: Width and height of the whole figure in inches; None takes
-            `imsize` for each axis
-        imsize: Width and height of one axis in inches
-        suptitle: Title above the whole figure
-        **kwargs: Passed on to `plt.subplots`
+        f: Called on each leaf that has a method `to`: tensors, modules ...
+        x: Any nesting of dicts, lists, tuples, namedtuples and dataclasses
 
     Returns:
-        Figure, and axes as `plt.subplots` gives them
+        The same nesting with `f` applied to the leaves
     """
 
-def diagram(name:str)->str:
-    """A drawing in the colour of the text around it
+def_device: Any
+
+def to_device(x, device:str | torch.device=def_device)->Any:
+    """Move every tensor in a nested batch to `device`
 
     Args:
-        name: A drawing of the package, or the path of an SVG with title and desc
+        x: A tensor or any nesting of dicts, lists, tuples and dataclasses
+        device: Where the tensors go
 
     Returns:
-        HTML, which a notebook shows
+        The same nesting, its tensors on `device`
     """
 
-def widget(name:str, data:object)->str:
-    """A picture that moves under the reader's hand; a still one where no script runs
+def to_cpu(x)->Any:
+    """Detach every tensor in a nested batch and bring it home, ready to plot or to
+    store
 
     Args:
-        name: A widget of the package
-        data: What it shows: anything that JSON can hold
+        x: A tensor or any nesting, as for `to_device`
 
     Returns:
-        HTML and JavaScript, which a notebook shows
+        The same nesting, its tensors on the CPU, half precision made float32
+    """
+
+def asset_path(kind:str, name:str | Path, ending:str)->Path:
+    """Find a packaged file by name, or a user's by path
+
+    Args:
+        kind: Folder in minitrain/assets
+        name: Name without ending, or the path of a file
+        ending: Such as ".csv"
+
+    Returns:
+        The file
+    """
+
+def load_results(name:str | Path)->DataFrame:
+    """Read a stored table of measured results
+
+    Args:
+        name: Of a table in minitrain/assets/results, or the path of a CSV file
+
+    Returns:
+        pandas DataFrame: `.attrs` holds command, seeds, versions and machine
     """
 
 class Digits(NamedTuple):
     """Images and labels for training and for validation
 
     Args:
-        x_train: Training images: float32 in [0, 1], shape (n, 28, 28); uint8 when
-            raw
+        x_train: Training images, (n, 28, 28): float32 in [0, 1], or uint8
         y_train: Their labels: int64, shape (n,), 0 to 9
         x_valid: Validation images, as `x_train`
         y_valid: Validation labels, as `y_train`
@@ -297,19 +237,49 @@ def load_digits(raw:bool=False)->Digits:
         raw: Images as uint8 from 0 to 255 instead of float32 from 0 to 1
 
     Returns:
-        x_train (3500, 28, 28), y_train (3500,), x_valid (500, 28, 28), y_valid
-            (500,)
+        x_train (3500, 28, 28), y_train (3500,), x_valid (500, ...), y_valid
     """
+
+def use_style()->None:
+    """Give figures to come the book's look, unless another was chosen"""
+
+def as_pictures(fig, **kwargs):
+    """A figure as SVG, if that is 64 KB or less, and as PNG: small beside an SVG"""
+
+def show_as_svg()->None:
+    """Let a notebook show figures by `as_pictures`"""
 
 def as_picture(im)->np.ndarray:
     """An image as matplotlib wants it
 
     Args:
-        im: Tensor, array or PIL image: (hgt, wid), (1 or 3 or 4, hgt, wid) or
-            (hgt, wid, 1 or 3 or 4)
+        im: Tensor, array or PIL image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c)
 
     Returns:
         (hgt, wid), or (hgt, wid, 3 or 4)
+    """
+
+def subplots(
+    nrows:int=1,
+    ncols:int=1,
+    figsize:tuple | None=None,
+    imsize:float=3,
+    suptitle:str | None=None,
+    **kwargs,
+)->tuple:
+    """Make a figure of `nrows` by `ncols` axes, each `imsize` inches wide and high
+
+    Args:
+        nrows: Rows of axes
+        ncols: Columns of axes
+        figsize: Width and height of the whole figure in inches; None takes
+            `imsize` for each axis
+        imsize: Width and height of one axis in inches
+        suptitle: Title above the whole figure
+        **kwargs: Passed on to `plt.subplots`
+
+    Returns:
+        Figure, and axes as `plt.subplots` gives them
     """
 
 def show_image(
@@ -376,4 +346,25 @@ def show_images(
         ncols: Columns of the grid
         titles: One title for each image, or fewer
         **kwargs: Passed on to `get_grid`
+    """
+
+def diagram(name:str)->str:
+    """A drawing in the colour of the text around it
+
+    Args:
+        name: A drawing of the package, or the path of an SVG with title and desc
+
+    Returns:
+        HTML, which a notebook shows
+    """
+
+def widget(name:str, data:object)->str:
+    """A picture that moves under the reader's hand; a still one where no script runs
+
+    Args:
+        name: A widget of the package
+        data: What it shows: anything that JSON can hold
+
+    Returns:
+        HTML and JavaScript, which a notebook shows
     """

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Report', 'Wrong', 'wrong', 'check', 'ask', 'same', 'holds', 'gradient', 'reading', 'choice', 'solves', 'reads',
-           'Source', 'solution', 'check_count_tensors', 'check_temp_seed', 'check_save']
+           'Source', 'solution', 'check_epochs_of_one_step', 'check_unused_pixels', 'check_count_tensors',
+           'check_temp_seed', 'check_save']
 
 # %% ../../nbs/50_start.ipynb #exported-imports
 #| code-fold: true
@@ -285,6 +286,44 @@ def solution(
             except ImportError: pass  # what it needs is not installed
     if name not in _SOLUTIONS: raise ArgumentError("name", name, f"an exercise: {', '.join(sorted(_SOLUTIONS))}")
     return Source(_SOLUTIONS[name][1].rstrip())
+
+# %% ../../nbs/50_start.ipynb #check-batch
+@check
+def check_epochs_of_one_step(
+    answer:float # Yours: epochs
+)->Report: # Passed, or a sentence that says what is wrong
+    "After how many epochs of one step each nine in ten are right"
+    reading(answer, 95, 115, "epochs until 90 % are right", "Is `bs` 3500, and `right` 0.900 or more?",
+        "Was it right earlier, going up by tens?")
+
+# %% ../../nbs/50_start.ipynb #batch-solution
+reads("epochs_of_one_step", "epochs_of_one_step = 100  # 100 steps and not 210, but 350,000 pictures looked at and not 10,500")
+
+# %% ../../nbs/50_start.ipynb #check-pixels
+@check
+def check_unused_pixels(
+    fn:Callable # Yours: called with pictures (n, d), returns a mask (d,)
+)->Report: # Passed, or a sentence that says what is wrong
+    "Which pixels are black in every picture"
+    x = torch.tensor([[0., 0., 1., 0.], [0., .01, 0., 0.], [0., 0., 1., 0.]])
+    g = torch.Generator().manual_seed(0)
+    many = torch.rand(50, 30, generator=g)*(torch.rand(30, generator=g) < .6)
+    for case, x in (("three pictures of four pixels", x), ("one picture", x[1:2]),
+        ("fifty pictures of thirty pixels", many), ("black pictures", torch.zeros(3, 5))):
+        got = ask(fn, x, case=case)
+        shape = tuple(getattr(got, "shape", ()))
+        holds(shape == x.shape[1:], case, f"returned {show(got)}, expected a mask of shape {tuple(x.shape[1:])}",
+            "One answer for each pixel, not for each picture: along which axis?")
+        holds(str(got.dtype).removeprefix("torch.") == "bool", case, f"returned {show(got)}, expected type bool",
+            "A mask says yes or no: which comparison makes one?")
+        same(got, (x == 0).all(0), case, "Is there ink in any of the pictures?", {
+            "Is it unused where it is black in one picture, or in all?": (x == 0).any(0),
+            "True should mean unused.": (x > 0).any(0),
+            "Does faint ink count too?": (x < .5).all(0), "Does a faint mean count too?": x.mean(0) < .1})
+
+# %% ../../nbs/50_start.ipynb #pixels-solution
+@solves("unused_pixels")
+def unused_pixels(x): return x.amax(0) == 0
 
 # %% ../../nbs/50_start.ipynb #check-count
 @check

@@ -10,7 +10,8 @@ from typing import Any
 
 __all__ = ['Report', 'Wrong', 'wrong', 'check', 'ask', 'same', 'holds', 'gradient',
            'reading', 'choice', 'solves', 'reads', 'Source', 'solution',
-           'check_count_tensors', 'check_temp_seed', 'check_save']
+           'check_epochs_of_one_step', 'check_unused_pixels', 'check_count_tensors',
+           'check_temp_seed', 'check_save']
 
 @dataclass(repr=False)
 class Report:
@@ -233,6 +234,31 @@ def solution(name:str)->Source:
     Returns:
         Its code
     """
+
+@check
+def check_epochs_of_one_step(answer:float)->Report:
+    """After how many epochs of one step each nine in ten are right
+
+    Args:
+        answer: Yours: epochs
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_unused_pixels(fn:Callable)->Report:
+    """Which pixels are black in every picture
+
+    Args:
+        fn: Yours: called with pictures (n, d), returns a mask (d,)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('unused_pixels')
+def unused_pixels(x): ...
 
 @check
 def check_count_tensors(fn:Callable)->Report:

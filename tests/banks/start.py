@@ -467,3 +467,24 @@ BANK = {
             (whatever_came, "after the exception.*killed now"),
         ]),
 }
+
+BANK["check_epochs_of_one_step"] = Bank(
+    right=[100, 110.0, torch.tensor(100)],
+    wrong=[(3, "Is `bs` 3500"), (50, "Is `bs` 3500"), (0.9, "Is `bs` 3500"), (90, "0.900 or more"), (350_000, "earlier"), (200, "earlier"),
+        ("100 epochs", "no number"), (torch.zeros(2), "no number"), ([1, 2], "no number")])
+
+
+# ------------------------------------------------------------------- unused_pixels
+
+
+def by_sum(x): return x.sum(0) == 0
+def by_columns(x): return torch.tensor([not column.any() for column in x.T])
+
+
+BANK["check_unused_pixels"] = Bank(
+    right=[by_sum, by_columns, lambda x: (x == 0).all(0), lambda x: ~x.any(0), lambda x: x.numpy().max(0) == 0],
+    wrong=[(lambda x: (x == 0).any(0), "in one picture, or in all"), (lambda x: x[0] == 0, "in all|any of the pictures|faint"),
+        (lambda x: x.amax(0) > 0, "should mean unused"), (lambda x: (x < 0.5).all(0), "faint ink"), (lambda x: x.mean(0) < 0.1, "faint"),
+        (lambda x: x.amax(1) == 0, "along which axis"), (lambda x: x == 0, "along which axis"), (lambda x: x.amax(0), "which comparison"),
+        (lambda x: (x.amax(0) == 0).float(), "which comparison"), (lambda x: (x.amax(0) == 0).nonzero().flatten(), "along which axis"),
+        (lambda x: (x == 0).all(), "along which axis"), (lambda x: x.round().amax(0) == 0, "faint ink")])
