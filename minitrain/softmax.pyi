@@ -1,5 +1,5 @@
-"""Three ways to write one formula, two of which break, and the trick that holds at
-any size of score.
+"""Three ways to write one formula, two of which break, and the subtraction that
+holds at any size of score.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -11,15 +11,15 @@ def logsumexp(
     dim:int | tuple,
     keepdim:bool=False,
 )->torch.Tensor:
-    """The log of a sum of exponentials, without overflow, as `torch.logsumexp`
+    """log(sum(exp(input))) along `dim` without overflow, as `torch.logsumexp`
 
     Args:
-        input: Scores; integers are taken as floats, complex numbers are fine
-        dim: The dimension or dimensions to reduce
-        keepdim: Leave the reduced dimensions in place, with size 1
+        input: Scores of any shape; integers count as floats
+        dim: The dimension or dimensions to sum over
+        keepdim: Leave these dimensions in place, with size 1
 
     Returns:
-        log(sum(exp(input))) along `dim`; -inf where there is nothing to sum
+        Floating point; -inf where there is nothing to sum
     """
 
 def softmax(
@@ -35,8 +35,7 @@ def softmax(
         dtype: Cast to this first; integers need it
 
     Returns:
-        Probabilities, the shape of `input`; a row with +inf or of only -inf is
-            nan
+        Probabilities, shape of `input`; nan if a row has +inf or only -inf
     """
 
 def log_softmax(
@@ -52,6 +51,5 @@ def log_softmax(
         dtype: Cast to this first; integers need it
 
     Returns:
-        Log probabilities, at most 0, the shape of `input`; a row with +inf or of
-            only -inf is nan
+        At most 0, shape of `input`; nan for a row with +inf or of only -inf
     """

@@ -5,9 +5,10 @@ from minitrain.exercises.start import Report, check, solves
 from torch.overrides import TorchFunctionMode
 from typing import Any
 
-__all__ = ['check_logmeanexp', 'check_softmax_backward', 'check_running_logsumexp',
-           'check_smooth_targets', 'check_grad', 'check_split_loss', 'check_yes_weight',
-           'check_log_sigmoid', 'check_focal_loss']
+__all__ = ['check_temperature', 'check_logmeanexp', 'check_softmax_backward',
+           'check_running_logsumexp', 'check_smooth_targets', 'check_grad',
+           'check_split_loss', 'check_yes_weight', 'check_log_sigmoid',
+           'check_focal_loss']
 
 AUTOGRAD = {'grad', 'backward', '_make_dual'}
 
@@ -29,6 +30,17 @@ def without(fn, names, case, hint):
     """An answer that may not call some functions of torch"""
 
 @check
+def check_temperature(answer)->Report:
+    """The temperature at which a model is as sure as it is right
+
+    Args:
+        answer: Yours: a number
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_logmeanexp(fn:Callable)->Report:
     """The log of a mean of exponentials, in value and gradient, at any size of score
 
@@ -46,7 +58,7 @@ def large_mean(fn, x, case)->None:
     """Rows of scores of which the exponential cannot be taken: value and gradient"""
 
 @solves('logmeanexp')
-def logmeanexp(x, dim): ...
+def logmeanexp(z, dim): ...
 
 @check
 def check_softmax_backward(fn:Callable)->Report:

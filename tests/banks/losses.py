@@ -998,3 +998,19 @@ BANK = {
             (focal_item, "no gradient flows"),
         ]),
 }
+
+BANK["check_temperature"] = Bank(
+    right=[0.8, 0.79, np.float32(0.775), torch.tensor(0.81)],
+    wrong=[
+        (1., "Does a higher temperature make a model surer"),
+        (1.27, "Does a higher temperature make a model surer"),  # multiplied
+        (0.902, "not a share"),
+        (0.864, "not a share"),
+        (90.2, "not a share"),
+        (3, "Does a higher temperature make a model surer"),
+        (0.5, "above the share right there"),
+        (0.7, "above the share right there"),
+        (-0.8, "above the share right there"),
+        ("warm", "is no number"),
+        ([0.8, 0.9], "is no number"),
+    ])
