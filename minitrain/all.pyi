@@ -3,6 +3,7 @@ from .core import *
 from .softmax import *
 from .likelihood import *
 from .binary import *
+from .backprop import *
 from .loop import *
 from .data import *
 from .optim import *

@@ -1,12 +1,57 @@
-"""Checks and solutions of lessons 05 to 08: the loop, data, optimizers, many labels."""
+"""Checks and solutions of lessons 04 to 08: backpropagation, the loop, data,
+optimizers, many labels.
+"""
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
-__all__ = ['check_epoch_mean', 'check_top_k', 'check_step_in_parts',
-           'check_epoch_batches', 'check_pad_collate', 'check_balanced',
-           'check_rmsprop', 'check_lion', 'check_groups', 'check_exact_match',
-           'check_average_precision', 'check_best_thresholds']
+__all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_epoch_mean',
+           'check_top_k', 'check_step_in_parts', 'check_epoch_batches',
+           'check_pad_collate', 'check_balanced', 'check_rmsprop', 'check_lion',
+           'check_groups', 'check_exact_match', 'check_average_precision',
+           'check_best_thresholds']
+
+@check
+def check_tanh(fn:Callable)->Report:
+    """The hyperbolic tangent on the tape of lesson 04: value and gradient
+
+    Args:
+        fn: Yours: called with a Value, returns a Value
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('tanh')
+def tanh(v): ...
+
+@check
+def check_rows(fn:Callable)->Report:
+    """Rows of a table on the tape of lesson 04, some of them twice: value and
+    gradient
+
+    Args:
+        fn: Yours: called with a Value (n, d) and row numbers (b,), returns a
+            Value
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('rows')
+def rows(v, index): ...
+
+@check
+def check_vanishing(answer:int)->Report:
+    """The depth at which a stack of sigmoids keeps less than a thousandth of its
+    gradient
+
+    Args:
+        answer: Yours: a number of hidden layers
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_epoch_mean(fn:Callable)->Report:

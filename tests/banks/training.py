@@ -1,13 +1,155 @@
-"Answers to the exercises of lessons 05 to 08"
+"Answers to the exercises of lessons 04 to 08"
 import random
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from banks import Bank
+from minitrain.backprop import Value
 
 BANK = {}
+
+
+# 04: a tanh for the tape
+def tanh_alone(v):
+    t = torch.tanh(v.data)
+    def back(g): return g - g*t**2
+    return Value(data=t, parents=((v, back),))
+
+def tanh_cosh(v):
+    "Another formula, from the input: 1/cosh^2"
+    return Value(v.data.tanh(), [(v, lambda g: g/v.data.cosh()**2)], "tanh")
+
+def tanh_by_autograd(v):
+    x = v.data.clone().requires_grad_()
+    t = x.tanh()
+    return Value(t.detach(), [(v, lambda g: torch.autograd.grad(t, x, g, True)[0])])
+
+def tanh_back(back):
+    "A choice of mistakes: `back` is called with g, the input and its tanh"
+    def answer(v):
+        x, t = v.data, v.data.tanh()
+        return Value(t, [(v, lambda g: back(g, x, t))])
+    return answer
+
+def tanh_of_exps(v):
+    e = (2*v.data).exp()
+    t = (e - 1)/(e + 1)
+    return Value(t, [(v, lambda g: g*(1 - t*t))])
+
+def tanh_sets_grad(v):
+    t = v.data.tanh()
+    def back(g): v.grad = g*(1 - t*t)
+    return Value(t, [(v, back)])
+
+def tanh_in_place(v):
+    t = v.data.tanh_()
+    return Value(t, [(v, lambda g: g*(1 - t*t))])
+
+def tanh_twice_itself(v):
+    "Names its parent twice, and so sends everything twice"
+    t = v.data.tanh()
+    def back(g): return g*(1 - t*t)
+    return Value(t, [(v, back), (v, back)])
+
+def tanh_one_use(v):
+    "Keeps a gradient that was there, and adds it again"
+    t = v.data.tanh()
+    def back(g): return g*(1 - t*t) + (0 if v.grad is None else v.grad)
+    return Value(t, [(v, back)])
+
+BANK["check_tanh"] = Bank(
+    right=[tanh_alone, tanh_cosh, tanh_by_autograd],
+    wrong=[
+        (tanh_back(lambda g, x, t: 1 - t*t), "Is `g` used"),
+        (tanh_back(lambda g, x, t: g*(1 - t)), "the square missing"),
+        (tanh_back(lambda g, x, t: g*(1 + t*t)), "Plus or minus"),
+        (tanh_back(lambda g, x, t: g*(1 - x*x)), "or of the input"),
+        (tanh_back(lambda g, x, t: g*t), "or the derivative"),
+        (tanh_back(lambda g, x, t: g*t*(1 - t)), "derivative of the sigmoid"),
+        (tanh_back(lambda g, x, t: g), "unchanged"),
+        (tanh_back(lambda g, x, t: g + 1 - t*t), "or multiplied"),
+        (tanh_back(lambda g, x, t: None), "beside `v` in `parents` return"),
+        (lambda v: v.data.tanh(), "not a Value"),
+        (lambda v: Value(v.data.tanh()), "among its parents"),
+        (lambda v: Value(v.data.sigmoid(), [(v, lambda g: g)]), "Which function"),
+        (tanh_of_exps, "large numbers"), (tanh_sets_grad, "beside `v` in `parents`"),
+        (tanh_in_place, "in place"), (tanh_one_use, "adds up the gradients"),
+        (tanh_twice_itself, "what comes from above"),
+    ])
+
+
+# 04: rows of a table
+def rows_loop(v, index):
+    def back(g):
+        out = torch.zeros_like(v.data)
+        for i, row in zip(index.tolist(), g): out[i] += row
+        return out
+    return Value(torch.stack([v.data[i] for i in index.tolist()]), [(v, back)])
+
+def rows_matrix(v, index):
+    "A product with a matrix of ones and zeros, which the tape knows already"
+    return Value(F.one_hot(index, len(v.data)).to(v.data)) @ v
+
+def rows_put(v, index):
+    def back(g): return torch.zeros_like(v.data).index_put((index,), g, accumulate=True)
+    return Value(v.data.index_select(0, index), [(v, back)])
+
+def rows_back(back):
+    "A choice of mistakes: `back` is called with g, zeros of the table's shape, and index"
+    def answer(v, index):
+        return Value(v.data[index],
+            [(v, lambda g: back(g, torch.zeros_like(v.data), index))])
+    return answer
+
+def rows_set(g, out, index):
+    out[index] = g
+    return out
+
+def rows_add(g, out, index):
+    out[index] += g
+    return out
+
+def rows_first(g, out, index):
+    out[index.flip(0)] = g.flip(0)
+    return out
+
+def rows_mean(g, out, index):
+    many = torch.bincount(index, minlength=len(out))[:, None].clamp(min=1)
+    return out.index_add(0, index, g)/many
+
+BANK["check_rows"] = Bank(
+    right=[rows_loop, rows_matrix, rows_put],
+    wrong=[
+        (rows_back(rows_set), "the first of its two gradients"),
+        (rows_back(rows_add), "Look at what"),
+        (rows_back(rows_first), "becomes of the second"),
+        (rows_back(rows_mean), "averaged, or added"),
+        (rows_back(lambda g, out, i: out.index_add(0, i, torch.ones_like(g))),
+            "Is `g` used"),
+        (rows_back(lambda g, out, i: out + g.sum(0)), "the whole `g`"),
+        (rows_back(lambda g, out, i: g[i % len(g)]), "the function beside `v`"),
+        (rows_back(lambda g, out, i: g), "the function beside `v`"),
+        (rows_back(lambda g, out, i: out), "Which row of the table"),
+        (lambda v, index: Value(v.data[index]), "among its parents"),
+        (lambda v, index: v.data[index], "not a Value"),
+        (lambda v, index: Value(v.data[index.sort().values], [(v, lambda g: g)]),
+            "in which order"),
+        (lambda v, index: Value(v.data[:, index], [(v, lambda g: g)]),
+            "Which rows|your code raised"),
+    ])
+
+
+# 04: vanishing gradients
+BANK["check_vanishing"] = Bank(
+    right=[6, 6., torch.tensor(6)],
+    wrong=[
+        (2, "below the dotted line yet"), (4, "below the dotted line yet"),
+        (5, "below the dotted line yet"), (7, "or matrices"), (8, "with fewer layers"),
+        (1000, "with fewer layers"), ("six", "no number"),
+    ])
 
 
 # 05: the mean of an epoch
