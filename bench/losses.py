@@ -29,7 +29,7 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "5")
 import torch
 import torch.nn.functional as F
 
-from minitrain import likelihood
+from minitrain import fast
 from minitrain.core import set_seed
 from minitrain.likelihood import cross_entropy
 from minitrain.runs import save_results
@@ -179,18 +179,18 @@ def measure(quick):
 def block_sizes(repetitions=30):
     "Print the CPU time of the fused form by block size, interleaved with `F.cross_entropy`"
     keep_pages(True)
-    sizes, usual = [2**i for i in range(14, 25, 2)], likelihood._BLOCK
+    sizes, usual = [2**i for i in range(14, 25, 2)], fast._BLOCK
     for n, k in SIZES[1:]:
         (x, t), times, draw = data(n, k, 1.), {size: [] for size in (0, *sizes)}, random.Random(SEED)
         for _ in range(repetitions):
             for size in draw.sample(list(times), len(times)):
-                likelihood._BLOCK = size or usual
+                fast._BLOCK = size or usual
                 start = time.process_time()
                 step(fused_cross_entropy if size else F.cross_entropy, x, t)
                 times[size].append(time.process_time() - start)
         for size in sizes:
             print("{} x {}: block of {:>8} numbers, ratio {:.3f} [{:.3f}, {:.3f}]".format(n, k, size, *ratio_interval(times[size], times[0])))
-    likelihood._BLOCK = usual
+    fast._BLOCK = usual
 
 
 def verdict(df):

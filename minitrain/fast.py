@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator
 
 import torch
-from .core import ArgumentError
-from .likelihood import cross_entropy, check_labels, check_scores, check_smoothing, pick_class, position_weights, reduce_loss
+from .core import ArgumentError, need
+from .likelihood import classes_last, cross_entropy, read_labels, reduce_loss
 from .metrics import class_losses
 
 # %% ../nbs/23_fast.ipynb #blocks
@@ -50,7 +50,7 @@ def _fill_block(
     "Fill `out` and give what the loss needs from it"
     if x.dtype != out.dtype: x = out.copy_(x)
     torch.sub(x, x.amax(1, keepdim=True), out=out)
-    picked = pick_class(out, index, 1)
+    picked = out.gather(1, index)
     spread = (out if weight is None else out*weight).sum(1, keepdim=True) if smooth else None
     sums = out.mul_(_LOG2_E).exp2_().sum(1, keepdim=True)
     log_sums = sums.log()
@@ -142,22 +142,24 @@ def _fused_apply(
 # %% ../nbs/23_fast.ipynb #fused-cross-entropy
 def fused_cross_entropy(
     input:torch.Tensor, # Scores: (b, k), (k,) or (b, k, ...), floating point
-    target:torch.Tensor, # Class indices: the shape of `input` without k; int64, or uint8. No probabilities
+    target:torch.Tensor, # Class numbers: the shape of `input` without k; int64, or uint8. No probabilities
     weight:torch.Tensor|None=None, # (k,), of the dtype of `input`: weight of each class
     ignore_index:int=-100, # Positions with this label count for nothing
     reduction:str="mean", # "mean" (over the sum of the weights), "sum" or "none"
     label_smoothing:float=0.0 # From 0 to 1
 )->torch.Tensor: # 0-d, or for "none" the shape of `input` without k
     "`cross_entropy` for class indices in one tensor of memory: one backward only, no second derivative, no `torch.func`"
-    ignore_index,eps = check_scores(input, target, weight, ignore_index, reduction),check_smoothing(label_smoothing)
-    if target.shape == input.shape: raise ArgumentError("target", target, "class indices (cross_entropy takes probabilities)")
-    check_labels(input, target, weight)
+    eps = label_smoothing
+    need(0 <= eps <= 1, "label_smoothing", eps, "a number from 0 to 1")
+    soft = target.shape == input.shape
+    need(not soft, "target", target, "class numbers (cross_entropy takes probabilities)")
+    index, counts, w = read_labels(classes_last(input), target, weight, ignore_index)
     if input.numel() == 0: return cross_entropy(input, target, weight, ignore_index, reduction, eps)
     acc = torch.promote_types(input.dtype, torch.float32)
     x = input[None] if input.ndim == 1 else input
     x = x.flatten(2) if x.ndim > 2 else x.unsqueeze(2)  # (n, k, d)
-    index,ignored,w = (o.unsqueeze(1) for o in position_weights(x, target, weight, ignore_index))
-    w,spread = w.to(acc),None if weight is None or eps == 0 else weight.to(acc).reshape(-1, 1)
+    index, ignored, w = (o.reshape(len(x), 1, -1) for o in (index, ~counts, w.to(acc)))
+    spread = None if weight is None or eps == 0 else weight.to(acc).reshape(-1, 1)
     total = w.sum() if reduction == "mean" and input.dtype == acc else w.new_ones(())
     scale = total.masked_fill(total == 0, 1).reciprocal() if input.requires_grad and torch.is_grad_enabled() else None
     loss = _fused_apply(x, index, ignored, w, spread, eps, scale)

@@ -19,7 +19,7 @@ def fused_cross_entropy(
 
     Args:
         input: Scores: (b, k), (k,) or (b, k, ...), floating point
-        target: Class indices: the shape of `input` without k; int64, or uint8. No
+        target: Class numbers: the shape of `input` without k; int64, or uint8. No
             probabilities
         weight: (k,), of the dtype of `input`: weight of each class
         ignore_index: Positions with this label count for nothing

@@ -1,59 +1,23 @@
-"""One number per row: negative log likelihood and cross-entropy with every option,
-then a version that is faster than the built-in on large tables, at a third of its
-memory.
+"""How wrong a classifier is, in one number, and the gradient of that number: softmax
+minus one-hot.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
 
 __all__ = ['nll_loss', 'cross_entropy']
 
-def check_scores(
-    input:torch.Tensor,
-    target:torch.Tensor,
-    weight:torch.Tensor | None,
-    ignore_index:int,
-    reduction:str,
-)->int:
-    """Refuse what no loss of this lesson can work with
+def classes_last(x:torch.Tensor)->torch.Tensor:
+    """The dimension of classes moved to the end
 
     Args:
-        input: Scores or log probabilities
-        target: Class indices or probabilities
-        weight: One weight per class
-        ignore_index: Label to leave out
-        reduction: How to reduce
+        x: (b, k, ...), or (k,) for a single row
 
     Returns:
-        `ignore_index` as a Python int
+        A view of shape (b, ..., k)
     """
 
-def check_labels(
-    input:torch.Tensor,
-    target:torch.Tensor,
-    weight:torch.Tensor | None,
-)->None:
-    """Refuse labels and weights that do not fit `input`
-
-    Args:
-        input: (b, k), (k,) or (b, k, ...)
-        target: Class indices
-        weight: One weight per class
-    """
-
-def pick_class(input:torch.Tensor, index:torch.Tensor, dim:int)->torch.Tensor:
-    """One number per position; an index that is no class is an IndexError
-
-    Args:
-        input: Where to pick from
-        index: int64, the number of dimensions of `input`, with size 1 at `dim`
-        dim: The dimension of classes
-
-    Returns:
-        The picked numbers, the shape of `index`
-    """
-
-def position_weights(
-    input:torch.Tensor,
+def read_labels(
+    log_p:torch.Tensor,
     target:torch.Tensor,
     weight:torch.Tensor | None,
     ignore_index:int,
@@ -61,26 +25,25 @@ def position_weights(
     """What each label asks for
 
     Args:
-        input: (b, k), (k,) or (b, k, ...)
-        target: Class indices
-        weight: One weight per class
-        ignore_index: Label to leave out
+        log_p: (b, ..., k)
+        target: Class numbers, (b, ...)
+        weight: (k,), one weight for each class
+        ignore_index: Label that counts for nothing
 
     Returns:
-        Index, whether ignored, and weight of each position, of the shape of
-            `input` without its classes
+        Where to look, whether it counts, what it weighs: three tensors (b, ...)
     """
 
 def reduce_loss(loss:torch.Tensor, w:torch.Tensor, reduction:str)->torch.Tensor:
-    """The sum of `loss`, or that sum over the sum of the weights, or `loss` as it is
+    """The sum of `loss` over the sum of the weights, the sum, or `loss`
 
     Args:
-        loss: One number per position, already weighted
-        w: Weight of each position
+        loss: One number for each label, already weighted
+        w: Weight of each label
         reduction: "mean", "sum" or "none"
 
     Returns:
-        `loss`, or a 0-d tensor of its dtype
+        0-d, or `loss` itself for "none"
     """
 
 def nll_loss(
@@ -93,25 +56,34 @@ def nll_loss(
     """The negative log likelihood of the labels, as `F.nll_loss`
 
     Args:
-        input: Log probabilities: (b, k), (k,) or (b, k, ...), floating point
-        target: Class indices from 0 to k-1 (or `ignore_index`): the shape of
-            `input` without k; int64, or uint8
+        input: Log probabilities: (b, k), (k,) or (b, k, ...)
+        target: Class numbers, int64: the shape of `input` without k
         weight: (k,), of the dtype of `input`: weight of each class
-        ignore_index: Positions with this label count for nothing
+        ignore_index: A label that counts for nothing
         reduction: "mean" (over the sum of the weights), "sum" or "none"
 
     Returns:
-        0-d, or the shape of `target` for "none"; the mean over nothing is nan
+        0-d, or the shape of `target` for "none"; mean over nothing: nan
     """
 
-def check_smoothing(label_smoothing:float)->float:
-    """A number from 0 to 1, or TypeError / ArgumentError
+def table_loss(
+    log_p:torch.Tensor,
+    q:torch.Tensor | float,
+    weight:torch.Tensor | None,
+    w:torch.Tensor,
+    reduction:str,
+)->torch.Tensor:
+    """Cross-entropy against a distribution at each position
 
     Args:
-        label_smoothing: Share of the certainty that is spread
+        log_p: (b, ..., k)
+        q: Probabilities of the classes, (b, ..., k), or one for all
+        weight: (k,)
+        w: What the mean counts at each position, (b, ...)
+        reduction: "mean", "sum" or "none"
 
     Returns:
-        The same, as a Python float
+        0-d, or (b, ...) for "none"
     """
 
 def cross_entropy(
@@ -122,20 +94,15 @@ def cross_entropy(
     reduction:str='mean',
     label_smoothing:float=0.0,
 )->torch.Tensor:
-    """The cross-entropy between scores and labels, as `F.cross_entropy`; a smoothing
-    below 0 is refused
+    """The cross-entropy between scores and targets, as `F.cross_entropy`
 
     Args:
-        input: Scores: (b, k), (k,) or (b, k, ...), floating point
-        target: Class indices as for `nll_loss`, or probabilities of the shape of
-            `input`
+        input: Scores: (b, k), (k,) or (b, k, ...)
+        target: As for `nll_loss`, or probabilities of the shape of `input`
         weight: (k,): weight of each class
-        ignore_index: Positions with this label count for nothing (class indices
-            only)
-        reduction: "mean" (over the sum of the weights; for probabilities over the
-            positions), "sum" or "none"
-        label_smoothing: From 0 to 1: this share of each target is spread evenly
-            over the classes
+        ignore_index: A label that counts for nothing (class numbers only)
+        reduction: As for `nll_loss`; a mean of probabilities is over positions
+        label_smoothing: Share of each target that goes evenly to all classes
 
     Returns:
         0-d, or for "none" the shape of `input` without k

@@ -321,6 +321,7 @@ for f, t in CLASSES:
         kw = dict(weight=torch.ones(w, dtype=torch.float64))
         REFUSED[f"{n} weight of shape {w}"] = f, t, (x, labels(2)), kw
     REFUSED[f"{n} reduction 'avg'"] = f, t, (x, labels(2)), dict(reduction="avg")
+    for d in INTS + COMPLEX: REFUSED[f"{n} of {ids(d)}"] = f, t, (x.to(d), labels(2)), {}
 REFUSED["cross_entropy probabilities with ignore_index"] = \
     cross_entropy, F.cross_entropy, (rand(2, 3), unit(2, 3)), dict(ignore_index=1)
 REFUSED["cross_entropy probabilities with a short weight"] = \

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_temperature', 'check_logmeanexp', 'check_softmax_backward', 'check_running_logsumexp', 'check_smooth_targets',
-           'check_grad', 'check_split_loss', 'check_yes_weight', 'check_log_sigmoid', 'check_focal_loss']
+           'check_grad', 'check_split_loss', 'check_enough_smoothing', 'check_yes_weight', 'check_log_sigmoid',
+           'check_focal_loss']
 
 # %% ../../nbs/51_losses.ipynb #exported-imports
 #| code-fold: true
@@ -481,6 +482,23 @@ def split_loss(inputs, targets):
     pairs = zip(inputs, targets)
     total = sum(cross_entropy(x, t, reduction="sum") for x, t in pairs)
     return total/sum((t != -100).sum() for t in targets)
+
+# %% ../../nbs/51_losses.ipynb #check-enough
+@check
+def check_enough_smoothing(
+    answer # Yours: the eps for which the loss is lowest at a probability of 0.90
+)->Report: # Passed, or a sentence that says what is wrong
+    "The smoothing that asks for nine in ten"
+    case = "the eps whose loss is lowest at 0.90"
+    keeps = "Which of the ten classes get a share of what is spread?"
+    far = "Where is the dot in the picture, and which way does it go as eps grows?"
+    value = reading(answer, 0, 1, case, far, "Is it a share, from 0 to 1?")
+    near = 0.0945 <= value <= 0.1055
+    reading(answer, 0.108, 0.1142, case, keeps if near else far, far)
+
+# %% ../../nbs/51_losses.ipynb #enough-solution
+reads("enough_smoothing",
+    "enough_smoothing = 1/9  # 1 - eps + eps/10 = 0.9: the label has a share too")
 
 # %% ../../nbs/51_losses.ipynb #check-weight
 @check

@@ -7,8 +7,8 @@ from typing import Any
 
 __all__ = ['check_temperature', 'check_logmeanexp', 'check_softmax_backward',
            'check_running_logsumexp', 'check_smooth_targets', 'check_grad',
-           'check_split_loss', 'check_yes_weight', 'check_log_sigmoid',
-           'check_focal_loss']
+           'check_split_loss', 'check_enough_smoothing', 'check_yes_weight',
+           'check_log_sigmoid', 'check_focal_loss']
 
 AUTOGRAD = {'grad', 'backward', '_make_dual'}
 
@@ -141,6 +141,18 @@ def same_split(fn, inputs, targets, case)->None:
 
 @solves('split_loss')
 def split_loss(inputs, targets): ...
+
+@check
+def check_enough_smoothing(answer)->Report:
+    """The smoothing that asks for nine in ten
+
+    Args:
+        answer: Yours: the eps for which the loss is lowest at a probability of
+            0.90
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_yes_weight(fn:Callable)->Report:

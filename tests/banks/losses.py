@@ -1013,4 +1013,17 @@ BANK["check_temperature"] = Bank(
         (-0.8, "above the share right there"),
         ("warm", "is no number"),
         ([0.8, 0.9], "is no number"),
+BANK["check_enough_smoothing"] = Bank(
+    right=[1/9, 0.11, torch.tensor(0.1111), "0.112"],
+    wrong=[
+        (0.1, "Which of the ten classes"),
+        (0.0999, "Which of the ten classes"),
+        (0.9, "which way does it go"),
+        (0.12, "which way does it go"),
+        (0.125, "which way does it go"),
+        (0.05, "Where is the dot"),
+        (0., "Where is the dot"),
+        (11.1, "a share, from 0 to 1"),
+        ("a ninth", "is no number"),
+        (-0.1, "Where is the dot"),
     ])
