@@ -1013,6 +1013,7 @@ BANK["check_temperature"] = Bank(
         (-0.8, "above the share right there"),
         ("warm", "is no number"),
         ([0.8, 0.9], "is no number"),
+    ])
 BANK["check_enough_smoothing"] = Bank(
     right=[1/9, 0.11, torch.tensor(0.1111), "0.112"],
     wrong=[
