@@ -72,7 +72,8 @@ def need_mean(
 ):
     "An ArgumentError for a loss that says of itself that it does not average"
     how = getattr(loss_func, "reduction", "mean")
-    need(how == "mean", "loss_func", f"reduction={how!r}", "a mean over the batch")
+    mean = "a loss that averages over its batch"
+    need(how == "mean", "loss_func", f"reduction={how!r}", mean)
 
 # %% ../nbs/05_loop.ipynb #mode
 @contextmanager
