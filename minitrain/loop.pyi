@@ -1,5 +1,5 @@
-"""From one batch and a hand-made update to `train_epoch`, `evaluate` and `fit`, by
-way of the bugs that everyone writes once.
+"""The loop of lesson 00 taken apart line by line, then put together as
+`train_epoch`, `evaluate` and `fit`.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -11,11 +11,11 @@ from typing import Any
 __all__ = ['accuracy', 'report', 'Mean', 'train_epoch', 'evaluate', 'fit']
 
 def accuracy(out:torch.Tensor, yb:torch.Tensor)->torch.Tensor:
-    """Share of the samples whose highest score is at the right class
+    """Share of the samples whose highest logit is at the right class
 
     Args:
-        out: Scores, (b, k) or (b, k, d1, ...)
-        yb: Class numbers, (b,) or (b, d1, ...), of an integer dtype
+        out: Logits, (b, k) or (b, k, d1, ...)
+        yb: Class numbers, (b,) or (b, d1, ...)
 
     Returns:
         A float32 tensor without axes, from 0 to 1
@@ -26,7 +26,7 @@ def report(loss:torch.Tensor | float, preds:torch.Tensor, yb:torch.Tensor)->None
 
     Args:
         loss: A loss
-        preds: Scores, (b, k)
+        preds: Logits, (b, k)
         yb: Class numbers, (b,)
     """
 
@@ -39,8 +39,8 @@ class Mean:
         """Take in the mean of a batch
 
         Args:
-            value: The mean over a batch: a number or a tensor without axes
-            n: Samples in that batch; 0 leaves the mean as it is, whatever `value`
+            value: The mean over a batch: a number
+            n: Samples in that batch; with 0, `value` is not looked at
         """
     def compute(self)->float:
         """The mean over all samples so far
@@ -49,16 +49,6 @@ class Mean:
             Sum of value*n over the sum of n
         """
 
-@contextmanager
-def model_mode(model:Callable, training:bool)->Iterator[Any]:
-    """Put `model` in a mode inside the block; each of its modules gets its own mode
-    back, whatever happens
-
-    Args:
-        model: A module, or any other callable (which has no mode)
-        training: True inside the block for training, False for evaluation
-    """
-
 def count_samples(x)->int | None:
     """How many samples a nested batch holds
 
@@ -66,43 +56,40 @@ def count_samples(x)->int | None:
         x: Any nesting of tensors
 
     Returns:
-        Length of the first axis of the first tensor in it; None where there is no
-            tensor
+        Length of the first axis of the first tensor in it; None without one
+    """
+
+def need_mean(loss_func:Callable)->None:
+    """An ArgumentError for a loss that says of itself that it does not average
+
+    Args:
+        loss_func: A loss; torch's classes say how they reduce
+    """
+
+@contextmanager
+def model_mode(model:Callable, training:bool)->Iterator[Any]:
+    """Put `model` in a mode inside the block; afterwards each module is in its own
+    again
+
+    Args:
+        model: A module; any other callable has no mode
+        training: True for training, False for evaluation
     """
 
 def checked_batches(
     model:Callable,
     dl:Iterable,
-    device:str | torch.device | None,
+    device:str | torch.device | None=None,
 )->Iterable:
-    """Walk through a loader: each batch checked, counted and moved
+    """Walk through a loader: each batch moved and counted
 
     Args:
         model: Its first parameter says where to, when `device` is None
-        dl: Gives pairs (inputs, targets)
+        dl: Pairs (inputs, targets)
         device: Where the batches go
 
     Returns:
         Generator of (inputs, targets, number of samples)
-    """
-
-def need_mean(loss_func:Callable)->None:
-    """Refuse a loss that says of itself that it does not average over the batch
-
-    Args:
-        loss_func: A loss; modules and `partial`s say how they reduce
-    """
-
-def batch_loss(loss_func:Callable, preds, yb)->torch.Tensor:
-    """The loss of a batch, refused when it still has axes
-
-    Args:
-        loss_func: Called with (preds, yb)
-        preds: Output of the model
-        yb: Targets
-
-    Returns:
-        A tensor without axes
     """
 
 def train_epoch(
@@ -111,25 +98,19 @@ def train_epoch(
     loss_func:Callable,
     opt,
     device:str | torch.device | None=None,
-    *,
-    size:Callable | None=None,
 )->float:
-    """Go through `dl` once, with an update after each batch; no gradient is left
-    behind
+    """Go through `dl` once, a step after each batch; no gradient is left in the
+    model
 
     Args:
-        model: In training mode during the epoch; a model that is in it already is
-            left as it is
-        dl: Gives pairs (inputs, targets), each a tensor or a nesting of tensors
-        loss_func: Called with (preds, yb), averages over the batch (a sum that
-            does not say so cannot be noticed)
-        opt: An optimizer, ours or torch's: `step()` and `zero_grad()`
-        device: Where batches go; None takes that of the model's first parameter
-        size: Called with yb, gives the batch's weight in the mean, 0 to skip it;
-            None counts samples
+        model: Changed in place; its frozen parts stay frozen
+        dl: Pairs (inputs, targets), each a tensor or a nesting of tensors
+        loss_func: Called with (preds, yb), averages over the batch
+        opt: An optimizer of the model's parameters: `step()` and `zero_grad()`
+        device: Where batches go; None: where the model is
 
     Returns:
-        Mean training loss over all samples, each batch seen before its own update
+        Mean training loss over all samples, each batch seen before its step
     """
 
 def evaluate(
@@ -137,23 +118,16 @@ def evaluate(
     dl:Iterable,
     loss_func:Callable,
     device:str | torch.device | None=None,
-    metrics:Iterable[Callable]=(accuracy,),
-    *,
-    size:Callable | None=None,
+    metrics:tuple=(accuracy,),
 )->dict[str, float]:
     """Mean loss and metrics over all samples, whatever the batch size
 
     Args:
-        model: In evaluation mode inside; each of its modules gets its own mode
-            back
-        dl: Gives pairs (inputs, targets), each a tensor or a nesting of tensors
-        loss_func: Called with (preds, yb), averages over the batch (a sum that
-            does not say so cannot be noticed)
-        device: Where batches go; None takes that of the model's first parameter
-        metrics: Each called with (preds, yb), averages over the batch; named by
-            `__name__`
-        size: Called with yb, gives the batch's weight in the mean loss; None
-            counts samples
+        model: In evaluation mode inside; each of its modules gets its own back
+        dl: Pairs (inputs, targets), each a tensor or a nesting of tensors
+        loss_func: Called with (preds, yb), averages over the batch
+        device: Where batches go; None: where the model is
+        metrics: Functions of (preds, yb) that average, with a `__name__`
 
     Returns:
         "loss" and each metric by name, as means over all samples
@@ -167,9 +141,8 @@ def fit(
     train_dl:Iterable,
     valid_dl:Iterable,
     device:str | torch.device | None=None,
-    metrics:Iterable[Callable]=(accuracy,),
+    metrics:tuple=(accuracy,),
     *,
-    size:Callable | None=None,
     on_epoch:Callable | None=None,
 )->list[dict]:
     """Train for some epochs and evaluate after each
@@ -179,16 +152,12 @@ def fit(
         model: Changed in place
         loss_func: Called with (preds, yb), averages over the batch
         opt: An optimizer of the model's parameters
-        train_dl: Gives pairs (inputs, targets); shuffled anew each time, one
-            hopes
-        valid_dl: Gives pairs (inputs, targets)
-        device: Where batches go; None takes that of the model's first parameter
+        train_dl: Pairs (inputs, targets)
+        valid_dl: Pairs (inputs, targets)
+        device: Where batches go; None: where the model is
         metrics: As for `evaluate`
-        size: As for `train_epoch`
-        on_epoch: Called with each row as soon as it is there, to print or to
-            store it
+        on_epoch: Called with each row at once, to print or to store it
 
     Returns:
-        One row an epoch: "epoch" (from 0), "train_loss", "loss" and each metric,
-            the last ones on `valid_dl`
+        A row an epoch: "epoch" (from 0), "train_loss", then as from `evaluate`
     """

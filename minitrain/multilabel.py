@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from .core import ArgumentError, need_unit, show_image
-from .loop import Mean, batch_loss, checked_batches, model_mode, need_mean, train_epoch
+from .loop import Mean, checked_batches, model_mode, need_mean, train_epoch
 
 # %% ../nbs/08_multilabel.ipynb #places
 def _places(
@@ -183,7 +183,7 @@ def _label_loss(
     def checked(logits, target):
         if getattr(target, "shape", None) != logits.shape:
             raise ArgumentError("dataloader", target, f"targets of shape {tuple(logits.shape)}, that of the model's output")
-        return batch_loss(loss_fn, logits, target)
+        return loss_fn(logits, target)
     return checked
 
 # %% ../nbs/08_multilabel.ipynb #train-loop

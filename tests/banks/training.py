@@ -205,58 +205,6 @@ BANK["check_epoch_mean"] = Bank(
     ])
 
 
-# 05: among the best k
-def top_k_rank(out, yb, k):
-    right = out.gather(1, yb[:, None])
-    return (out > right).sum(1).lt(k).double().mean()
-
-def top_k_loop(out, yb, k):
-    hits = 0
-    for row, y in zip(out.tolist(), yb.tolist()):
-        hits += y in sorted(range(len(row)), key=row.__getitem__)[-k:]
-    return hits/len(yb)
-
-def top_k_numpy(out, yb, k):
-    best = np.argsort(-out.numpy(), axis=1)[:, :k]
-    return (best == yb.numpy()[:, None]).any(1).mean(dtype=np.float32)
-
-def top_k_kth(out, yb, k):
-    kth = out.sort(dim=1, descending=True).values[:, k - 1]
-    return (out[torch.arange(len(yb)), yb] >= kth).float().mean()
-
-def top_indices(out, k): return out.topk(k, dim=1).indices
-
-def top_k_in_place(out, yb, k):
-    right = out[torch.arange(len(yb)), yb].clone()
-    for _ in range(k - 1): out[torch.arange(len(yb)), out.argmax(1)] = -1e9
-    return (right >= out.max(1).values).float().mean()
-
-BANK["check_top_k"] = Bank(
-    right=[top_k_rank, top_k_loop, top_k_numpy, top_k_kth],
-    wrong=[
-        (lambda out, yb, k: (top_indices(out, k) == yb[:, None]).float().mean(),
-            "b times k"),
-        (lambda out, yb, k: (out.topk(k, largest=False).indices == yb[:, None]).any(1)
-            .float().mean(), "highest scores, or the lowest"),
-        (lambda out, yb, k: (out.argsort(1)[:, :k] == yb[:, None]).sum()/len(out),
-            "highest scores, or the lowest"),
-        (lambda out, yb, k: (out.argmax(1) == yb).float().mean(), "`k` used"),
-        (lambda out, yb, k: (top_indices(out, k) == yb[:, None]).any(1).sum(),
-            "a number of samples"),
-        (lambda out, yb, k: top_k_rank(out, yb, k + 1), "One class too many"),
-        (lambda out, yb, k: top_k_rank(out, yb, k - 1), "One class too few"),
-        (lambda out, yb, k: 100*top_k_rank(out, yb, k), "percentage"),
-        (lambda out, yb, k: (top_indices(out, k)[:, -1] == yb).float().mean(),
-            "at any of the first k"),
-        (lambda out, yb, k: (top_indices(out, k) == yb).any(1).float().mean(),
-            "your code raised"),
-        (lambda out, yb, k: (out.topk(k).values == yb[:, None]).any(1).float().mean(),
-            "Which k classes"),
-        (lambda out, yb, k: (top_indices(out, k) == yb[:, None]).any(1), "shape"),
-        (top_k_in_place, "in place"),
-    ])
-
-
 # 05: a large batch in small parts
 def parts_by_sum(model, xb, yb, loss_func, opt, size):
     "Each part's mean times its length, all divided by the batch's length at the end"
@@ -350,6 +298,17 @@ BANK["check_step_in_parts"] = Bank(
         (parts_cat, "When is a graph freed"), (parts_retain, "When is a graph freed"),
         (parts_whole, "go through in parts"),
         (parts_by_hand, "Who moves"),
+    ])
+
+
+# 05: the first rate that fails in batches of 5
+BANK["check_first_rate"] = Bank(
+    right=[0.7, "0.7", np.float32(0.8), torch.tensor(0.6)],
+    wrong=[
+        (0.1, "One that learns"), (0.3, "One that learns"), (0.5, "One that learns"),
+        (-1, "One that learns"), (2, "Is `size` 5"), (1.2, "fail at a smaller rate"),
+        (50, "Is `size` 5"), (2.3, "fail at a smaller rate"), ("at 0.7", "read off"),
+        ([0.7, 0.8], "read off"), (float("nan"), "not it"),
     ])
 
 
