@@ -1,5 +1,5 @@
-"""The loss for one yes or no, from its likelihood to a form that survives any score,
-with the right slope everywhere.
+"""The loss of one yes or no, from its likelihood to a form that survives any logit,
+with the right gradient everywhere.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -15,14 +15,13 @@ def binary_cross_entropy(
     """Binary cross-entropy of probabilities, as `F.binary_cross_entropy`
 
     Args:
-        input: Probabilities of a yes, from 0 to 1, any shape
-        target: What was true: 1 for yes, 0 for no, or a probability; shape and
-            dtype of `input`
+        input: Probabilities of a yes, from 0 to 1, floats of any shape
+        target: 1 for yes, 0 for no, or a probability; that shape and dtype
         weight: Weight of each element, broadcast to `input`
         reduction: 'none', 'mean' (over the number of elements) or 'sum'
 
     Returns:
-        Loss in nats: 0-d, or the shape of `input` for 'none'
+        Loss in nats, the dtype of `input`: 0-d, or for 'none' as `input`
     """
 
 def binary_cross_entropy_with_logits(
@@ -32,19 +31,15 @@ def binary_cross_entropy_with_logits(
     reduction:str='mean',
     pos_weight:torch.Tensor | None=None,
 )->torch.Tensor:
-    """Binary cross-entropy of logits of any size, as
-    `F.binary_cross_entropy_with_logits`
+    """Binary cross-entropy of logits, as `F.binary_cross_entropy_with_logits`
 
     Args:
-        input: Logits: the log odds of a yes, any numbers, any shape
-        target: What was true: 1 for yes, 0 for no, or a probability (not
-            checked); the shape of `input`
+        input: Logits: the log odds of a yes, floats of any size and shape
+        target: 1 for yes, 0 for no, or a probability (unchecked); that shape
         weight: Weight of each element, broadcast to `input`
         reduction: 'none', 'mean' (over the number of elements) or 'sum'
-        pos_weight: How many times a yes counts, broadcast to `input` (one per
-            class, say)
+        pos_weight: How many times a yes counts; one per class, say
 
     Returns:
-        Loss in nats, of the dtype of `target`: 0-d, or the shape of `input` for
-            'none'
+        Loss in nats, the dtype of `target`: 0-d, or for 'none' as `input`
     """

@@ -246,9 +246,9 @@ for red in ("mean", "sum", "none"):
         HOLES[f"{f.__name__} {red} ignore a class"] = f, t, (rand(4, 3), T([0, 1, 2, 1], dtype=torch.int64)), dict(reduction=red, ignore_index=1, weight=W)
 
     ends = T([0., 1e-300, 1e-13, 0.3, 1 - 1e-12, 1.])
-    p, t = (x.clone().requires_grad_() for x in torch.cartesian_prod(ends, ends).T)
+    p, t = torch.cartesian_prod(ends, ends).T
     HOLES[f"binary_cross_entropy {red} both ends"] = binary_cross_entropy, F.binary_cross_entropy, (p, t), dict(reduction=red)
-    HOLES[f"binary_cross_entropy {red} both ends, float32"] = binary_cross_entropy, F.binary_cross_entropy, (p.float().detach(), t.float().detach()), dict(reduction=red)
+    HOLES[f"binary_cross_entropy {red} both ends, float32"] = binary_cross_entropy, F.binary_cross_entropy, (p.float(), t.float()), dict(reduction=red)
     HOLES[f"binary_cross_entropy {red} float32 target of a class"] = binary_cross_entropy, F.binary_cross_entropy, (unit(3, 2).float(), labels(3, 2, k=2).float()), dict(reduction=red)
     far = T([0., 1e-6, 1., 17., 40., 1e4, 1e300, INF])
     z, t = torch.cartesian_prod(torch.cat([far, -far, T([NAN])]), T([0., 0.3, 1., -0.5, 2.])).T
@@ -275,6 +275,17 @@ def test_gradient_of_logsumexp_at_large_scores(dtype, tol):
     exact = torch.softmax(x.detach().double(), 1).to(dtype)
     assert_close(mine, exact, rtol=tol, atol=0)
     assert_close(mine.sum(1), torch.ones(3, dtype=dtype), rtol=tol, atol=0)
+
+
+def test_gradient_of_a_binary_target():
+    "It is that of the value; torch's is that of logs without a floor, infinite at 0 and 1"
+    p, t = torch.cartesian_prod(T([0., 1e-300, 1e-40, 0.3, 1 - 1e-12, 1.]), T([0., 0.3, 1.])).T.contiguous()
+    t = t.clone().requires_grad_()
+    def slope(fn): return torch.autograd.grad(fn(p, t, reduction="sum"), t)[0]
+    yes, no = (binary_cross_entropy(p, torch.full_like(p, o), reduction="none") for o in (1., 0.))
+    assert_close(slope(binary_cross_entropy), yes - no)
+    usual = (p > 1e-43) & (p < 1)
+    assert_close(slope(binary_cross_entropy)[usual], slope(F.binary_cross_entropy)[usual])
 
 
 def test_documented_exception():
@@ -333,6 +344,9 @@ for f, t in BINARY:
     for w in ((2,), (4,), (4, 2, 3), (1, 2, 3), (2, 0)):
         REFUSED[f"{n} weight of shape {w}"] = f, t, (p, y), dict(weight=torch.rand(w).double())
     REFUSED[f"{n} reduction 'avg'"] = f, t, (p, y), dict(reduction="avg")
+    for d in (torch.int64, torch.bool):
+        REFUSED[f"{n} target of {ids(d)}"] = f, t, (p, labels(2, 3, k=2).to(d)), {}
+REFUSED["binary_cross_entropy of int64"] = *BINARY[0], (labels(4, k=2), labels(4, k=2)), {}
 for bad in (-1e-6, 1.0001, NAN, INF, -INF):
     good = T([0.5, 0.5])
     for what, args in (("input", (T([0.5, bad]), good)), ("target", (good, T([bad, 0.5])))):

@@ -298,6 +298,52 @@ def test_vmap_over_targets():
     assert_close(torch.vmap(torch.vmap(binary_cross_entropy))(T[None], T[None]), torch.stack([binary_cross_entropy(t, t) for t in T])[None])
 
 
+TRANSFORMS = {
+    "jacfwd": lambda fn: torch.func.jacfwd(fn),
+    "hessian": lambda fn: torch.func.hessian(fn),
+    "reverse over forward": lambda fn: torch.func.jacrev(torch.func.jacfwd(fn)),
+    "forward over forward": lambda fn: torch.func.jacfwd(torch.func.jacfwd(fn)),
+    "third derivative": lambda fn: torch.func.jacfwd(torch.func.hessian(fn)),
+    "jvp": lambda fn: lambda x: torch.func.jvp(fn, (x,), (x.cos(),))[1],
+    "vmap of jacfwd": lambda fn: lambda x: torch.vmap(torch.func.jacfwd(fn))(torch.stack([x, x/2])),
+    "vmap of hessian": lambda fn: lambda x: torch.vmap(torch.func.hessian(fn))(torch.stack([x, x/2])),
+}
+FAR = torch.cat([ZEROS, torch.tensor([[17., -17., 40.], [-40., 1e4, -1e4]]).double()])
+ENDS = torch.tensor([0., 1e-13, 1e-6, 0.5, 1 - 1e-13, 1.]).double()
+
+
+def answer(transform, fn, x):
+    try: return TRANSFORMS[transform](fn)(x)
+    except RuntimeError as e:  # torch's own, for its loss of logits
+        if "ZeroTensors are immutable" not in str(e): raise
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_binary_forward_mode(transform):
+    "What torch.func makes of ours and of torch's"
+    for ours, theirs, x in ((binary_cross_entropy, F.binary_cross_entropy, rand(6, 3).sigmoid()),
+            (binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, FAR)):
+        for t in (torch.zeros(6, 3), torch.full((6, 3), 0.3), torch.ones(6, 3)):
+            mine, reference = (answer(transform, lambda x: fn(x, t.double()), x) for fn in (ours, theirs))
+            assert mine is not None
+            if reference is not None: assert_close(mine, reference)
+
+
+def test_binary_forward_mode_at_the_ends():
+    p, t = torch.cartesian_prod(ENDS, ENDS).T
+    of = lambda fn: torch.func.jacfwd(lambda p: fn(p, t, reduction="none"))(p)
+    assert_close(of(binary_cross_entropy), of(F.binary_cross_entropy))
+
+
+def test_binary_dual_numbers():
+    "Forward mode without torch.func; a target with a tangent too"
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual
+        x, t = dual(rand(4, 3).sigmoid(), rand(4, 3)), dual(T, rand(4, 3, seed=2))
+        for ours, theirs in ((binary_cross_entropy, F.binary_cross_entropy), (binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits)):
+            for a, b in zip(*(torch.autograd.forward_ad.unpack_dual(fn(x, t)) for fn in (ours, theirs))): assert_close(a, b)
+
+
 @pytest.fixture
 def dynamo():
     "Nothing traced before, nothing left behind"

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from banks import Bank
+from minitrain import binary
 from minitrain.binary import binary_cross_entropy_with_logits
 from minitrain.softmax import logsumexp
 
@@ -685,6 +686,9 @@ def log_sigmoid_our_bce(z):
     return -binary_cross_entropy_with_logits(z, torch.ones_like(z), reduction="none")
 
 
+def log_sigmoid_our_helper(z): return -binary._neg_log_sigmoid(z)
+
+
 def log_sigmoid_clamp_abs(z): return z.clamp_max(0) - torch.log1p((-z.abs()).exp())
 
 
@@ -720,104 +724,6 @@ def log_sigmoid_clamped(z):
 
 
 def log_sigmoid_by_hand(z): return (1/(1 + (-z).exp())).log()
-
-
-# ---------------------------------------------------------------------- focal_loss
-
-
-def focal_from_two_scores(z, t, gamma):
-    "The log probabilities of the truth and of the other answer from a softmax of two"
-    log_p = torch.log_softmax(torch.stack([torch.zeros_like(z), z]), 0)
-    truth, other = torch.where(t > 0, log_p.flip(0), log_p)
-    return -((gamma*other).exp()*truth).mean()
-
-
-def focal_in_float64(z, t, gamma):
-    z, t = z.double(), t.double()
-    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
-    other = F.binary_cross_entropy_with_logits(z, 1 - t, reduction="none")
-    return (torch.exp(-gamma*other)*bce).mean()
-
-
-def focal_powers(z, t, gamma):
-    q = (z*(2*t - 1)).sigmoid()
-    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
-    return ((1 - q)**gamma*bce).mean()
-
-
-def focal_detached(z, t, gamma):
-    s = z*(2*t - 1)
-    return -((gamma*F.logsigmoid(-s)).exp().detach()*F.logsigmoid(s)).mean()
-
-
-def focal_plain(z, t, gamma): return F.binary_cross_entropy_with_logits(z, t)
-
-
-def focal_easy(z, t, gamma):
-    s = z*(2*t - 1)
-    return -((gamma*F.logsigmoid(s)).exp()*F.logsigmoid(s)).mean()
-
-
-def focal_q_of_yes(z, t, gamma):
-    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
-    return ((gamma*F.logsigmoid(-z)).exp()*bce).mean()
-
-
-def focal_sum(z, t, gamma):
-    s = z*(2*t - 1)
-    return -((gamma*F.logsigmoid(-s)).exp()*F.logsigmoid(s)).sum()
-
-
-def focal_elements(z, t, gamma):
-    s = z*(2*t - 1)
-    return -(gamma*F.logsigmoid(-s)).exp()*F.logsigmoid(s)
-
-
-def focal_only_yes(z, t, gamma):
-    return -((gamma*F.logsigmoid(-z)).exp()*F.logsigmoid(z)*t).mean()
-
-
-def focal_from_probabilities(z, t, gamma):
-    s = z*(2*t - 1)
-    bce = F.binary_cross_entropy(z.sigmoid(), t, reduction="none")
-    return ((gamma*F.logsigmoid(-s)).exp()*bce).mean()
-
-
-def focal_sign(z, t, gamma): return -focal_in_float64(z, t, gamma)
-
-
-def focal_factor(z, t, gamma):
-    s = z*(2*t - 1)
-    return -(gamma*(-s).sigmoid()*F.logsigmoid(s)).mean()
-
-
-def focal_clamped(z, t, gamma):
-    bce = F.binary_cross_entropy_with_logits(z, t, reduction="none")
-    q = (-bce).exp()
-    return ((1 - q).clamp(min=1e-6)**gamma*bce).mean()
-
-
-def focal_weighted_mean(z, t, gamma):
-    s = z*(2*t - 1)
-    factor = (gamma*F.logsigmoid(-s)).exp()
-    return -(factor*F.logsigmoid(s)).sum()/factor.sum()
-
-
-def focal_far_from_zero(z, t, gamma):
-    s = z*(2*t - 1)
-    return -((1 - s.sigmoid()).clamp(min=1e-2)**gamma*F.logsigmoid(s)).mean()
-
-
-def focal_of_the_mean(z, t, gamma):
-    bce = F.binary_cross_entropy_with_logits(z, t)
-    return (1 - (-bce).exp())**gamma*bce
-
-
-def focal_always_two(z, t, gamma):
-    return focal_in_float64(z, t, 2)
-
-
-def focal_item(z, t, gamma): return focal_in_float64(z, t, gamma).item()
 
 
 BANK = {
@@ -976,26 +882,7 @@ BANK = {
             (log_sigmoid_detached, "no gradient flows"),
             (log_sigmoid_clamped, "LogSumExp of two scores"),
             (log_sigmoid_by_hand, "large number"),
-        ]),
-    "check_focal_loss": Bank(
-        right=[focal_from_two_scores, focal_in_float64, focal_clamped],
-        wrong=[
-            (focal_powers, "the gradient.*gradient has a power at 0"),
-            (focal_detached, "factor detached"),
-            (focal_plain, "Is gamma used"),
-            (focal_easy, "that of q, or that of 1 - q"),
-            (focal_q_of_yes, "also where the truth is no"),
-            (focal_sum, "sum, or the mean"),
-            (focal_elements, "Is there a mean"),
-            (focal_only_yes, "noes left out"),
-            (focal_from_probabilities, "cut off at 100"),
-            (focal_sign, "Which sign"),
-            (focal_factor, "exponent, or a factor"),
-            (focal_weighted_mean, "sum of the factors"),
-            (focal_far_from_zero, "kept away from 0"),
-            (focal_of_the_mean, "each element, or of the mean"),
-            (focal_always_two, "or always 2"),
-            (focal_item, "no gradient flows"),
+            (log_sigmoid_our_helper, "called a loss of this lesson"),
         ]),
 }
 
@@ -1027,4 +914,19 @@ BANK["check_enough_smoothing"] = Bank(
         (11.1, "a share, from 0 to 1"),
         ("a ninth", "is no number"),
         (-0.1, "Where is the dot"),
+    ])
+
+BANK["check_alarm_weight"] = Bank(
+    right=[8, 8., torch.tensor(8.), np.float32(8)],
+    wrong=[
+        (1, "more than half of the alarms false"),
+        (2., "more than half of the alarms false"),
+        (4, "more than half of the alarms false"),
+        (5, "was the weight doubled"),
+        (0.45, "more than half of the alarms false"),
+        (16., "Is there a smaller one"),
+        (109, "Is there a smaller one"),
+        (np.inf, "Is there a smaller one"),
+        ([4, 8], "is no number"),
+        ("eight", "is no number"),
     ])
