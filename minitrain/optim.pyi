@@ -1,5 +1,5 @@
-"""SGD, momentum, Adam and AdamW written out, equal to PyTorch's step for step, and
-compared on real digits.
+"""SGD, momentum, Adam and AdamW in a few lines each, equal to PyTorch's step for
+step, and compared on real digits.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -8,91 +8,82 @@ from typing import Any
 
 __all__ = ['SGD', 'Momentum', 'Adam', 'AdamW']
 
-def check_options(options:dict)->None:
-    """Refuse values that an update rule cannot work with
+def sgd_step(w, g, state, lr)->None:
+    """Downhill; nothing is remembered"""
 
-    Args:
-        options: Options of a parameter group by name
-    """
+def momentum_step(w, g, state, lr, momentum=0.9, dampening=0, nesterov=False)->None:
+    """Along a fading sum of gradients, which begins with the first one"""
+
+def adam_step(w, g, state, lr, betas=(0.9, 0.999), eps=1e-08)->None:
+    """Along the mean gradient over the root of the mean squared gradient"""
+
+def adamw_step(
+    w,
+    g,
+    state,
+    lr,
+    weight_decay=0.01,
+    betas=(0.9, 0.999),
+    eps=1e-08,
+)->None:
+    """Shrink the weight by a share, then Adam's step"""
 
 class _Optimizer(torch.optim.Optimizer):
-    """What all four share: checks, the walk over parameters, zeroing; torch's class
-    keeps groups, state and hooks
+    """Hands each parameter, its gradient and its memory to a rule"""
+    @torch.no_grad()
+    def step(self, closure:Callable | None=None)->Any:
+        """Update every parameter that has a gradient, in place
 
-    Args:
-        params: Parameters, (name, parameter) pairs, or dicts of parameters with
-            options of their own
-        **defaults: Options for every group that does not bring its own
-    """
-    def __init__(self, params:Iterable, **defaults)->None: ...
+        Args:
+            closure: Computes the loss and its gradients anew
+
+        Returns:
+            What `closure` returned; None without one
+        """
     def add_param_group(self, param_group:dict)->None:
         """Add parameters with options of their own
 
         Args:
             param_group: "params" and any options that differ from the defaults
         """
-    @torch.no_grad()
-    def step(self, closure:Callable | None=None)->Any:
-        """Update every parameter that has a gradient, in place
-
-        Args:
-            closure: Computes the loss and its gradients anew, for loops that are
-                written that way
-
-        Returns:
-            What `closure` returned; None without one
-        """
-    def zero_grad(self, set_to_none:bool=True)->None:
-        """Reset the gradients of all parameters
-
-        Args:
-            set_to_none: True forgets the gradients, so that `step` passes over
-                them; False fills them with zeros
-        """
-    def state_dict(self)->dict:
-        """Everything needed to go on later; torch's optimizer of the same rule can
-        load it too
-
-        Returns:
-            "state" by parameter number and "param_groups", in the format of
-                torch's class
-        """
     def load_state_dict(self, state_dict:dict)->None:
-        """Go on from a stored state; one made under another rule is refused
+        """Go on from a stored state
 
         Args:
             state_dict: From ours or from torch's optimizer of the same rule
         """
 
 class SGD(_Optimizer):
-    """Gradient descent: `p -= lr*grad`
+    """Gradient descent, with momentum where it is not 0, as torch's
 
     Args:
-        params: Parameters, (name, parameter) pairs, or dicts of parameters with
-            options of their own
+        params: Parameters, pairs (name, parameter), or dicts with options
         lr: Learning rate
+        momentum: What is kept of the sum of gradients at each step
+        dampening: What is held back of each gradient after the first
         weight_decay: Times the parameter, added to its gradient
+        nesterov: Look one step ahead along the sum
     """
     def __init__(
         self,
         params:Iterable,
         lr:float=0.001,
-        *,
+        momentum:float=0,
+        dampening:float=0,
         weight_decay:float=0,
+        nesterov:bool=False,
     )->None: ...
 
-class Momentum(_Optimizer):
-    """Descent along a decaying sum of gradients, or Nesterov's form of it (torch's
-    SGD with momentum)
+class Momentum(SGD):
+    """Descent along a fading sum of gradients: `SGD` with another default
 
     Args:
-        params: Parameters, (name, parameter) pairs, or dicts of parameters with
-            options of their own
-        lr: Learning rate
-        momentum: What is kept of the sum at each step
-        dampening: What is held back of each new gradient, after the first
-        weight_decay: Times the parameter, added to its gradient
-        nesterov: Look one step ahead along the sum
+        params: As for `SGD`
+        lr: As for `SGD`
+        momentum: As for `SGD`
+        dampening: As for `SGD`
+        weight_decay: As for `SGD`
+        nesterov: As for `SGD`
     """
     def __init__(
         self,
@@ -105,14 +96,12 @@ class Momentum(_Optimizer):
     )->None: ...
 
 class Adam(_Optimizer):
-    """A step of about `lr` for each weight: the mean gradient over the root of the
-    mean squared gradient
+    """Each weight by about `lr`: its mean gradient over the usual size of it
 
     Args:
-        params: Parameters, (name, parameter) pairs, or dicts of parameters with
-            options of their own
-        lr: Learning rate: about the length of a step, in units of the weight
-        betas: What the two running means keep at each step
+        params: As for `SGD`
+        lr: Learning rate: about the length of a step
+        betas: What the running means keep
         eps: Added to the root
         weight_decay: Times the parameter, added to its gradient
     """
@@ -124,18 +113,23 @@ class Adam(_Optimizer):
         eps:float=1e-08,
         weight_decay:float=0,
     )->None: ...
+    def state_dict(self)->dict:
+        """Everything needed to go on later
+
+        Returns:
+            "state" by parameter number, and "param_groups", as torch's
+        """
 
 class AdamW(Adam):
     """Adam whose weight decay shrinks the weight itself and stays out of the
     gradient
 
     Args:
-        params: Parameters, (name, parameter) pairs, or dicts of parameters with
-            options of their own
-        lr: Learning rate: about the length of a step, in units of the weight
-        betas: What the two running means keep at each step
-        eps: Added to the root
-        weight_decay: Times `lr`: the share of each weight that goes at each step
+        params: As for `SGD`
+        lr: As for `Adam`
+        betas: As for `Adam`
+        eps: As for `Adam`
+        weight_decay: Times `lr`: the share that each weight loses
     """
     def __init__(
         self,

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 import chromium
 from conftest import ROOT
 from minitrain.core import diagram, widget
+from minitrain.optim import Momentum
 from minitrain.softmax import softmax
 
 ASSETS = ROOT/"minitrain"/"assets"
@@ -81,6 +82,29 @@ def test_the_widget_computes_what_the_package_does(page, scores):
     assert_close(tensor(js("naive")), e/e.sum(), **close)
     warm = page.js(f"{WIDGET}[0].widget.scaled({text}, 0.3, 7)")
     assert_close(tensor(warm), x/0.3 + 7)
+
+
+@browser
+@pytest.mark.parametrize("lr, momentum", [(0.019, 0), (0.01, 0.9), (0.03, 0.5)])
+def test_the_ravine_rolls_as_the_package_does(tab, tmp_path, lr, momentum):
+    start, c = [-8., 1.5], torch.tensor([1., 100.])
+    (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8>"
+        f"{widget('ravine', dict(start=start))}", encoding="utf-8")
+    (tmp_path/"favicon.ico").touch()
+    with chromium.serve(tmp_path) as base:
+        tab.open(f"{base}/a.html")
+        said = "document.querySelector('.mt-ravine [aria-live]').textContent"
+        assert "100 steps" in tab.js(said)
+        theirs = tab.js(f"document.querySelector('.mt-ravine').widget.path({lr}, {momentum})")
+        tab.js("[...document.querySelectorAll('button')].at(-1).click()")
+        assert "100 steps" in tab.js(said) and tab.problems == []
+    w = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    opt, ours = Momentum([w], lr, momentum), [start]
+    for _ in range(100):
+        w.grad = c*w.detach()
+        opt.step()
+        ours.append(w.tolist())
+    assert_close(torch.tensor(theirs), torch.tensor(ours))
 
 
 @browser

@@ -7,9 +7,9 @@ from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_first_rate',
            'check_epoch_mean', 'check_step_in_parts', 'check_epoch_batches',
-           'check_pad_collate', 'check_balanced', 'check_rmsprop', 'check_lion',
-           'check_groups', 'check_exact_match', 'check_average_precision',
-           'check_best_thresholds']
+           'check_pad_collate', 'check_balanced', 'check_best_momentum',
+           'check_rmsprop', 'check_lion', 'check_exact_match',
+           'check_average_precision', 'check_best_thresholds']
 
 @check
 def check_tanh(fn:Callable)->Report:
@@ -135,6 +135,17 @@ def check_balanced(fn:Callable)->Report:
 def balanced(labels, per_class, seed): ...
 
 @check
+def check_best_momentum(answer:float)->Report:
+    """The momentum with which the ravine is crossed in the fewest steps
+
+    Args:
+        answer: Yours: the momentum that needs the fewest steps
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_rmsprop(fn:Callable)->Report:
     """RMSProp, step for step torch's
 
@@ -161,20 +172,6 @@ def check_lion(fn:Callable)->Report:
 
 @solves('lion')
 def lion(w, grad, m, lr, beta1, beta2, weight_decay): ...
-
-@check
-def check_groups(fn:Callable)->Report:
-    """Parameter groups for AdamW: decay for matrices only, every trainable one once
-
-    Args:
-        fn: Yours: called with a model and a weight decay, returns groups
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('groups')
-def groups(model, weight_decay): ...
 
 @check
 def check_exact_match(fn:Callable)->Report:

@@ -751,78 +751,15 @@ BANK["check_lion"] = Bank(
     ])
 
 
-# 07: no decay for biases
-def groups_named(model, weight_decay):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    matrices = [o for o in named if o[1].dim() >= 2]
-    return [dict(params=matrices, weight_decay=weight_decay),
-        dict(params=[o for o in named if o[1].dim() < 2], weight_decay=0.)]
-
-def groups_each(model, weight_decay):
-    "A group for each parameter"
-    return [dict(params=p, weight_decay=weight_decay*(p.ndim > 1))
-        for p in model.parameters() if p.requires_grad]
-
-def groups_lazy(model, weight_decay):
-    "Generators, one for each side"
-    def side(big): return (p for p in model.parameters() if p.requires_grad
-        and (p.ndim > 1) == big)
-    return (dict(params=side(True), weight_decay=weight_decay),
-        dict(params=side(False), weight_decay=0))
-
-def two_groups(first, second, default=0):
-    "Two groups by a choice of conditions on (name, parameter)"
-    def answer(model, weight_decay):
-        named = list(model.named_parameters())
-        rest = dict(params=[p for n, p in named if second(n, p)])
-        if default is not None: rest["weight_decay"] = default
-        first_group = [p for n, p in named if first(n, p)]
-        return [dict(params=first_group, weight_decay=weight_decay), rest]
-    return answer
-
-def matrix(n, p): return p.requires_grad and p.ndim > 1
-def vector(n, p): return p.requires_grad and p.ndim < 2
-
-def groups_modules(model, weight_decay):
-    "Goes through the modules, and meets a shared parameter twice"
-    own = [p for m in model.modules() for p in m.parameters(recurse=False)]
-    own = [p for p in own if p.requires_grad]
-    return [dict(params=[p for p in own if p.ndim > 1], weight_decay=weight_decay),
-        dict(params=[p for p in own if p.ndim <= 1], weight_decay=0)]
-
-def groups_linear(model, weight_decay):
-    "Knows of linear layers, and their weights and biases, only"
-    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
-    return [dict(params=[m.weight for m in layers if m.weight.requires_grad],
-            weight_decay=weight_decay),
-        dict(params=[m.bias for m in layers if getattr(m.bias, "requires_grad", False)],
-            weight_decay=0)]
-
-def groups_frees(model, weight_decay):
-    model.requires_grad_(True)
-    return groups_each(model, weight_decay)
-
-BANK["check_groups"] = Bank(
-    right=[groups_named, groups_each, groups_lazy],
+# 07: how much momentum
+BANK["check_best_momentum"] = Bank(
+    right=[0.82, 0.83, "0.8", np.float32(0.84), torch.tensor(0.81)],
     wrong=[
-        (lambda model, weight_decay: [dict(params=model.parameters(),
-            weight_decay=weight_decay)], "How many axes|Do names count"),
-        (lambda model, weight_decay: model.parameters(), "a list of dicts"),
-        (lambda model, weight_decay: [[p for p in model.parameters() if p.ndim > 1],
-            [p for p in model.parameters() if p.ndim < 2]], "a list of dicts"),
-        (two_groups(matrix, vector, None), "Does each group say"),
-        (two_groups(vector, matrix), "How many axes"),
-        (two_groups(lambda n, p: p.ndim > 1, lambda n, p: p.ndim < 2), "optimizer"),
-        (two_groups(matrix, lambda n, p: p.requires_grad and p.ndim == 1), "cover"),
-        (two_groups(lambda n, p: p.requires_grad and p.ndim == 2, vector), "cover"),
-        (two_groups(lambda n, p: p.requires_grad and "bias" not in n,
-            lambda n, p: p.requires_grad and "bias" in n), "Do names count"),
-        (two_groups(matrix, lambda n, p: p.requires_grad), "or two of your conditions"),
-        (lambda model, weight_decay: groups_each(model, 0.3), "Is the given"),
-        (lambda model, weight_decay: [dict(o, params=[o["params"].detach()])
-            for o in groups_each(model, weight_decay)], "Is it a copy"),
-        (groups_modules, "share a parameter"), (groups_linear, "every case"),
-        (groups_frees, "frozen or set free"),
+        (0.9, "a little less"), (0.99, "a little less"), (0.87, "a little less"),
+        (0.0, "a little more"), (0.5, "a little more"), (0.75, "a little more"),
+        (1.5, "which number to which"), (-0.82, "which number to which"),
+        (82, "which number to which"), ("a lot", "What did you read off"),
+        (lambda: 0.82, "What did you read off"),
     ])
 
 
