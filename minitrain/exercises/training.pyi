@@ -5,8 +5,8 @@ from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_epoch_mean', 'check_top_k', 'check_step_in_parts',
            'check_epoch_batches', 'check_pad_collate', 'check_balanced',
-           'check_rmsprop', 'check_lion', 'check_groups', 'check_exact_match',
-           'check_average_precision', 'check_best_thresholds']
+           'check_buffer_size', 'check_rmsprop', 'check_lion', 'check_groups',
+           'check_exact_match', 'check_average_precision', 'check_best_thresholds']
 
 @check
 def check_epoch_mean(fn:Callable)->Report:
@@ -91,6 +91,17 @@ def check_balanced(fn:Callable)->Report:
 
 @solves('balanced')
 def balanced(labels, per_class, seed): ...
+
+@check
+def check_buffer_size(answer:int)->Report:
+    """The smallest of 350, 700, ..., 3500 whose mean share right is above 0.77
+
+    Args:
+        answer: Yours: how many items the buffer holds
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_rmsprop(fn:Callable)->Report:
