@@ -10,7 +10,6 @@ __all__ = ['CheckpointCB', 'save_run', 'resume']
 import hashlib, inspect, io, pickle, signal, sys, threading
 from collections.abc import Iterable
 from contextlib import ExitStack
-from copy import copy
 from itertools import islice
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def _position(
     try: state = dl.state_dict()
     except (AttributeError, NotImplementedError): return None
     if isinstance(dl, DataLoader) and whole and state["batch"]:  # left early
-        state = dict(state, epoch=dl._next[0][0], batch=0, order=None)
+        state = dict(state, epoch=dl.epoch, batch=0, order=None)
     return state
 
 def _generators(
@@ -158,7 +157,6 @@ def _set_loader(
     "Put a loader where it was"
     if dl is None: return
     if state["position"] is not None: dl.load_state_dict(state["position"])
-    if isinstance(dl, DataLoader): iter(copy(dl))
     for o,s in zip(_generators(dl), state["generators"]): o.set_state(s)
 
 # %% ../nbs/21_checkpoint.ipynb #optimizer

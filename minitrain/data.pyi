@@ -1,25 +1,23 @@
-"""Dataset, samplers, collate and a DataLoader from nothing; 5,000 real digits in the
-package, and all of MNIST by checked download.
+"""Batches from nothing: shuffled, repeatable, and gone on with after a stop in the
+middle of an epoch.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from minitrain.core import Digits
 from pathlib import Path
 from typing import Any
 
-__all__ = ['Dataset', 'DataLoader', 'get_dls', 'DataLoaders', 'collate_dict', 'inplace',
-           'load_mnist']
+__all__ = ['Dataset', 'Sampler', 'BatchSampler', 'DataLoader', 'get_dls', 'DataLoaders',
+           'collate_dict', 'inplace', 'load_mnist']
 
 class Dataset:
-    """Pairs `(x[i], y[i])`, with `tfm` applied to `x[i]`
+    """Pairs `(x[i], y[i])` by position, with `tfm` applied to `x[i]`
 
     Args:
-        x: Inputs: a tensor, an array (kept as a tensor, on the same memory where
-            that can be) or any sequence
+        x: Inputs: a tensor, an array, a pandas table, or any sequence
         y: Targets, as many
-        tfm: Called on each input as it is taken; under our `DataLoader` its
-            random numbers repeat
+        tfm: Called on each input as it is taken
     """
     x: Any
     y: Any
@@ -28,45 +26,73 @@ class Dataset:
     def __len__(self): ...
     def __getitem__(self, i): ...
 
+class Sampler:
+    """The indices of a dataset, in order or shuffled by torch's global generator
+
+    Args:
+        dataset: Anything with a length
+        shuffle: Another order each time
+    """
+    dataset: Any
+    shuffle: Any
+    def __init__(self, dataset, shuffle:bool=False)->None: ...
+    def __len__(self): ...
+    def __iter__(self): ...
+
+class BatchSampler:
+    """The indices of a sampler, `batch_size` at a time
+
+    Args:
+        sampler: Indices, with a length
+        batch_size: How many in a batch
+        drop_last: Leave out a last batch that is short
+    """
+    sampler: Iterable
+    batch_size: int
+    drop_last: bool
+    def __init__(
+        self,
+        sampler:Iterable,
+        batch_size:int,
+        drop_last:bool=False,
+    )->None: ...
+    def __len__(self): ...
+    def __iter__(self): ...
+
 def choose_seed(seed:int | None, generator:torch.Generator | None)->int:
-    """The seed of a loader: as given, or one draw from `generator`, or one from
-    torch's global generator
+    """A loader's seed: as given, or drawn once from `generator`, or from the global
+    one
 
     Args:
         seed: As given to the loader
         generator: As given
 
     Returns:
-        From 0 to 2**64 - 1
+        The seed
     """
 
 class DataLoader:
-    """Batches of a map-style dataset, in an order that depends on the seed and the
-    epoch alone
+    """Batches of a dataset, in an order that depends on seed and epoch alone
 
     Args:
         dataset: Anything with `__getitem__` and `__len__`
         batch_size: Items in a batch; the last one of an epoch may have fewer
-        shuffle: A new order in each epoch, from the loader's own seed
-        sampler: Indices in the order wanted, with a length; gone through once an
-            epoch
+        shuffle: A new order in each epoch
+        sampler: Indices in the order wanted, with a length
         batch_sampler: Lists of indices, one for each batch, with a length
-        collate_fn: Makes a batch of a list of items; None merges them as torch
-            does
+        collate_fn: Makes a batch of a list of items; None: as torch
         pin_memory: Batches in page-locked memory; needs CUDA
         drop_last: Leave out a last batch that is short
         generator: The seed is drawn from it, once
         seed: Of order and transforms; None draws one, once
     """
+    batch_sampler: Any
+    seed: Any
     dataset: Any
     batch_size: int
-    shuffle: Any
-    drop_last: bool
-    sampler: Any
-    batch_sampler: Any
-    collate_fn: Callable | None
+    collate_fn: Any
     pin_memory: bool
-    seed: Any
+    epoch: Any
     def __init__(
         self,
         dataset,
@@ -87,12 +113,7 @@ class DataLoader:
         Args:
             epoch: From 0
         """
-    def __len__(self)->int:
-        """How many batches an epoch has
-
-        Returns:
-            Batches in an epoch
-        """
+    def __len__(self): ...
     def __iter__(self)->Iterator:
         """Begin the next epoch, or go on where `load_state_dict` put the loader
 
@@ -104,11 +125,10 @@ class DataLoader:
         order
 
         Returns:
-            Plain ints (and None), ready for JSON
+            Ints (and None), ready for JSON
         """
     def load_state_dict(self, state:dict)->None:
-        """Go back to a position: the next iteration gives exactly the batches that
-        were still to come
+        """Go back to a position: the batches that were still to come will come
 
         Args:
             state: From `state_dict`
@@ -137,10 +157,8 @@ def get_dls(
     Args:
         train_ds: Dataset for training
         valid_ds: Dataset for validation
-        bs: Batch size for training; validation takes twice as much, since it
-            keeps no gradients
-        drop_last: Leave out a short last batch in training; validation always
-            sees every item
+        bs: Batch size for training; validation takes twice as much
+        drop_last: Leave out a short last batch, in training alone
         num_workers: More make torch's loaders, with so many processes
         **kwargs: Passed on to both loaders
 
@@ -163,18 +181,16 @@ class DataLoaders:
         """Loaders of a dict of datasets
 
         Args:
-            dd: Two datasets whose items are dicts, such as a Hugging Face
-                DatasetDict; training first
+            dd: Two datasets of dicts, such as a DatasetDict; training first
             batch_size: Of the training loader
             **kwargs: Passed on to `get_dls`
 
         Returns:
-            Its batches are tuples in the order of the first dataset's features
+            Batches are tuples in the order of the first dataset's features
         """
 
 def collate_dict(ds)->Callable:
-    """A collate function for items that are dicts: the batch is a tuple in the order
-    of the names
+    """A collate function for dicts: the batch is a tuple in the order of the names
 
     Args:
         ds: A dataset with `features` (names in order), or the names themselves
@@ -184,7 +200,7 @@ def collate_dict(ds)->Callable:
     """
 
 def inplace(f:Callable)->Callable:
-    """Turn a function that changes a batch in place into one that returns the batch
+    """Turn a function that changes an item in place into one that returns it
 
     Args:
         f: Changes its argument and returns nothing
@@ -194,15 +210,13 @@ def inplace(f:Callable)->Callable:
     """
 
 def load_mnist(dir:str | Path, raw:bool=False, final:bool=False)->Digits:
-    """All of MNIST, downloaded once, checked by SHA-256, read from IDX files
+    """All of MNIST, downloaded once, checked by SHA-256
 
     Args:
-        dir: Folder that keeps the four files (11.6 MB in all); made if it is not
-            there
-        raw: Images as uint8 from 0 to 255 instead of float32 from 0 to 1
-        final: Give the 10,000 test images and labels instead, a tuple of two
+        dir: Folder that keeps the files (11.6 MB); made if it is not there
+        raw: Images as uint8 from 0 to 255, not as float32 from 0 to 1
+        final: The 10,000 test images and labels instead, a tuple of two
 
     Returns:
-        The first 50,000 training images for training, the last 10,000 for
-            validation
+        50,000 training images to train on, the other 10,000 for validation
     """

@@ -106,15 +106,15 @@ class _Share:
 
     def _ours(self)->Iterator: # Pairs of a part of a batch, and how many samples are in it
         "Ask our own loader for this process's items alone; its position stays that of the whole run"
-        sizes = []
-        def run(turn, epoch, start, batches):
-            mine = [_indices(o, self.group) for o in batches]
-            sizes.extend(n for _,n in mine[start:])
-            return type(self.dl)._run(self.dl, turn, epoch, start, [o for o,_ in mine])
-        self.dl._run = run
-        try: batches = iter(self.dl)
-        finally: del self.dl._run
-        return zip(batches, sizes)
+        group,sizes = self.group,[]
+        class Part(type(self.dl)):
+            def _batch(self, epoch, indices):
+                mine,n = _indices(indices, group)
+                sizes.append(n)
+                return super()._batch(epoch, mine)
+        part = Part.__new__(Part)
+        part.__dict__ = self.dl.__dict__  # one position for both
+        return zip(part, sizes)
 
     def __iter__(self):
         pairs = self._ours() if isinstance(self.dl, DataLoader) else self._copy() if self._copy else (_cut(o, self.group) for o in self.dl)

@@ -273,11 +273,9 @@ def _order(self:TaskLoader,
     return [[step, self.points(step), self.dims(step), stamp] for step in range(first, first + len(self))]
 
 @patch
-def _slow_batch(self:TaskLoader,
+def _batch(self:TaskLoader,
     epoch:int, # Not looked at
-    number:int, # Not looked at
-    indices:list, # An item of `_order`
-    plain:bool # Not looked at
+    indices:list # An item of `_order`
 )->tuple[torch.Tensor, torch.Tensor]: # xs, ys
     "The batch that comes next in an epoch"
     return self.batch(indices[0])

@@ -321,11 +321,9 @@ def test_loader_refuses_the_place_of_another(change):
         batches = iter(dl)
         for _ in range(n): next(batches)
         other = make_loader(**change)
-        other.load_state_dict(dl.state_dict())
-        with pytest.raises(ArgumentError): iter(other)
+        with pytest.raises(ArgumentError): other.load_state_dict(dl.state_dict())
     pools = [make_loader(num_tasks=9, pool_seed=o) for o in (0, 1)]
-    pools[1].load_state_dict(pools[0].state_dict())
-    with pytest.raises(ArgumentError): iter(pools[1])
+    with pytest.raises(ArgumentError): pools[1].load_state_dict(pools[0].state_dict())
     same = make_loader(seed=5)
     same.load_state_dict(dl.state_dict())
     assert len(list(same)) == 4

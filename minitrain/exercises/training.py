@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_first_rate', 'check_epoch_mean', 'check_step_in_parts',
-           'check_epoch_batches', 'check_pad_collate', 'check_balanced', 'check_best_momentum', 'check_rmsprop',
-           'check_lion', 'check_exact_match', 'check_average_precision', 'check_best_thresholds']
+           'check_epoch_batches', 'check_pad_collate', 'check_balanced', 'check_buffer_size', 'check_best_momentum',
+           'check_rmsprop', 'check_lion', 'check_exact_match', 'check_average_precision', 'check_best_thresholds']
 
 # %% ../../nbs/52_training.ipynb #exported-imports
 #| code-fold: true
@@ -563,6 +563,24 @@ def balanced(labels, per_class, seed):
     shuffled = [o[torch.randperm(len(o), generator=g)] for o in classes]
     cut = zip(*(o.split(per_class) for o in shuffled))  # stops at the rarest class
     return [torch.cat(o).tolist() for o in cut if all(len(p) == per_class for p in o)]
+
+# %% ../../nbs/52_training.ipynb #check-buffer-size
+@check
+def check_buffer_size(
+    answer:int # Yours: how many items the buffer holds
+)->Report: # Passed, or a sentence that says what is wrong
+    "The smallest of 350, 700, ..., 3500 whose mean share right is above 0.77"
+    case = "the smallest size with a mean share right above 0.77"
+    value = reading(answer, 0, 3500, case, "How many items does the buffer hold?",
+        "How many items are there?")
+    holds(not 0 < value < 1, case, f"{value:g} is a share", "Which size had it?")
+    holds(value >= 20, case, f"{value:g} items is next to no buffer",
+        "Is that a number of digits? `size` counts items.")
+    reading(answer, 850, 1250, case, "Is the mean of the five above 0.77 there?",
+        "Does a smaller one do it too?")
+
+# %% ../../nbs/52_training.ipynb #buffer-size
+reads("buffer_size", "smallest = 1050  # three of ten digits: 0.81, and 0.74 with two")
 
 # %% ../../nbs/52_training.ipynb #check-best-momentum
 @check

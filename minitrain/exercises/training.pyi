@@ -7,8 +7,8 @@ from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_first_rate',
            'check_epoch_mean', 'check_step_in_parts', 'check_epoch_batches',
-           'check_pad_collate', 'check_balanced', 'check_best_momentum',
-           'check_rmsprop', 'check_lion', 'check_exact_match',
+           'check_pad_collate', 'check_balanced', 'check_buffer_size',
+           'check_best_momentum', 'check_rmsprop', 'check_lion', 'check_exact_match',
            'check_average_precision', 'check_best_thresholds']
 
 @check
@@ -133,6 +133,17 @@ def check_balanced(fn:Callable)->Report:
 
 @solves('balanced')
 def balanced(labels, per_class, seed): ...
+
+@check
+def check_buffer_size(answer:int)->Report:
+    """The smallest of 350, 700, ..., 3500 whose mean share right is above 0.77
+
+    Args:
+        answer: Yours: how many items the buffer holds
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_best_momentum(answer:float)->Report:

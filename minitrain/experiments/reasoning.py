@@ -96,7 +96,7 @@ class Problems(TaskLoader):
         steps = range(epoch*per, min((epoch + 1)*per, self.total))
         return [[step, self.points(step), self.dims(step), stamp, part] for step in steps for part in range(self.parts)]
 
-    def _slow_batch(self, epoch, number, indices, plain):
+    def _batch(self, epoch, indices):
         if self._step is None or self._step[0] != indices[0]: self._step = indices[0],self.batch(indices[0])
         return tuple(o.split(self.size)[indices[-1]] for o in self._step[1])
 

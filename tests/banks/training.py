@@ -614,6 +614,19 @@ BANK["check_balanced"] = Bank(
     ])
 
 
+# 06: a shuffle buffer
+BANK["check_buffer_size"] = Bank(
+    right=[1050, 1000, 1100., torch.tensor(1050)],
+    wrong=[
+        (700, "above 0.77 there"), (350, "above 0.77 there"), (525, "above 0.77 there"),
+        (1400, "a smaller one do it"), (3500, "a smaller one do it"),
+        (3, "a number of digits"), (1, "a number of digits"), (0.77, "Which size"), (0.81, "Which size"),
+        (-1050, "How many items does"), (7000, "How many items are there"),
+        ("1050 items", "no number"), ([350, 1050], "no number"),
+        (float("nan"), "How many items are there"), (lambda: 1050, "no number"),
+    ])
+
+
 # 07: RMSProp
 def rmsprop_numpy(w, grad, v, lr, alpha, eps):
     w, grad, v = w.numpy(), grad.numpy(), v.numpy()
