@@ -6,7 +6,7 @@ from minitrain.exercises.start import Report, check, solves
 __all__ = ['check_epoch_mean', 'check_top_k', 'check_step_in_parts',
            'check_epoch_batches', 'check_pad_collate', 'check_balanced',
            'check_rmsprop', 'check_lion', 'check_groups', 'check_exact_match',
-           'check_average_precision', 'check_best_thresholds']
+           'check_best_thresholds', 'check_threshold_of_3']
 
 @check
 def check_epoch_mean(fn:Callable)->Report:
@@ -149,21 +149,6 @@ def check_exact_match(fn:Callable)->Report:
 def exact_match(probs, target, threshold=0.5): ...
 
 @check
-def check_average_precision(fn:Callable)->Report:
-    """Average precision of each label: the order of its probabilities, and nothing
-    else
-
-    Args:
-        fn: Yours: called with probabilities (b, k) and targets (b, k)
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('average_precision')
-def average_precision(probs, target): ...
-
-@check
 def check_best_thresholds(fn:Callable)->Report:
     """The threshold of highest F1 for each label
 
@@ -176,3 +161,14 @@ def check_best_thresholds(fn:Callable)->Report:
 
 @solves('best_thresholds')
 def best_thresholds(probs, target): ...
+
+@check
+def check_threshold_of_3(answer:float)->Report:
+    """The highest threshold at which the unweighted network finds half of the threes
+
+    Args:
+        answer: What you read off
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
