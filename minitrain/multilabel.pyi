@@ -1,15 +1,14 @@
-"""One yes or no for each label: canvases, a residual network, the metrics that tell,
-and the loops with every bug that hides in them.
+"""Which digits are on the canvas? Scores that a blind network cannot win, a
+convolutional network, and what a weight does for rare labels.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Callable, Iterable, Sequence
-from matplotlib.figure import Figure
 from torch import nn
 from typing import Any, NamedTuple
 
-__all__ = ['multilabel_canvases', 'MultilabelNet', 'threshold_accuracy',
-           'precision_recall_f1', 'train_loop', 'test_loop']
+__all__ = ['multilabel_canvases', 'threshold_accuracy', 'precision_recall_f1',
+           'MultilabelNet', 'train_loop', 'test_loop', 'pos_weights']
 
 def multilabel_canvases(
     images:torch.Tensor,
@@ -21,8 +20,8 @@ def multilabel_canvases(
     max_digits:int=4,
     weights:Sequence[float]=(1,) * 10,
 )->tuple[torch.Tensor, torch.Tensor]:
-    """Paste digits on empty canvases: canvas i depends on (seed, start + i) and the
-    arguments, on nothing else
+    """Canvases with digits pasted on them, and for each label 1. if it is there,
+    else 0.
 
     Args:
         images: Digits to paste, float from 0 to 1, shape (m, s, s)
@@ -33,44 +32,11 @@ def multilabel_canvases(
         size: Height and width of a canvas, in pixels
         max_digits: A canvas holds 1 to this many digits, each number equally
             often
-        weights: How often each digit is drawn, relative to the others
+        weights: How often each digit is drawn, relatively
 
     Returns:
-        Canvases (n, 1, size, size), and what is on them (n, k): 1. or 0. for each
-            label
+        Canvases (n, 1, size, size), targets (n, k)
     """
-
-class MultilabelNet(nn.Module):
-    """A residual convolutional trunk with dropout and one logit for each label, for
-    images of any size
-
-    Args:
-        n_out: Labels
-        n_in: Channels of the image
-        widths: Channels of the stem, then of each residual unit; each halves the
-            image
-        dropout: Share of the features that is dropped in training
-    """
-    n_in: int
-    trunk: Any
-    dropout: Any
-    head: Any
-    def __init__(
-        self,
-        n_out:int=10,
-        n_in:int=1,
-        widths:Sequence[int]=(16, 32, 64),
-        dropout:float=0.1,
-    )->None: ...
-    def forward(self, x:torch.Tensor)->torch.Tensor:
-        """The log odds that each label is on each image
-
-        Args:
-            x: Images, (b, n_in, hgt, wid)
-
-        Returns:
-            Logits, (b, n_out)
-        """
 
 def threshold_accuracy(
     probs:torch.Tensor,
@@ -82,7 +48,7 @@ def threshold_accuracy(
     Args:
         probs: Probabilities from 0 to 1, (b, k)
         target: 1 where a label is present, else 0; (b, k), any dtype
-        threshold: Yes from here on: one number, or one for each label, (k,)
+        threshold: Yes from here on: for all labels, or (k,)
 
     Returns:
         A float32 tensor without axes, from 0 to 1
@@ -113,12 +79,41 @@ def precision_recall_f1(
     Args:
         probs: Probabilities from 0 to 1, (b, k)
         target: 1 where a label is present, else 0; (b, k), any dtype
-        threshold: Yes from here on: one number, or one for each label, (k,)
+        threshold: Yes from here on: for all labels, or (k,)
         zero_division: What stands for 0/0
 
     Returns:
         precision, recall, f1, present: each (k,)
     """
+
+class MultilabelNet(nn.Module):
+    """A residual network with one logit for each label, for images of any size
+
+    Args:
+        n_out: Labels
+        n_in: Channels of the image
+        widths: Channels after each halving of the image
+        dropout: Share of the features that is dropped in training
+    """
+    trunk: Any
+    dropout: Any
+    head: Any
+    def __init__(
+        self,
+        n_out:int=10,
+        n_in:int=1,
+        widths:Sequence[int]=(16, 32, 64),
+        dropout:float=0.1,
+    )->None: ...
+    def forward(self, x:torch.Tensor)->torch.Tensor:
+        """The log odds that each label is on each image
+
+        Args:
+            x: Images, (b, n_in, hgt, wid)
+
+        Returns:
+            Logits, (b, n_out)
+        """
 
 def train_loop(
     model:nn.Module,
@@ -131,17 +126,15 @@ def train_loop(
     """Go through `dataloader` once and update the model after each batch
 
     Args:
-        model: Gives logits (b, k); in training mode during the loop
+        model: Returns logits (b, k); in training mode inside
         optimizer: Ours or torch's, of the model's parameters
-        dataloader: Gives pairs (inputs, targets), the targets (b, k) and floating
-            point
+        dataloader: Pairs (inputs, targets), the targets (b, k), float
         loss_fn: Called with (logits, targets), averages over the batch
-        device: Model and batches go there; None leaves the model, and batches go
-            where it is
+        device: Where both go; None: where the model is
         log_every: Keep the loss of the first batch and of every so many after it
 
     Returns:
-        Those losses, each from before its batch's update
+        Those losses in nats, each from before its batch's update
     """
 
 def test_loop(
@@ -150,25 +143,22 @@ def test_loop(
     loss_fn:Callable,
     device:str | torch.device | None=None,
 )->dict:
-    """Loss and scores over all samples at threshold 0.5, whatever the batch size;
-    nothing in the model changes
+    """Loss and mean scores over all samples at threshold 0.5; `exact`: all labels
+    right
 
     Args:
-        model: Gives logits (b, k); in evaluation mode inside, each of its modules
-            gets its own mode back
-        dataloader: Gives pairs (inputs, targets), the targets (b, k) and floating
-            point
-        loss_fn: Called with (logits, targets), averages over the batch
-        device: Model and batches go there; None leaves the model, and batches go
-            where it is
+        model: Returns logits (b, k); in evaluation mode inside
+        dataloader: Pairs (inputs, targets), the targets (b, k), float
+        loss_fn: Called with (logits, targets), averages over them
+        device: Where both go; None: where the model is
 
     Returns:
-        loss, accuracy, exact (all labels right), precision, recall, f1 (means
-            over labels), and "labels": the lists behind them
+        loss, accuracy, exact, precision, recall, f1; "labels": lists for each
+            label
     """
 
-def pos_weights(y:torch.Tensor, power:float)->torch.Tensor:
-    """(absent/present)**power for each label
+def pos_weights(y:torch.Tensor, power:float=1)->torch.Tensor:
+    """(absent/present)**power for each label, the `pos_weight` of the loss
 
     Args:
         y: Targets of the training set, (n, k)
@@ -176,23 +166,4 @@ def pos_weights(y:torch.Tensor, power:float)->torch.Tensor:
 
     Returns:
         (k,), finite also for a label that is never or always present
-    """
-
-def answers_figure(
-    x:torch.Tensor,
-    probs:torch.Tensor,
-    y:torch.Tensor,
-    most:int=7,
-)->Figure:
-    """The first canvases with every label right (above), and the first with a wrong
-    one (below)
-
-    Args:
-        x: Canvases, (b, 1, hgt, wid)
-        probs: Probabilities, (b, k)
-        y: What is there, (b, k)
-        most: Pictures in a row
-
-    Returns:
-        matplotlib Figure
     """

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_first_rate', 'check_epoch_mean', 'check_step_in_parts',
            'check_epoch_batches', 'check_pad_collate', 'check_balanced', 'check_buffer_size', 'check_best_momentum',
-           'check_rmsprop', 'check_lion', 'check_exact_match', 'check_average_precision', 'check_best_thresholds']
+           'check_rmsprop', 'check_lion', 'check_exact_match', 'check_best_thresholds', 'check_threshold_of_3']
 
 # %% ../../nbs/52_training.ipynb #exported-imports
 #| code-fold: true
@@ -807,77 +807,6 @@ def exact_match(probs, target, threshold=0.5):
     right = (probs >= threshold) == target.bool()  # (b, k)
     return right.all(dim=1).float().mean()
 
-# %% ../../nbs/52_training.ipynb #check-average-precision
-@check
-def check_average_precision(
-    fn:Callable # Yours: called with probabilities (b, k) and targets (b, k)
-)->Report: # Passed, or a sentence that says what is wrong
-    "Average precision of each label: the order of its probabilities, and nothing else"
-    for i, (b, k) in enumerate(((9, 2), (6, 4), (4, 4), (200, 3), (1, 2))):
-        g, dtype = _seeded(i), (torch.float32, torch.float64)[i % 2]
-        order = torch.rand(b, k, generator=g).argsort(0)
-        target = (torch.rand(b, k, generator=g) < 0.4).to(dtype)
-        target[order[0], torch.arange(k)] = 1  # each label is there at least once
-        for name, squeeze in (("", lambda p: p), (", all squared", lambda p: p**2),
-                (", all above 0.9", lambda p: 0.9 + p/10)):
-            probs = squeeze((order + 1)/(b + 2)).to(dtype)
-            case = f"{b} samples, {k} labels{name}"
-            got = ask(fn, probs, target, case=case)
-            hint = "Of which samples is the precision taken, and over what is the mean?"
-            same(got, _average(probs, target), case, hint, _ap_traps(probs, target),
-                rtol=1e-3)
-    case, probs = "a label that is never there", torch.tensor([[0.2, 0.9], [0.7, 0.4]])
-    got = ask(fn, probs, torch.tensor([[0., 0.], [0., 1.]]), case=case)
-    same(got, torch.tensor([torch.nan, 0.5]), case, "What is the mean of nothing?")
-
-# %% ../../nbs/52_training.ipynb #average-precision-traps
-def _average(probs, target, largest=True):
-    "Average precision of each label, label by label and rank by rank"
-    out = []
-    for p, t in zip(probs.double().T, target.double().T):
-        t = t[p.argsort(descending=largest)].tolist()
-        precision = [sum(t[:i + 1])/(i + 1) for i in range(len(t))]
-        out.append(sum(v for v, hit in zip(precision, t) if hit)/(sum(t) or torch.nan))
-    return torch.tensor(out)
-
-def _ap_traps(probs, target):
-    "What known mistakes return, by hint"
-    p, t, right = probs.double(), target.double(), _average(probs, target)
-    rows = p.argsort(0, descending=True)
-    hits, n = t.gather(0, rows), t.sum(0)
-    precision = hits.cumsum(0)/torch.arange(1, len(p) + 1)[:, None]
-    said = (p >= 0.5).double()
-    alone = t[rows[:, 0]].cumsum(0)/torch.arange(1, len(p) + 1)[:, None]*t[rows[:, 0]]
-    late = hits.cumsum(0)/torch.arange(2, len(p) + 2)[:, None]*hits
-    area = (precision[1:] + precision[:-1]).mul(hits[1:]).sum(0)/2/n
-    return {"Is it the mean over all ranks, or over the ranks of the positives?":
-            precision.mean(0),
-        "Is the sum divided by the number of samples, or of positives?":
-            (precision*hits).sum(0)/len(p),
-        "Which sample comes first, the most probable or the least?":
-            _average(probs, target, False),
-        "Is a value for each label asked for, or their mean?": right.mean(),
-        "Is precision at one threshold asked for, or at every positive's rank?":
-            (said*t).sum(0)/said.sum(0),
-        "Is recall asked for?": (said*t).sum(0)/n,
-        "Does the order of one label serve for all?": alone.sum(0)/n,
-        "Does the first rank count 1, or 2?": late.sum(0)/n,
-        "Does the first rank count 1, or 0?":
-            (hits.cumsum(0)/torch.arange(len(p))[:, None]*hits).sum(0)/n,
-        "Is the sum divided by anything?": (precision*hits).sum(0),
-        "Does a sample stand in a row, or in a column?": lambda: _average(p.T, t.T),
-        "Is precision taken at each positive, or smoothed between two?": area,
-        "Is it the share of a label, whatever the order?": t.mean(0)}
-
-# %% ../../nbs/52_training.ipynb #average-precision
-@solves("average_precision")
-def average_precision(probs, target):
-    order = probs.argsort(dim=0, descending=True)  # (b, k), label by label
-    hits = target.gather(0, order)
-    ranks = torch.arange(1, len(probs) + 1)[:, None]
-    precision = hits.cumsum(0)/ranks
-    return (precision*hits).sum(0)/hits.sum(0)  # 0/0 is nan
-
 # %% ../../nbs/52_training.ipynb #check-best-thresholds
 @check
 def check_best_thresholds(
@@ -955,3 +884,22 @@ def best_thresholds(probs, target):
         f1 = 2*(said & true).sum(1)/(said.sum(1) + true.sum())
         best.append(p[f1.argmax()])
     return torch.stack(best)
+
+# %% ../../nbs/52_training.ipynb #check-threshold-of-3
+@check
+def check_threshold_of_3(
+    answer:float # What you read off
+)->Report: # Passed, or a sentence that says what is wrong
+    "The highest threshold at which the unweighted network finds half of the threes"
+    case = "the highest threshold at which 28 threes or more are found"
+    value = reading(answer, 0, 1, case, "Can a probability be below 0?",
+        "Is it a probability, or a count?")
+    for o, hint in ((0.06, "Is `DIGIT` 3?"), (0.74, "Is it the threshold that you read "
+            "off, or the precision?")):
+        if abs(value - o) < 0.006: wrong(case, f"{value:g} is not it", hint)
+    reading(value, 0.186, 0.1937, case, "Are 28 found a little higher, too?",
+        "How many are found there? What lets more of them pass?")
+
+# %% ../../nbs/52_training.ipynb #threshold-of-3
+reads("threshold_of_3",
+    "threshold_of_3 = 0.19  # 28 of 55; of what it says there, 0.74 is right")

@@ -9,7 +9,7 @@ __all__ = ['check_tanh', 'check_rows', 'check_vanishing', 'check_first_rate',
            'check_epoch_mean', 'check_step_in_parts', 'check_epoch_batches',
            'check_pad_collate', 'check_balanced', 'check_buffer_size',
            'check_best_momentum', 'check_rmsprop', 'check_lion', 'check_exact_match',
-           'check_average_precision', 'check_best_thresholds']
+           'check_best_thresholds', 'check_threshold_of_3']
 
 @check
 def check_tanh(fn:Callable)->Report:
@@ -199,21 +199,6 @@ def check_exact_match(fn:Callable)->Report:
 def exact_match(probs, target, threshold=0.5): ...
 
 @check
-def check_average_precision(fn:Callable)->Report:
-    """Average precision of each label: the order of its probabilities, and nothing
-    else
-
-    Args:
-        fn: Yours: called with probabilities (b, k) and targets (b, k)
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('average_precision')
-def average_precision(probs, target): ...
-
-@check
 def check_best_thresholds(fn:Callable)->Report:
     """The threshold of highest F1 for each label
 
@@ -226,3 +211,14 @@ def check_best_thresholds(fn:Callable)->Report:
 
 @solves('best_thresholds')
 def best_thresholds(probs, target): ...
+
+@check
+def check_threshold_of_3(answer:float)->Report:
+    """The highest threshold at which the unweighted network finds half of the threes
+
+    Args:
+        answer: What you read off
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """

@@ -14,14 +14,15 @@ from functools import partial
 import torch
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import DeviceCB
-from ..core import def_device, load_digits, need, set_seed, to_device
+from ..core import (
+    def_device, load_digits, need, set_seed, show_image, to_device)
 from ..data import DataLoader, Dataset
 from .job import Job, curves_figure, need_device
 from ..learner import Learner, TrainCB
 from ..loop import model_mode
 from ..metrics import MetricsCB, MultilabelAccuracy
-from ..multilabel import (MultilabelNet, answers_figure, multilabel_canvases,
-    pos_weights, test_loop)
+from ..multilabel import (
+    MultilabelNet, multilabel_canvases, pos_weights, test_loop)
 from ..optim import AdamW
 from ..runs import Config, check_fields, setting
 from ..schedule import EpochSchedCB
@@ -82,6 +83,31 @@ def make_canvases(
     cbs = [TrainCB(), DeviceCB(c.device), EpochSchedCB(fall), MetricsCB(accuracy=MultilabelAccuracy())]
     opt = partial(AdamW, weight_decay=c.weight_decay)
     return Learner(model, (train_dl, DataLoader(valid, 250)), loss, c.lr, cbs, opt)
+
+# %% ../../nbs/42_multilabel.ipynb #answers-figure
+def answers_figure(
+    x:torch.Tensor, # Canvases, (b, 1, hgt, wid)
+    probs:torch.Tensor, # Probabilities, (b, k)
+    y:torch.Tensor, # What is there, (b, k)
+    most:int=7 # Pictures in a row
+)->object: # matplotlib Figure
+    "The first canvases with every label right (above), and the first with a wrong one (below)"
+    from matplotlib.figure import Figure
+    said, true = probs >= 0.5, y.bool()
+    wrong = (said != true).any(1)
+    def names(row): return " ".join(str(d) for d in row.nonzero().flatten().tolist())
+    fig = Figure(figsize=(min(1.5*most, 6.5), 3.4), layout="constrained")
+    fig.suptitle(f"{int((~wrong).sum())} of {len(y)} canvases with all labels right "
+        f"(above), {int(wrong.sum())} with a wrong one (below)")
+    for axs, rows in zip(fig.subplots(2, most, squeeze=False), (~wrong, wrong)):
+        for ax in axs: ax.axis("off")
+        for ax, i in zip(axs, rows.nonzero().flatten().tolist()):
+            parts = {"": said[i] & true[i], "missed ": true[i] & ~said[i],
+                "invented ": said[i] & ~true[i]}
+            title = "\n".join(k + names(v) for k, v in parts.items() if v.any())
+            show_image(x[i], ax=ax, interpolation="nearest").set_title(
+                title, fontsize=9, color="tab:red" if wrong[i] else "black")
+    return fig
 
 # %% ../../nbs/42_multilabel.ipynb #judge
 def _scores(learn): return test_loop(learn.model, learn.dls.valid, binary_cross_entropy_with_logits)

@@ -2,7 +2,9 @@
 rare.
 """
 # Made by tools/make_stubs.py: do not edit
+import torch
 from dataclasses import dataclass
+from matplotlib.figure import Figure
 from minitrain.core import def_device
 from minitrain.data import Dataset
 from minitrain.learner import Learner
@@ -80,6 +82,25 @@ def make_canvases(c:MultilabelConfig)->Learner:
 
     Returns:
         Ready to fit
+    """
+
+def answers_figure(
+    x:torch.Tensor,
+    probs:torch.Tensor,
+    y:torch.Tensor,
+    most:int=7,
+)->Figure:
+    """The first canvases with every label right (above), and the first with a wrong
+    one (below)
+
+    Args:
+        x: Canvases, (b, 1, hgt, wid)
+        probs: Probabilities, (b, k)
+        y: What is there, (b, k)
+        most: Pictures in a row
+
+    Returns:
+        matplotlib Figure
     """
 
 multilabel: Any

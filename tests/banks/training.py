@@ -830,92 +830,6 @@ BANK["check_exact_match"] = Bank(
     ])
 
 
-# 08: average precision
-def ap_loop(probs, target):
-    out = []
-    for j in range(probs.shape[1]):
-        pairs = sorted(zip(probs[:, j].tolist(), target[:, j].tolist()), reverse=True)
-        hits, values = 0, []
-        for rank, (_, t) in enumerate(pairs, 1):
-            if t:
-                hits += 1
-                values.append(hits/rank)
-        out.append(sum(values)/len(values) if values else float("nan"))
-    return out
-
-def ap_numpy(probs, target):
-    order = np.argsort(-probs.numpy(), axis=0)
-    hits = np.take_along_axis(target.numpy(), order, 0).astype(np.float32)
-    ranks = np.arange(1, len(hits) + 1, dtype=np.float32)
-    precision = np.cumsum(hits, 0)/ranks[:, None]
-    with np.errstate(invalid="ignore"): return (precision*hits).sum(0)/hits.sum(0)
-
-def ap_pairs(probs, target):
-    "Compares each sample with each other one"
-    above = probs[None] >= probs[:, None]  # (b, b, k)
-    precision = (above*target).sum(1)/above.sum(1)
-    return (precision*target).sum(0)/target.sum(0)
-
-def ap_sklearn(probs, target):
-    from sklearn.metrics import average_precision_score as score
-    out = [score(t, p) if t.any() else np.nan for p, t in zip(probs.T.numpy(),
-        target.T.numpy())]
-    return torch.tensor(out)
-
-def ap(mean, largest=True, first=1):
-    "A choice of mistakes: `mean` is called with hits and precision, both by rank"
-    def answer(probs, target):
-        hits = target.gather(0, probs.argsort(dim=0, descending=largest))
-        ranks = torch.arange(first, len(probs) + first)[:, None]
-        return mean(hits, hits.cumsum(0)/ranks)
-    return answer
-
-def ap_mean(hits, precision): return (precision*hits).sum(0)/hits.sum(0)
-
-def ap_one_order(probs, target):
-    hits = target[probs[:, 0].argsort(descending=True)]
-    return ap_mean(hits, hits.cumsum(0)/torch.arange(1, len(probs) + 1)[:, None])
-
-def ap_at_half(probs, target):
-    said = probs >= 0.5
-    return (said*target).sum(0)/said.sum(0)
-
-def ap_grid(probs, target):
-    "The mean precision over thresholds of a grid"
-    limits = torch.linspace(0, 0.99, 100)[:, None, None]
-    said = (probs >= limits).double()
-    return ((said*target).sum(1)/said.sum(1).clamp(min=1)).mean(0)
-
-def ap_auc(probs, target):
-    "The share of pairs in the right order"
-    more = (probs[:, None] > probs[None]).double()
-    pairs = target[:, None]*(1 - target[None])
-    return (more*pairs).sum((0, 1))/pairs.sum((0, 1))
-
-BANK["check_average_precision"] = Bank(
-    right=[ap_loop, ap_numpy, ap_pairs, ap_sklearn],
-    wrong=[
-        (ap(lambda hits, precision: precision.mean(0)), "ranks of the positives"),
-        (ap(lambda hits, precision: (precision*hits).mean(0)), "or of positives"),
-        (ap(lambda hits, precision: (precision*hits).sum(0)), "divided by anything"),
-        (ap(lambda hits, precision: ap_mean(hits, precision).mean()), "for each label"),
-        (ap(lambda hits, precision: (precision*hits).sum(0)/hits.sum(0).clamp(min=1)),
-            "mean of nothing"),
-        (ap(lambda hits, precision: precision.amax(0)), "Of which samples"),
-        (ap(ap_mean, largest=False), "the most probable or the least"),
-        (ap(ap_mean, first=0), "count 1, or 0"),
-        (ap(ap_mean, first=2), "count 1, or 2"),
-        (ap_one_order, "order of one label"), (ap_at_half, "at one threshold"),
-        (ap_grid, "Of which samples"), (ap_auc, "Of which samples"),
-        (lambda probs, target: target.mean(0), "whatever the order"),
-        (lambda probs, target: ap_pairs(probs.T, target.T), "in a row, or in a column"),
-        (lambda probs, target: ap_pairs(probs, target).nan_to_num(1),
-            "mean of nothing"),
-        (lambda probs, target: np.mean([v for v in ap_loop(probs, target) if v == v]),
-            "for each label"),
-    ])
-
-
 # 08: a threshold for each label
 def thresholds_loop(probs, target):
     best = []
@@ -999,4 +913,16 @@ BANK["check_best_thresholds"] = Bank(
         (lambda probs, target: by_score(f1_of)(probs, target).logit(), "from 0 to 1"),
         (lambda probs, target: (probs*target).sum(0)/target.sum(0).clamp(min=1),
             "every probability"),
+    ])
+
+
+# 08: the threshold that finds half
+BANK["check_threshold_of_3"] = Bank(
+    right=[0.19, "0.19", np.float32(0.193), torch.tensor(0.187)],
+    wrong=[
+        (0.5, "How many are found there"), (0.2, "How many are found there"),
+        (0.18, "28 found a little higher"), (0.1, "28 found a little higher"),
+        (0., "28 found a little higher"), (0.06, "Is `DIGIT` 3"),
+        (0.74, "or the precision"), (28, "or a count"), (-1.64, "below 0"),
+        ([0.19, 0.06], "no number"), ("low", "no number"),
     ])
