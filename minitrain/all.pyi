@@ -16,6 +16,7 @@ from .predict import *
 from .schedule import *
 from .hooks import *
 from .diagnose import *
+from .norm import *
 from .init import *
 from .augment import *
 from .runs import *

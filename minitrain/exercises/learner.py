@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean', 'check_f1', 'check_moving_average',
            'check_clip_norm', 'check_target', 'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
-           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told', 'check_shares',
-           'check_weigh']
+           'check_call_order', 'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet',
+           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text', 'check_newest',
+           'check_told', 'check_shares', 'check_weigh']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -21,9 +21,9 @@ from functools import partial, wraps
 from io import StringIO
 from itertools import count, islice, product
 from ..core import ArgumentError
-from minitrain.exercises.start import (
-    as_double, ask, check, first_line, holds, Report, same, show, solution, solves,
-    Wrong, wrong)
+from .start import (
+    as_double, ask, check, choice, first_line, gradient, holds, reading, reads, Report,
+    same, show, solution, solves, Wrong, wrong)
 from ..hooks import Hooks
 from ..init import act_gr, ResBlock
 from minitrain.learner import (
@@ -1265,6 +1265,54 @@ def conv_macs(conv, hgt, wid):
         reach = conv.dilation[i]*(conv.kernel_size[i] - 1) + 1
         return (n + 2*conv.padding[i] - reach)//conv.stride[i] + 1
     return conv.weight.numel()*size(hgt, 0)*size(wid, 1)
+
+# %% ../../nbs/53_learner.ipynb #check-smallest-batch
+@check
+def check_smallest_batch(
+    answer:int # Yours: a batch size
+)->Report: # Passed, or a sentence that says what is wrong
+    "From which batch size on BatchNorm does better than nothing"
+    reading(answer, 7.9, 8.1, "the smallest batch with which BatchNorm does better",
+        "Is its share of right answers above the other's there?", "Does it also do better with half of that?")
+
+# %% ../../nbs/53_learner.ipynb #solve-smallest-batch
+reads("smallest_batch", "smallest_batch = 8  # with 4 and with 2 the means are too noisy")
+
+# %% ../../nbs/53_learner.ipynb #check-rms-norm
+@check
+def check_rms_norm(
+    fn:Callable # Yours: called with x (..., d), weight (d,), and perhaps eps
+)->Report: # Passed, or a sentence that says what is wrong
+    "Each sample over the root of its mean square"
+    g = torch.Generator().manual_seed(0)
+    for case, shape, eps in (("a batch", (5, 7), 1e-6), ("one sample", (3,), 1e-6), ("a batch of sentences", (2, 4, 6), 1e-6), ("an eps of 0.5", (4, 3), 0.5)):
+        x = torch.randn(shape, generator=g, dtype=torch.float64) + 1
+        w = torch.rand(shape[-1], generator=g, dtype=torch.float64) + .5
+        want = w*x/(x.square().mean(-1, keepdim=True) + eps).sqrt()
+        got = ask(fn, x, w, case=case, **({} if eps == 1e-6 else dict(eps=eps)))
+        same(got, want, case, "Divide by the root of the mean of the squares, over the last axis.", {
+            "Is the mean subtracted? This norm leaves it out.": lambda: w*(x - x.mean(-1, keepdim=True))/(x.var(-1, keepdim=True, unbiased=False) + eps).sqrt(),
+            "Is it divided by the deviation? That subtracts the mean first.": lambda: w*x/(x.var(-1, keepdim=True, unbiased=False) + eps).sqrt(),
+            "The sum of the squares, or their mean?": lambda: w*x/(x.square().sum(-1, keepdim=True) + eps).sqrt(),
+            "Over which axis: may a sample depend on the others?": lambda: w*x/(x.square().mean(0, keepdim=True) + eps).sqrt(),
+            "May a sample depend on the others?": lambda: w*x/(x.square().mean() + eps).sqrt(),
+            "Where is the root?": lambda: w*x/(x.square().mean(-1, keepdim=True) + eps),
+            "Is eps inside of the root?": lambda: w*x/(x.square().mean(-1, keepdim=True).sqrt() + eps),
+            "Is the weight used?": lambda: x/(x.square().mean(-1, keepdim=True) + eps).sqrt(),
+            "Is eps used?": lambda: w*x/x.square().mean(-1, keepdim=True).sqrt()})
+    zeros = torch.zeros(2, 3, requires_grad=True)
+    got = ask(fn, zeros, torch.ones(3), case="zeros")
+    same(got, torch.zeros(2, 3), "zeros", "Is eps used?")
+    holds(bool(gradient(got, zeros, "zeros").isfinite().all()), "the gradient at zeros", "it is not finite", "What is the gradient of a root at 0? Where does eps belong?")
+    x = torch.randn(3, 4, generator=g, dtype=torch.float64, requires_grad=True)
+    w = torch.ones(4, dtype=torch.float64)
+    want, = torch.autograd.grad((x/(x.square().mean(-1, keepdim=True) + 1e-6).sqrt()).pow(3).sum(), x)
+    got = ask(fn, x, w, case="a gradient")
+    same(gradient(got.pow(3), x, "a gradient"), want, "a gradient", "Is the root detached, or made of numbers?")
+
+# %% ../../nbs/53_learner.ipynb #solve-rms-norm
+@solves("rms_norm")
+def rms_norm(x, weight, eps=1e-6): return weight*x*(x.square().mean(-1, keepdim=True) + eps).rsqrt()
 
 # %% ../../nbs/53_learner.ipynb #gain-moments
 def _gain_mean(f, kind="normal"):

@@ -3,7 +3,7 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -13,9 +13,10 @@ from typing import Any
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
            'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
            'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_call_order', 'check_conv_macs', 'check_smallest_batch',
+           'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
+           'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -378,6 +379,31 @@ def check_conv_macs(fn:Callable)->Report:
 
 @solves('conv_macs')
 def conv_macs(conv, hgt, wid): ...
+
+@check
+def check_smallest_batch(answer:int)->Report:
+    """From which batch size on BatchNorm does better than nothing
+
+    Args:
+        answer: Yours: a batch size
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_rms_norm(fn:Callable)->Report:
+    """Each sample over the root of its mean square
+
+    Args:
+        fn: Yours: called with x (..., d), weight (d,), and perhaps eps
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('rms_norm')
+def rms_norm(x, weight, eps=1e-06): ...
 
 @check
 def check_gain(fn:Callable)->Report:

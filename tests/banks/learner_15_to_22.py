@@ -1390,3 +1390,33 @@ BANK["check_weigh"] = Bank([weigh_share, weigh_sums, weigh_mean], [
     (weigh_number, "this too"), (weigh_tensor, "this too"),
     (weigh_detached, "depend on the model"), (weigh_item, "depend on the model"),
     (weigh_in_place, "in place")])
+
+
+# ---------------------------------------------------------------- rms_norm, smallest_batch
+def rms(x): return x.square().mean(-1, keepdim=True)
+
+
+def rms_rows(x, weight, eps=1e-6):
+    rows = x.reshape(-1, x.shape[-1])
+    return torch.stack([weight*r/(r@r/len(r) + eps)**.5 for r in rows]).reshape(x.shape)
+
+
+BANK["check_rms_norm"] = Bank(
+    right=[rms_rows, lambda x, weight, eps=1e-6: x/torch.sqrt(rms(x) + eps)*weight, lambda x, w, eps=1e-6: F.rms_norm(x, w.shape, w, eps)],
+    wrong=[(lambda x, weight, eps=1e-6: F.layer_norm(x, weight.shape, weight, eps=eps), "mean subtracted"),
+        (lambda x, weight, eps=1e-6: weight*x/(x.var(-1, keepdim=True, unbiased=False) + eps).sqrt(), "divided by the deviation"),
+        (lambda x, weight, eps=1e-6: weight*F.normalize(x, dim=-1), "sum of the squares"),
+        (lambda x, weight, eps=1e-6: weight*x/(x.square().mean(0, keepdim=True) + eps).sqrt(), "depend on the others"),
+        (lambda x, weight, eps=1e-6: weight*x/(x.square().mean() + eps).sqrt(), "depend on the others"),
+        (lambda x, weight, eps=1e-6: weight*x/(rms(x) + eps), "Where is the root"),
+        (lambda x, weight, eps=1e-6: weight*x/(rms(x).sqrt() + eps), "inside of the root"),
+        (lambda x, weight, eps=1e-6: x/(rms(x) + eps).sqrt(), "weight used"),
+        (lambda x, weight, eps=1e-6: weight*x/rms(x).sqrt(), "eps used"),
+        (lambda x, weight, eps=1e-6: weight*x/(rms(x).detach() + eps).sqrt(), "detached"),
+        (lambda x, weight, eps=1e-6: x.mul_(weight/(rms(x) + eps).sqrt()), "changed its argument"),
+        (lambda x, weight: weight*x/(rms(x) + 1e-6).sqrt(), "TypeError")])
+
+BANK["check_smallest_batch"] = Bank(
+    right=[8, 8.0, torch.tensor(8)],
+    wrong=[(2, "above the other"), (4, "above the other"), (1, "above the other"), (16, "half of that"), (32, "half of that"),
+        ("8 digits", "no number"), ([8, 16], "no number"), ({8}, "no number")])
