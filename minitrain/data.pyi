@@ -1,5 +1,5 @@
-"""Batches from nothing: shuffled, repeatable, and gone on with after a stop in the
-middle of an epoch.
+"""Batches from nothing: shuffled, repeatable, and resumable in the middle of an
+epoch.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
