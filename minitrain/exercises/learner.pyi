@@ -3,19 +3,20 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing import Any
 
-__all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
-           'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+__all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
+           'check_largest_order', 'check_quiet_mean', 'check_f1',
+           'check_moving_average', 'check_clip_norm', 'check_target', 'check_wsd',
+           'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order',
+           'check_conv_macs', 'check_gain', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
+           'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -137,6 +138,17 @@ def check_stage(fn:Callable)->Report:
 
 @solves('stage')
 def stage(cbs, body)->None: ...
+
+@check
+def check_largest_order(answer:int)->Report:
+    """The last place at which a callback still comes before another one
+
+    Args:
+        answer: Yours: an order
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 class Dispatched(TorchDispatchMode):
     """Notes kernels that bring a number to Python, or wait for one"""
