@@ -73,7 +73,9 @@ def _loaders(dls):
             "loaders of batches: a dataset needs a DataLoader around it")
     return dls
 
-_sgd = partial(Momentum, momentum=0.)  # a schedule may raise it
+def _sgd(params, lr):
+    "Plain SGD, whose momentum of 0 a schedule may raise"
+    return Momentum(params, lr, momentum=0.)
 
 def _loss(loss_func, preds, targets):
     "Run a loss; none of torch's may stretch a target to the shape of the predictions"
@@ -89,38 +91,27 @@ class TrainCB(Callback):
     "Trains: the first parts of a batch go into the model, the others into the loss"
     n_inp = 1  # for subclasses that do not call this __init__
 
-    def __init__(self,
-        n_inp:int=1 # How many parts of a batch are inputs
-    ): self.n_inp = n_inp
+    def __init__(self, n_inp:int=1): # How many parts of a batch are inputs
+        self.n_inp = n_inp
 
-    def predict(self,
-        learn # Gets `preds`
-    ):
+    def predict(self, learn): # Gets `preds`
         "Run the model"
         learn.preds = learn.model(*batch_parts(learn.batch)[:self.n_inp])
 
-    def get_loss(self,
-        learn # Gets `loss`
-    ):
+    def get_loss(self, learn): # Gets `loss`
         "Run the loss"
         targets = batch_parts(learn.batch)[self.n_inp:]
         learn.loss = _loss(learn.loss_func, learn.preds, targets)
 
-    def backward(self,
-        learn # Its model gets gradients
-    ):
+    def backward(self, learn): # Its model gets gradients
         "Add to the gradients"
         learn.loss.backward()
 
-    def step(self,
-        learn # Its model is changed
-    ):
+    def step(self, learn): # Its model is changed
         "Update the weights"
         learn.opt.step()
 
-    def zero_grad(self,
-        learn # Its model loses its gradients
-    ):
+    def zero_grad(self, learn): # Its model loses its gradients
         "Forget the gradients"
         learn.opt.zero_grad()
 
@@ -168,9 +159,7 @@ class Learner:
             if self.validates:
                 with torch.no_grad(): self.one_epoch(False)
 
-    def one_epoch(self,
-        training:bool # Train on `dls.train`, or measure on `dls.valid`
-    ):
+    def one_epoch(self, training:bool): # Train, or measure on `dls.valid`
         "Go through one of the two loaders"
         self.training,self.iter = training,0
         self._set_mode()
@@ -203,9 +192,7 @@ class Learner:
         except _stages[name]: pass
         finally: self.callback(f"cleanup_{name}")
 
-    def callback(self,
-        method_nm:str # An event
-    ):
+    def callback(self, method_nm:str): # An event
         "Call each callback that has a method of this name, the lowest `order` first"
         for cb in self._in_order(method_nm): self._call(cb, method_nm)
 
@@ -231,7 +218,7 @@ class Learner:
         yield
 
 for _o in _parts:
-    setattr(Learner, _o, partialmethod(lambda self, o: self._call(self._trainer, o), _o))
+    setattr(Learner, _o, partialmethod(lambda o, p: o._call(o._trainer, p), _o))
 
 # %% ../nbs/09_learner.ipynb #stage
 @patch
@@ -247,19 +234,18 @@ def _stage(self:Learner, name, body):
     except _stages[name]: del waiting[:1]  # who cancels has begun
     except BaseException as e:
         if isinstance(e, CANCELS): del waiting[:1]
-        self._end(name, cbs, waiting, e)  # raises
-    self._end(name, cbs, waiting)
+        self._end(name, cbs, waiting, [e])  # raises
+    self._end(name, cbs, waiting, [])
 
 @patch
-def _end(self:Learner, name, cbs, waiting, *errors):
-    "cleanup of those who have begun, also after one has failed; the first error comes out"
+def _end(self:Learner, name, cbs, waiting, errors):
+    "cleanup of those who have begun, even if one fails; the first error comes out"
     for cb in cbs:
         try: cb in waiting or self._call(cb, f"cleanup_{name}")
         except _stages[name]: pass  # it is over already
-        except BaseException as e: errors = *errors,e
-    try:
-        if errors: raise min(errors, key=lambda e: isinstance(e, CANCELS))
-    finally: del errors  # held by its own frame, an error would keep the graph alive
+        except BaseException as e: errors.append(e)
+    errors.sort(key=lambda e: isinstance(e, CANCELS))
+    if errors: raise errors.pop(0)  # not held by this frame: the graph can go
 
 # %% ../nbs/09_learner.ipynb #call
 @patch
@@ -278,9 +264,7 @@ def _call(self:Learner, who, name):
 
 # %% ../nbs/09_learner.ipynb #add-cb
 @patch
-def add_cb(self:Learner,
-    cb # A callback
-):
+def add_cb(self:Learner, cb): # A callback
     "Add a callback, whose methods must be what they look like"
     if isinstance(cb, type):
         raise ArgumentError("cbs", cb, f"an instance: write {cb.__name__}()")
@@ -319,6 +303,7 @@ def _set_mode(self:Learner):
     "Switch the model as a loop does; what was off before the fit stays off"
     self.model.train() if self.training else self.model.eval()
     for m in self._frozen: m.eval()
+
 def _detached(o):
     "A prediction cut off from the graph that made it"
     if torch.is_tensor(o): return o.detach()
@@ -392,9 +377,7 @@ class SingleBatchCB(Callback):
     "Ends the fit after the first batch"
     order,only_in_fit = 1,True
 
-    def after_batch(self,
-        learn:Learner # Not looked at
-    ):
+    def after_batch(self, learn:Learner): # Not looked at
         "Cancel the fit"
         raise CancelFitException()
 
@@ -410,9 +393,7 @@ def show_training_loop(self:Learner):
 # %% ../nbs/09_learner.ipynb #tools
 #| code-fold: true
 @patch
-def remove_cb(self:Learner,
-    cb # One of its callbacks
-):
+def remove_cb(self:Learner, cb): # One of its callbacks
     "Take a callback out"
     self.cbs[:] = [o for o in self.cbs if o is not cb]
 
@@ -425,16 +406,12 @@ def __repr__(self:Learner):
         f"loss: {name(self.loss_func)}, callbacks: {cbs}")
 
 @patch
-def save(self:Learner,
-    path:str|Path # A file
-):
+def save(self:Learner, path:str|Path): # A file
     "Write the weights"
     torch.save(self.model.state_dict(), path)
 
 @patch
-def load(self:Learner,
-    path:str|Path # A file from `save`
-):
+def load(self:Learner, path:str|Path): # A file from `save`
     "Read the weights; the optimizer begins anew"
     weights = torch.load(path, map_location="cpu", weights_only=True)
     self.model.load_state_dict(weights)

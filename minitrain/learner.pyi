@@ -153,7 +153,7 @@ class Learner:
         """Go through one of the two loaders
 
         Args:
-            training: Train on `dls.train`, or measure on `dls.valid`
+            training: Train, or measure on `dls.valid`
         """
     def callback(self, method_nm:str)->None:
         """Call each callback that has a method of this name, the lowest `order`
