@@ -412,7 +412,7 @@ def save(self:Learner, path:str|Path): # A file
 
 @patch
 def load(self:Learner, path:str|Path): # A file from `save`
-    "Read the weights; the optimizer begins anew"
+    "Read the weights, and nothing else"
     weights = torch.load(path, map_location="cpu", weights_only=True)
     self.model.load_state_dict(weights)
 
@@ -421,12 +421,12 @@ def load(self:Learner, path:str|Path): # A file from `save`
 def _bare(self:Learner):
     "A block without callbacks that are `only_in_fit`; what the Learner knows stays"
     known,cbs,rng = vars(self).copy(),[*self.cbs],rng_state()
-    for o in ("batch", "preds", "loss"): del known[o]  # these may be looked at
     self.cbs[:] = [cb for cb in cbs if not getattr(cb, "only_in_fit", False)]
     try: yield
     finally:
         self.cbs[:] = cbs
-        vars(self).update(known)
+        last = {o: vars(self)[o] for o in ("batch", "preds", "loss")}  # to look at
+        self.__dict__ = known | last
         set_rng_state(rng)
 
 @patch

@@ -121,6 +121,7 @@ class Learner:
     epochs: Any
     n_epochs: Any
     epoch: Any
+    __dict__: Any
     data: Any
     metrics: Any
     def __init__(
@@ -184,7 +185,7 @@ class Learner:
             path: A file
         """
     def load(self, path:str | Path)->None:
-        """Read the weights; the optimizer begins anew
+        """Read the weights, and nothing else
 
         Args:
             path: A file from `save`

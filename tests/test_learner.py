@@ -17,6 +17,7 @@ from minitrain.learner import (
     CancelStepException, Learner, MomentumLearner, SingleBatchCB, TrainCB,
     TrainLearner)
 from minitrain.loop import fit
+from minitrain.metrics import MetricsCB
 from minitrain.optim import Adam, Momentum, SGD
 
 FIT, EPOCH, BATCH, STEP = CancelFitException, CancelEpochException, CancelBatchException, CancelStepException
@@ -706,6 +707,16 @@ def test_validate_measures_and_changes_nothing(loader):
     assert all(torch.equal(o, state[k]) for k, o in learn.model.state_dict().items())
     assert all(o is vars(learn)[k] or o == vars(learn)[k] for k, o in fields.items())
     with pytest.raises(ArgumentError): Learner(make_model(), batches(), cbs=TrainCB()).validate()
+
+
+def test_validate_returns_the_row_of_a_metrics_cb(capsys):
+    cb = MetricsCB(mae=lambda preds, targ: (preds - targ).abs().mean())
+    learn = make([cb])
+    learn.fit(1)
+    rows, _ = list(cb.rows), capsys.readouterr()
+    row = learn.validate()
+    assert {k: row[k] for k in ("loss", "mae")} == pytest.approx({k: rows[-1][k] for k in ("loss", "mae")})
+    assert cb.rows == rows and learn.metrics is cb and not capsys.readouterr().out
 
 
 def test_callbacks_come_and_go():
