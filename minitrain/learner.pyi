@@ -1,44 +1,35 @@
-"""The loop of lesson 05 taken apart until a callback can reach every step of it, and
-put together so that nothing is left behind.
-"""
+"""One loop that calls out at every step, so that nobody has to copy it again."""
 # Made by tools/make_stubs.py: do not edit
 import torch
 import torch.nn.functional as F
 from collections.abc import Callable
 from minitrain.diagnose import _Summary
+from pathlib import Path
 from torch import nn
 from typing import Any
 
 __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException',
-           'CancelStepException', 'Callback', 'Learner', 'TrainCB', 'TrainLearner',
+           'CancelStepException', 'Callback', 'TrainCB', 'Learner', 'TrainLearner',
            'MomentumLearner', 'SingleBatchCB']
 
 class CancelFitException(Exception):
-    """Raised by a callback to end the fit: after_fit is skipped, cleanup_fit runs"""
+    """Ends the fit: after_fit is skipped"""
 
 class CancelEpochException(Exception):
-    """Raised by a callback to end the epoch: after_epoch is skipped, cleanup_epoch
-    runs
-    """
+    """Ends the epoch: after_epoch is skipped"""
 
 class CancelBatchException(Exception):
-    """Raised by a callback to end the batch: after_batch is skipped, cleanup_batch
-    runs, its gradients are dropped
-    """
+    """Ends the batch: after_batch is skipped"""
 
 class CancelStepException(Exception):
-    """Raised in after_backward or in `step` to put off the update: the gradients
-    stay for the next batch, after_batch follows
-    """
-
-CANCELS: Any
+    """Puts off the update: the gradients stay"""
 
 class Callback:
-    """Base of callbacks: a method named after an event is called with the Learner
-    when the event happens
-    """
+    """Base of callbacks: a method named after an event is called with the Learner"""
     order = 0
     only_in_fit = False
+
+CANCELS: Any
 
 def as_list(cbs)->list:
     """Callbacks as a list
@@ -50,39 +41,87 @@ def as_list(cbs)->list:
         A list of its own
     """
 
-class Learner:
-    """Trains a model: calls callbacks at every event of the loop, and leaves nothing
-    behind
+def batch_parts(batch)->tuple:
+    """The parts of a batch in order
 
     Args:
-        model: What is trained; moved only by a callback such as `DeviceCB`
-        dls: `DataLoaders`, a pair, one loader, or a dict with "train" and "valid"
-        loss_func: Called by the trainer with (preds, *targets), gives a tensor
-            without axes
-        lr: Learning rate given to `opt_func`
+        batch: A tensor, a sequence or a mapping
+
+    Returns:
+        A tensor is one part, a mapping has its values
+    """
+
+class TrainCB(Callback):
+    """Trains: the first parts of a batch go into the model, the others into the loss
+
+    Args:
+        n_inp: How many parts of a batch are inputs
+    """
+    n_inp = 1
+    def __init__(self, n_inp:int=1)->None: ...
+    def predict(self, learn)->None:
+        """Run the model
+
+        Args:
+            learn: Gets `preds`
+        """
+    def get_loss(self, learn)->None:
+        """Run the loss
+
+        Args:
+            learn: Gets `loss`
+        """
+    def backward(self, learn)->None:
+        """Add to the gradients
+
+        Args:
+            learn: Its model gets gradients
+        """
+    def step(self, learn)->None:
+        """Update the weights
+
+        Args:
+            learn: Its model is changed
+        """
+    def zero_grad(self, learn)->None:
+        """Forget the gradients
+
+        Args:
+            learn: Its model loses its gradients
+        """
+
+class Learner:
+    """Trains a model, and calls its callbacks at every event of the loop
+
+    Args:
+        model: What is trained
+        dls: `DataLoaders`, a pair, one loader, or a dict of "train" and "valid"
+        loss_func: Called with (preds, *targets)
+        lr: Learning rate
         cbs: A callback or several; a list is copied
-        opt_func: Called with (parameters, lr); None keeps the optimizer put into
-            `.opt`; by default plain SGD
+        opt_func: Called with (parameters, lr); None: set `.opt`
     """
     events: Any
-    cbs: Any
     opt: Any
     dl: Any
     batch: Any
     preds: Any
     loss: Any
+    iter: Any
+    first_iter: Any
     trains: Any
     validates: Any
-    first_iter: Any
+    training: bool
     model: nn.Module
     dls: Any
     loss_func: Callable
     lr: float
     opt_func: Callable | None
-    n_epochs: Any
+    cbs: Any
     epochs: Any
+    n_epochs: Any
     epoch: Any
-    iter: Any
+    __dict__: Any
     data: Any
     metrics: Any
     def __init__(
@@ -94,12 +133,68 @@ class Learner:
         cbs=None,
         opt_func:Callable | None=...,
     )->None: ...
-    @property
-    def training(self)->bool:
-        """Whether the model is in training mode
+    def fit(
+        self,
+        n_epochs:int=1,
+        train:bool=True,
+        valid:bool=True,
+        cbs=None,
+        lr:float | None=None,
+    )->None:
+        """Train and validate
+
+        Args:
+            n_epochs: How often to go through the data
+            train: With training epochs
+            valid: With validation epochs, if there is a loader for them
+            cbs: Callbacks for this fit alone
+            lr: Learning rate for this fit alone
+        """
+    def one_epoch(self, training:bool)->None:
+        """Go through one of the two loaders
+
+        Args:
+            training: Train, or measure on `dls.valid`
+        """
+    def callback(self, method_nm:str)->None:
+        """Call each callback that has a method of this name, the lowest `order`
+        first
+
+        Args:
+            method_nm: An event
+        """
+    def add_cb(self, cb)->None:
+        """Add a callback, whose methods must be what they look like
+
+        Args:
+            cb: A callback
+        """
+    def show_training_loop(self)->None:
+        """Print the events of a fit in order, with the callbacks that answer to each"""
+    def remove_cb(self, cb)->None:
+        """Take a callback out
+
+        Args:
+            cb: One of its callbacks
+        """
+    def __repr__(self): ...
+    def save(self, path:str | Path)->None:
+        """Write the weights
+
+        Args:
+            path: A file
+        """
+    def load(self, path:str | Path)->None:
+        """Read the weights, and nothing else
+
+        Args:
+            path: A file from `save`
+        """
+    def validate(self)->dict:
+        """Measure on the validation loader, and change nothing
 
         Returns:
-            False in validation
+            "loss", and what a MetricsCB measures
         """
     @property
     def is_main(self)->bool:
@@ -109,50 +204,13 @@ class Learner:
             True in a single process
         """
     def reduce(self, total:torch.Tensor)->torch.Tensor:
-        """What all processes have together
+        """What all processes have together; in a single one `total` itself
 
         Args:
             total: A sum over the samples of this process
 
         Returns:
-            The sum over the samples of all processes; the same in a single
-                process
-        """
-    def callback(self, method_nm:str, begun:list | None=None)->None:
-        """Call every callback that has a method of this name, the lowest `order`
-        first
-
-        Args:
-            method_nm: An event, one of `Learner.events`
-            begun: Takes in the callbacks that did not fail
-        """
-    def one_epoch(self, training:bool)->None:
-        """Go through one of the two loaders once
-
-        Args:
-            training: Train on `dls.train`, or only measure on `dls.valid`
-        """
-    def fit(
-        self,
-        n_epochs:int=1,
-        train:bool=True,
-        valid:bool=True,
-        cbs=None,
-        lr:float | None=None,
-    )->None:
-        """Train and validate; whatever ends it, modes, gradients and callbacks are
-        as they were, and no graph is alive
-
-        Args:
-            n_epochs: How often to go through the data
-            train: With training epochs
-            valid: With validation epochs, where there is a loader for them
-            cbs: Callbacks for this fit alone
-            lr: Learning rate for this fit alone
-        """
-    def show_training_loop(self)->None:
-        """Print the events of a fit in their order, with the callbacks that answer
-        to each
+            The sum over the samples of all processes
         """
     def show_image_batch(self, max_n:int=9, cbs=None, **kwargs)->None:
         """Show the first training batch as the model would get it, transformed;
@@ -208,59 +266,9 @@ class Learner:
                 than its noise
         """
 
-def batch_parts(batch)->tuple:
-    """The parts of a batch in order: a tensor is one part, a mapping has its values
-
-    Args:
-        batch: A tensor, a sequence or a mapping
-
-    Returns:
-        Its parts
-    """
-
-class TrainCB(Callback):
-    """Trains as most models are trained: the first `n_inp` parts of a batch go into
-    the model, the others into the loss
-
-    Args:
-        n_inp: How many parts of a batch are inputs; the values of a dict are
-            counted in their order
-    """
-    n_inp = 1
-    def __init__(self, n_inp:int=1)->None: ...
-    def predict(self, learn:Learner)->None:
-        """Run the model
-
-        Args:
-            learn: Its `batch` is read, its `preds` are set
-        """
-    def get_loss(self, learn:Learner)->None:
-        """Run the loss; shapes that an elementwise loss would broadcast are refused
-
-        Args:
-            learn: Its `preds` and `batch` are read, its `loss` is set
-        """
-    def backward(self, learn:Learner)->None:
-        """Add to the gradients
-
-        Args:
-            learn: Its `loss` is read
-        """
-    def step(self, learn:Learner)->None:
-        """Update the weights
-
-        Args:
-            learn: Its optimizer is used
-        """
-    def zero_grad(self, learn:Learner)->None:
-        """Forget the gradients
-
-        Args:
-            learn: Its optimizer is used
-        """
-
 class TrainLearner(Learner):
-    """A Learner that trains by itself, on batches of one input and its targets"""
+    """A Learner that trains by itself: batches have one input"""
+    n_inp = 1
     def predict(self)->None:
         """Run the model"""
     def get_loss(self)->None:
@@ -276,26 +284,12 @@ class MomentumLearner(TrainLearner):
     """Momentum by gradients that fade instead of being zeroed
 
     Args:
-        model: As for `Learner`
-        dls: As for `Learner`
-        loss_func: As for `Learner`
-        lr: As for `Learner`
-        cbs: As for `Learner`
-        opt_func: As for `Learner`
-        mom: Share of the gradients that stays for the next batch, from 0 to below
-            1
+        *args: As for `Learner`
+        mom: Share of the gradients that stays, from 0 to below 1
+        **kwargs: As for `Learner`
     """
     mom: float
-    def __init__(
-        self,
-        model:nn.Module,
-        dls=(),
-        loss_func:Callable=F.mse_loss,
-        lr:float=0.1,
-        cbs=None,
-        opt_func:Callable | None=...,
-        mom:float=0.85,
-    )->None: ...
+    def __init__(self, *args, mom:float=0.85, **kwargs)->None: ...
     def zero_grad(self)->None:
         """Let the gradients fade"""
 

@@ -152,3 +152,40 @@ def test_an_untrusted_notebook_shows_images(page):
         "document.querySelectorAll('.mt-live').forEach(o => o.remove())")
     assert page.js(SHOWN % "img") == [True]*3
     assert page.js(SHOWN % ".mt-diagram > div") == [False]
+
+
+STEPS = dict(order=["before_fit", "before_epoch", "cleanup_epoch", "cleanup_fit"],
+    runs=[dict(name=name, error=name, raised=raised, events=events)
+        for name, raised, events in (("normal", None, [["before_fit", True, 0],
+            ["before_epoch", True, 0], ["cleanup_epoch", True, 1],
+            ["before_epoch", False, 0], ["cleanup_epoch", False, 0],
+            ["cleanup_fit", False, 0]]), ("OSError", 0, [["before_fit", True, 0],
+            ["cleanup_fit", True, 0]]))])
+
+
+@browser
+def test_a_run_is_stepped_through(tab, tmp_path):
+    "Each press is one event; what has come is counted, and the end is the end"
+    (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8>"
+        f"{widget('learner', STEPS)}", encoding="utf-8")
+    (tmp_path/"favicon.ico").touch()
+    def press(text): tab.js("[...document.querySelectorAll('button')]"
+        f".find(o => o.textContent === '{text}').click()")
+    def said(): return tab.js("document.querySelector('[aria-live]').textContent")
+    with chromium.serve(tmp_path) as base:
+        tab.open(f"{base}/a.html")
+        seen = [said()]
+        for _ in range(7):
+            press("Next")
+            seen.append(said())
+        assert seen[0] == "1 of 6: before_fit."
+        assert seen[3] == "4 of 6: before_epoch, validation."
+        assert seen[5:] == ["6 of 6: cleanup_fit."]*3
+        rows = tab.js("[...document.querySelectorAll('li')].map(o => o.textContent)")
+        assert rows == ["before_fit", "before_epoch2 times", "cleanup_epoch2 times",
+            "cleanup_fit"]
+        press("OSError")
+        assert said() == "2 of 2: cleanup_fit."
+        press("Back")
+        assert said() == "1 of 2: before_fit. Here OSError is raised."
+        assert tab.problems == []

@@ -514,6 +514,15 @@ BANK["check_stage"] = Bank(
         (lambda cbs: [cb.before() for cb in cbs], "TypeError")])
 
 
+# Lesson 09: before or after
+
+BANK["check_largest_order"] = Bank(
+    right=[9, 9.0, torch.tensor(9)],
+    wrong=[(10, "first among equals"), (11, "first among equals"),
+        (8, "next larger order"), (0, "next larger order"), (-1, "next larger order"),
+        ("nine", "no number"), ([8, 9], "no number"), (math.inf, "first among equals")])
+
+
 # Lesson 10: a mean that does not wait
 
 class Lists:

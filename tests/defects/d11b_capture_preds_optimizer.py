@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-import minitrain.callbacks  # adds Learner.capture_preds
+import minitrain.predict  # adds Learner.capture_preds
 from minitrain.data import DataLoaders
 from minitrain.learner import Learner, TrainCB
 from minitrain.optim import AdamW
