@@ -52,7 +52,7 @@ setup(
     packages=find_packages(include=["minitrain", "minitrain.*"]),
     package_data={"": ["*.pyi"], "minitrain": ["py.typed", "assets/**/*", "assets/*"]},
     install_requires=words("requirements"),
-    extras_require={"dev": words("dev_requirements"), "distributed": words("distributed_requirements"), "atari": words("atari_requirements")},
+    extras_require={"dev": words("dev_requirements"), "distributed": words("distributed_requirements"), "atari": words("atari_requirements"), "tensorboard": words("tensorboard_requirements")},
     entry_points={"console_scripts": words("console_scripts"), "nbdev": ["minitrain=minitrain._modidx:d"]},
     cmdclass={"build_py": BuildWithLessons},
     zip_safe=False,

@@ -1,5 +1,5 @@
-"""Means weighted by their samples, metrics that stay on the device, a history to
-plot.
+"""The loss of an epoch is a sum over a sum, a metric is three methods, and a
+callback keeps both.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -11,7 +11,8 @@ from minitrain.learner import Callback, Learner
 from minitrain.likelihood import cross_entropy, nll_loss
 from typing import Any
 
-__all__ = ['Accuracy', 'MultilabelAccuracy', 'ConfusionMatrix', 'MetricsCB']
+__all__ = ['MetricsCB', 'Accuracy', 'TopK', 'Perplexity', 'ConfusionMatrix', 'F1',
+           'MultilabelAccuracy']
 
 class_losses = [F.cross_entropy, F.nll_loss, cross_entropy, nll_loss]
 
@@ -25,53 +26,6 @@ def is_sum_loss(loss_func:Callable)->bool:
         True where it says `reduction="sum"`
     """
 
-def loss_weight(learn:Learner, size:Callable | None=None)->int | torch.Tensor:
-    """How many samples the mean loss of this batch stands for, or a loss that is a
-    sum is over
-
-    Args:
-        learn: In a batch
-        size: A user's own answer, called with the targets
-
-    Returns:
-        A number, or a tensor without axes (never read back from its device)
-    """
-
-class _Sums:
-    """A metric whose state is one tensor, to which each batch adds: here a sum, and
-    the sum that it is divided by
-    """
-    higher_is_better = None
-    def __init__(self)->None: ...
-    def reset(self)->None:
-        """Forget everything"""
-    def compute(self)->float:
-        """The quotient, over all batches since `reset`
-
-        Returns:
-            nan before the first sample
-        """
-    def state_dict(self)->dict:
-        """What a checkpoint keeps
-
-        Returns:
-            The state by name
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`
-        """
-    @contextmanager
-    def together(self, learn:Learner)->Iterator[Any]:
-        """Inside the block the state is that of all processes; every one of them
-        must come here
-
-        Args:
-            learn: Knows the other processes
-        """
-
 def wide_dtype(device:torch.device | str)->torch.dtype:
     """The dtype for long sums
 
@@ -82,126 +36,63 @@ def wide_dtype(device:torch.device | str)->torch.dtype:
         float64, where the device has it
     """
 
-class RunningMean(_Sums):
-    """Mean of values that stand for different numbers of samples; tensors stay on
-    their device
-
-    Args:
-        total: The values are sums already, not means
-    """
-    total: bool
-    def __init__(self, total:bool=False)->None: ...
-    def update(self, value:torch.Tensor | float, n:torch.Tensor | float=1)->None:
-        """Add the value of a batch; nothing is waited for
-
-        Args:
-            value: Mean (or sum) over a batch, without axes
-            n: How many samples it stands for, or one weight for each; 0 leaves
-                the mean as it is, whatever `value`
-        """
-
-class Accuracy(_Sums):
-    """Share of the labels for which the highest score is at the right class
+class Sums:
+    """A metric whose state is one tensor of sums; its value is the first over the
+    second
 
     Args:
         ignore_index: Labels that count for nothing, as in `cross_entropy`
     """
-    higher_is_better = True
+    higher_is_better = None
     ignore_index: int
+    sums: Any
     def __init__(self, ignore_index:int=-100)->None: ...
-    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
-        """Count the hits of a batch; nothing is waited for
+    def reset(self)->None:
+        """Forget everything"""
+    def add(self, x:torch.Tensor)->None:
+        """Add on the device of the batch; nothing is read back
 
         Args:
-            preds: Scores, (b, k) or (b, k, d1, ...)
-            target: Class numbers, (b,) or (b, d1, ...), of an integer dtype
+            x: What a batch adds
+        """
+    def compute(self)->float:
+        """The quotient over all batches since `reset`
+
+        Returns:
+            nan before the first sample
         """
 
-class MultilabelAccuracy(_Sums):
-    """Share of the yes-or-no answers that are right, where each sample has several
-    labels
-
-    Args:
-        threshold: Probability from which on the answer is yes, above 0 and below
-            1
-        logits: `preds` are logits, as `binary_cross_entropy_with_logits` takes
-            them; False for probabilities
-        exact: Count samples that are right in all labels, instead of answers
-        ignore_index: Targets that count for nothing
-    """
-    higher_is_better = True
-    threshold: float
-    logits: bool
-    exact: bool
-    ignore_index: int
-    def __init__(
+class RunningMean(Sums):
+    """Mean of values that stand for different numbers of samples"""
+    def update(
         self,
-        threshold:float=0.5,
-        logits:bool=True,
-        exact:bool=False,
-        ignore_index:int=-100,
-    )->None: ...
-    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
-        """Count the right answers of a batch; nothing is waited for
+        value:torch.Tensor | float,
+        n:torch.Tensor | float=1,
+        total:bool=False,
+    )->None:
+        """Add the value of a batch
 
         Args:
-            preds: Logits or probabilities, (b, k) or (b, ...)
-            target: 1 where the label is present, else 0; the shape of `preds`,
-                any dtype
-        """
-
-class ConfusionMatrix(_Sums):
-    """How often each class (rows) was taken for each class (columns)
-
-    Args:
-        n_classes: k; None takes it from the scores
-        ignore_index: Labels that count for nothing
-    """
-    n_classes: int | None
-    ignore_index: int
-    def __init__(self, n_classes:int | None=None, ignore_index:int=-100)->None: ...
-    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
-        """Count the pairs of a batch; nothing is waited for
-
-        Args:
-            preds: Scores, (b, k) or (b, k, d1, ...)
-            target: Class numbers, (b,) or (b, d1, ...), of an integer dtype
-        """
-    def compute(self)->torch.Tensor:
-        """The counts of all batches since `reset`
-
-        Returns:
-            int64, (k, k), on the device of the batches
-        """
-    def plot(self, names=None, ax=None)->Axes:
-        """Draw the counts, shaded by their share of the true class; the mistakes in
-        another colour
-
-        Args:
-            names: One name for each class; None numbers them
-            ax: Matplotlib axes; None makes a new figure
-
-        Returns:
-            matplotlib Axes, for more to be drawn on them
+            value: Mean over a batch, without axes
+            n: What it stands for; with 0 it counts for nothing
+            total: `value` is a sum already, not a mean
         """
 
 class MetricsCB(Callback):
-    """Loss and metrics of each epoch, weighted by their samples, kept on the device
-    until the epoch ends
+    """Loss and metrics of each epoch, kept on the device until it ends, then a row
 
     Args:
-        *ms: Metrics named by their class, or functions named by `__name__`; each
-            is given the predictions and the first target
-        size: Called with the targets, gives the batch's weight in the mean loss;
-            None asks the loss function
-        **metrics: Metrics by name
+        *ms: Metrics, or functions called with predictions and first target
+        size: Called with the targets, returns the batch's weight
+        **metrics: Metrics or functions by name
     """
     only_in_fit = True
-    loss: Any
     all_metrics: Any
     rows: Any
     metrics: Any
     size: Callable | None
+    loss: Any
+    whole: Any
     def __init__(self, *ms, size:Callable | None=None, **metrics)->None: ...
     def before_fit(self, learn:Learner)->None:
         """Look up how the loss averages
@@ -213,7 +104,7 @@ class MetricsCB(Callback):
         """Forget the epoch before
 
         Args:
-            learn: Not looked at
+            learn: Says where its model is
         """
     def after_batch(self, learn:Learner)->None:
         """Pass the batch on to the metrics; nothing is read back from the device
@@ -222,16 +113,23 @@ class MetricsCB(Callback):
             learn: Its batch, predictions and loss are read
         """
     def after_epoch(self, learn:Learner)->None:
-        """Note the row of the epoch and hand it to `_log`
+        """Make the row of an epoch that ended well
+
+        Args:
+            learn: Knows the sums of other processes
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Make the row of an epoch that was cut short, if it had a batch
 
         Args:
             learn: Says where the loop is
         """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Note the row of an epoch that was cancelled or failed, if it had a batch
+    @contextmanager
+    def together(self, learn:Learner)->Iterator[Any]:
+        """Inside the block the sums of a running epoch are those of all processes
 
         Args:
-            learn: Says where the loop is
+            learn: Knows the other processes
         """
     def state_dict(self)->dict:
         """What a checkpoint keeps
@@ -245,11 +143,122 @@ class MetricsCB(Callback):
         Args:
             state: From `state_dict`, of a callback with the same metrics
         """
-    @contextmanager
-    def together(self, learn:Learner)->Iterator[Any]:
-        """Inside the block the metrics of a running epoch are those of all
-        processes; every one of them must come here
+
+def loss_weight(learn:Learner, size:Callable | None=None)->int | torch.Tensor:
+    """What the mean loss of this batch divides by, or what a loss that is a sum is
+    over
+
+    Args:
+        learn: In a batch
+        size: A user's own answer, called with the targets
+
+    Returns:
+        A number, or a tensor without axes on its device
+    """
+
+class Accuracy(Sums):
+    """Share of the labels for which the highest score is at the right class"""
+    higher_is_better = True
+    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
+        """Count the hits of a batch
 
         Args:
-            learn: Knows the other processes
+            preds: Scores, (b, k) or (b, k, d1, ...)
+            target: Class numbers, (b,) or (b, d1, ...)
+        """
+
+class TopK(Accuracy):
+    """Share of the labels that are among the `k` highest scores
+
+    Args:
+        k: How many tries, at most as many as there are classes
+        ignore_index: Labels that count for nothing
+    """
+    k: int
+    def __init__(self, k:int=5, ignore_index:int=-100)->None: ...
+
+class Perplexity(RunningMean):
+    """e to the mean loss of a label: as if the model wavered among so many classes"""
+    higher_is_better = False
+    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
+        """Add the losses of a batch
+
+        Args:
+            preds: Logits, (b, k) or (b, k, d1, ...)
+            target: Class numbers, (b,) or (b, d1, ...)
+        """
+    def compute(self)->float:
+        """The exponential of the mean
+
+        Returns:
+            1 or more; nan before the first label
+        """
+
+class ConfusionMatrix(Sums):
+    """How often each class (rows) was taken for each class (columns)
+
+    Args:
+        n_classes: k, for a matrix of nothing; else the scores say it
+        ignore_index: Labels that count for nothing
+    """
+    n_classes: Any
+    def __init__(self, n_classes:int | None=None, ignore_index:int=-100)->None: ...
+    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
+        """Count the pairs of a batch
+
+        Args:
+            preds: Scores, (b, k) or (b, k, d1, ...)
+            target: Class numbers, (b,) or (b, d1, ...)
+        """
+    def compute(self)->torch.Tensor:
+        """The counts of all batches since `reset`
+
+        Returns:
+            int64, (k, k)
+        """
+    def plot(self, names=None, ax=None)->Axes:
+        """Draw the counts, shaded by their share of the true class; mistakes in red
+
+        Args:
+            names: One name for each class; None numbers them
+            ax: Matplotlib axes; None makes a new figure
+
+        Returns:
+            matplotlib Axes, for more to be drawn on them
+        """
+
+class F1(ConfusionMatrix):
+    """Mean over the classes of the harmonic mean of precision and recall"""
+    higher_is_better = True
+    def compute(self)->float:
+        """Macro F1 over all batches since `reset`
+
+        Returns:
+            0 to 1; classes neither there nor predicted do not count
+        """
+
+class MultilabelAccuracy(Sums):
+    """Share of the yes-or-no answers that are right, for samples with several labels
+
+    Args:
+        threshold: Probability from which on the answer is yes
+        logits: `preds` are logits; False for probabilities
+        exact: Count samples that are right in all labels, not answers
+        ignore_index: Targets that count for nothing
+    """
+    higher_is_better = True
+    exact: bool
+    def __init__(
+        self,
+        threshold:float=0.5,
+        logits:bool=True,
+        exact:bool=False,
+        ignore_index:int=-100,
+    )->None: ...
+    def update(self, preds:torch.Tensor, target:torch.Tensor)->None:
+        """Count the right answers of a batch
+
+        Args:
+            preds: Logits or probabilities, (b, k) or (b, ...)
+            target: 1 where the label is present, else 0; the shape of `preds`
         """

@@ -1,4 +1,6 @@
-"""History, a bar, a log, a record of every batch."""
+"""What a person sees while a model trains, and what is left of it afterwards: on the
+screen, in memory, in a file.
+"""
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
@@ -8,9 +10,9 @@ from pandas import DataFrame
 from pathlib import Path
 from typing import Any
 
-__all__ = ['HistoryCB', 'ProgressCB', 'CSVLogCB', 'RecorderCB']
+__all__ = ['HistoryCB', 'ProgressCB', 'CSVLogCB', 'RecorderCB', 'TensorBoardCB']
 
-def metrics_of(learn:Learner, who:Callback):
+def metrics_of(learn:Learner, who:Callback)->MetricsCB:
     """The callback whose rows others read
 
     Args:
@@ -18,8 +20,69 @@ def metrics_of(learn:Learner, who:Callback):
         who: Who asks
 
     Returns:
-        Its MetricsCB
+        The first one
     """
+
+class Kept:
+    """A callback whose attributes named in `_kept` are its state"""
+    def state_dict(self)->dict:
+        """What a checkpoint keeps
+
+        Returns:
+            By name
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go on from there
+
+        Args:
+            state: From `state_dict`
+        """
+
+class HistoryCB(Kept, Callback):
+    """Keeps loss and metrics of every epoch of all fits: a row each"""
+    order: Any
+    only_in_fit: Any
+    cleanup_epoch = after_epoch
+    rows: Any
+    def __init__(self)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Count on from the fits before
+
+        Args:
+            learn: Must have a `MetricsCB`
+        """
+    def after_epoch(self, learn:Learner)->None:
+        """Take over the rows that have come, also of an epoch that was cut short
+
+        Args:
+            learn: Not looked at
+        """
+    @property
+    def df(self)->DataFrame:
+        """The rows as a table
+
+        Returns:
+            pandas DataFrame: "epoch", then train_ and valid_ columns
+        """
+    def best(self, name:str='loss', higher:bool | None=None)->int | None:
+        """The epoch in which a metric was best
+
+        Args:
+            name: A metric
+            higher: Whether more is better; None asks the metric, or its name
+
+        Returns:
+            An epoch, by validation where there is one; None if none can be said
+        """
+    def plot(self, *names)->Any:
+        """Draw training and validation against the epochs, the best epoch marked
+
+        Args:
+            *names: Metrics to draw; none for all, the loss first
+
+        Returns:
+            Array of matplotlib axes, one for each metric
+        """
 
 def higher_is_better(name:str, metric=None)->bool | None:
     """Which way a metric is better
@@ -32,92 +95,41 @@ def higher_is_better(name:str, metric=None)->bool | None:
         None where neither says so
     """
 
-class HistoryCB(Callback):
-    """Keeps loss and metrics of every epoch as a table"""
-    order, only_in_fit = (2, True)
-    cleanup_epoch = after_epoch
-    def __init__(self)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Count on from the fits before
-
-        Args:
-            learn: Must have a `MetricsCB`
-        """
-    def after_epoch(self, learn:Learner)->None:
-        """Take the row over
-
-        Args:
-            learn: Its `metrics` has the row
-        """
-    def state_dict(self)->dict:
-        """What a checkpoint keeps
-
-        Returns:
-            The rows, and the number of the first epoch of this fit
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`
-        """
-    @property
-    def df(self)->DataFrame:
-        """One row for each epoch
-
-        Returns:
-            pandas DataFrame: "epoch" (over all fits), then train_ and valid_
-                columns of the loss and of each metric; nan where there is no
-                value
-        """
-    def best(self, name:str='loss', higher:bool | None=None)->int | None:
-        """The epoch in which a metric was best
-
-        Args:
-            name: A metric
-            higher: Whether more is better; None asks the metric, or its name
-
-        Returns:
-            Number of the epoch, in validation where there is one; None if nothing
-                says which way is better
-        """
-    def plot(self, *names)->Any:
-        """Draw training and validation against the epochs, the best epoch marked
-
-        Args:
-            *names: Metrics to draw; none for all, the loss first
-
-        Returns:
-            Array of matplotlib axes, one for each metric
-        """
-
-class ProgressCB(Callback):
-    """A bar and a table: in a notebook's cell, in a terminal, and the table alone
-    where output is piped
+def loader_length(dl)->int | None:
+    """How many batches a loader will give
 
     Args:
-        plot: Keep the loss of every training batch in `.losses`; a notebook draws
-            it
+        dl: Any loader
+
+    Returns:
+        Batches in an epoch; None if it does not say
+    """
+
+class ProgressCB(Callback):
+    """A bar and a table: in a notebook's cell, in a terminal, the table alone in a
+    file
+
+    Args:
+        plot: Keep every training loss in `losses`; a notebook draws them
     """
     order, only_in_fit = (MetricsCB.order + 1, True)
     plot: bool
     losses: Any
     def __init__(self, plot:bool=False)->None: ...
     def before_fit(self, learn:Learner)->None:
-        """Find out where output is read, and take over the rows
+        """Find out where output is read, and borrow the rows
 
         Args:
-            learn: Its MetricsCB, if there is one, prints through the table during
-                this fit
+            learn: Its MetricsCB, if there is one, prints through this table
         """
     def before_epoch(self, learn:Learner)->None:
         """Begin a bar
 
         Args:
-            learn: Its `dl` may say how many batches there will be
+            learn: Not looked at
         """
     def after_batch(self, learn:Learner)->None:
-        """Count the batch
+        """Draw the bar, if it is time
 
         Args:
             learn: Its loss is read when the bar is drawn, and only then
@@ -129,112 +141,107 @@ class ProgressCB(Callback):
             learn: Not looked at
         """
     def cleanup_fit(self, learn:Learner)->None:
-        """Give the rows back, and leave the table without the bar
+        """Give the rows back
 
         Args:
             learn: Its MetricsCB prints by itself again
         """
 
-def loader_length(dl)->int | None:
-    """How many batches a loader will give
-
-    Args:
-        dl: Any loader
-
-    Returns:
-        Batches in an epoch; None if it does not say
-    """
-
-class CSVLogCB(Callback):
-    """Writes a row to a CSV file after each epoch, and forces it to disk: what was
-    written survives any kill
-
-    Args:
-        path: The file, which is made or added to; a `RunDir` stands for its
-            metrics.csv
-    """
-    order, only_in_fit = (3, True)
-    path: Any
-    def __init__(self, path)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Find the rows to write
-
-        Args:
-            learn: Must have a MetricsCB
-        """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Take in what was measured; write after the last part of the epoch
-
-        Args:
-            learn: Its MetricsCB may have a new row
-        """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Write what is left of an epoch that was cut short
-
-        Args:
-            learn: Not looked at, but for `is_main`
-        """
-    def state_dict(self)->dict:
-        """Where the log stands
-
-        Returns:
-            "rows" written, and "row": what is known of the epoch that runs
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go back to where the log stood: rows of later epochs are cut off, so that
-        the resumed run writes each once
-
-        Args:
-            state: From `state_dict`
-        """
-
-def fsync_dir(path:Path)->None:
-    """Force a folder's own entries to disk (nothing to do where folders cannot be
-    opened, as on Windows)
-
-    Args:
-        path: A folder
-    """
-
-def mend_csv(path:Path)->list[str] | None:
-    """Cut off a last row without a newline, and read the header
-
-    Args:
-        path: A CSV file that may end in a torn row, or may not exist
-
-    Returns:
-        Column names; None if there is no whole header yet
-    """
-
-def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
+def append_row(path:Path, row:Mapping, columns:Sequence[str], end:str='\n')->None:
     """Append a row to a CSV file and force it to disk
 
     Args:
         path: A CSV file, which is made if it is not there
         row: Values by column
         columns: All columns; the header of a new file
+        end: Of the line
     """
 
-class RecorderCB(Callback):
-    """Calls functions after each training batch and keeps what they give, by name,
-    in `recs`
+def fsync_dir(path:Path)->None:
+    """Force a folder's own entries to disk, where folders can be opened (not on
+    Windows)
 
     Args:
-        **d: Functions by name, each called with this callback: `lr=lambda cb:
-            cb.pg["lr"]`; `cb.pg` is the first parameter group, `cb.learn` the
-            Learner
+        path: A folder
     """
-    only_in_fit = True
+
+def mend_csv(path:Path, lines:int | None=None)->list[str] | None:
+    """Cut off a last row without an end, and what comes after `lines`; read the
+    header
+
+    Args:
+        path: A CSV file that may end in a torn row, or may not exist
+        lines: That stay, with the header; None keeps all that are whole
+
+    Returns:
+        Column names; None if there is no whole header yet
+    """
+
+class CSVLogCB(HistoryCB):
+    """A history in a file: a row for each epoch, on disk before the next one begins
+
+    Args:
+        path: The file, made or added to; a `RunDir` stands for its metrics.csv
+    """
+    order: Any
+    path: Any
+    def __init__(self, path)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Find the file; columns that it lacks are noticed now, not after an epoch
+
+        Args:
+            learn: Must have a MetricsCB
+        """
+    def cleanup_epoch(self, learn:Learner)->None:
+        """Take in what was measured; write when the epoch is over
+
+        Args:
+            learn: Says which part of the epoch this was
+        """
+    def after_fit(self, learn:Learner)->None:
+        """Write an epoch that a callback had cut short
+
+        Args:
+            learn: Was not cancelled
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Write an epoch that was cut short, without an end: the next row replaces
+        it
+
+        Args:
+            learn: May have been cancelled, or have failed
+        """
+    def load_state_dict(self, state:dict)->None:
+        """Go back to where the log stood: rows of later epochs are cut off
+
+        Args:
+            state: From `state_dict`
+        """
+
+class RecorderCB(Kept, Callback):
+    """Calls functions after each training batch; keeps what they return in `recs`
+
+    Args:
+        **d: Functions by name, called with this callback: `lr=lambda cb:
+            cb.pg["lr"]`
+    """
+    only_in_fit: Any
     d: Any
     recs: Any
-    pg: Any
     learn: Any
     def __init__(self, **d)->None: ...
+    @property
+    def pg(self)->dict:
+        """The first parameter group
+
+        Returns:
+            Options of the optimizer that runs, such as "lr"
+        """
     def before_fit(self, learn:Learner)->None:
         """Begin anew, if this fit trains
 
         Args:
-            learn: Its first parameter group becomes `pg`
+            learn: Is there for the functions
         """
     def after_batch(self, learn:Learner)->None:
         """Call the functions
@@ -242,31 +249,37 @@ class RecorderCB(Callback):
         Args:
             learn: Its mode is looked at
         """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Let go of the Learner
-
-        Args:
-            learn: Not looked at
-        """
-    def state_dict(self)->dict:
-        """What was recorded so far
-
-        Returns:
-            "recs"
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`
-        """
     def plot(self, figsize:tuple | None=None)->Figure:
         """What was recorded, against the batch
 
         Args:
-            figsize: Size of the whole figure in inches; None takes 4 by 3 for
-                each quantity
+            figsize: Of the figure, in inches; None: 3 by 3 for each panel
 
         Returns:
             matplotlib Figure, an axis for each quantity
+        """
+
+class TensorBoardCB(HistoryCB):
+    """Writes the loss of batches, and the numbers of each epoch, for TensorBoard
+
+    Args:
+        log_dir: A folder, or a writer that has `add_scalar` and `flush`
+        every: Training batches from one loss to the next
+    """
+    order: Any
+    cleanup_epoch = after_epoch
+    writer: Any
+    every: int
+    def __init__(self, log_dir='runs', every:int=10)->None: ...
+    def after_batch(self, learn:Learner)->None:
+        """Count the training batches
+
+        Args:
+            learn: Its loss is read every so many batches
+        """
+    def after_epoch(self, learn:Learner)->None:
+        """Write the new numbers
+
+        Args:
+            learn: Says whether this process writes
         """

@@ -1,4 +1,4 @@
-"""Lesson 10: means over any cut of the data, metrics that do not wait, rows after every kind of end, the history."""
+"""Lesson 10: means over any cut of the data, metrics that do not wait, rows after every kind of end."""
 import math
 from collections import namedtuple
 from functools import partial
@@ -13,10 +13,10 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 from torchmetrics.classification import (
-    MulticlassAccuracy, MulticlassAUROC, MulticlassConfusionMatrix,
+    MulticlassAccuracy, MulticlassAUROC, MulticlassConfusionMatrix, MulticlassF1Score,
     MultilabelAccuracy as TorchMultilabelAccuracy, MultilabelExactMatch)
+from torchmetrics.text import Perplexity as TorchPerplexity
 
-import minitrain.callbacks  # gives the Learner `capture_preds`
 from minitrain.fast import fused_cross_entropy
 from minitrain.core import ArgumentError
 from minitrain.learner import (
@@ -24,7 +24,8 @@ from minitrain.learner import (
     CancelStepException, Learner, TrainCB, TrainLearner)
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
-from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB, MultilabelAccuracy
+from minitrain.metrics import (
+    Accuracy, ConfusionMatrix, F1, MetricsCB, MultilabelAccuracy, Perplexity, TopK, loss_weight)
 from minitrain.progress import HistoryCB
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*compute. method of metric.*")
@@ -288,23 +289,53 @@ def test_targets_are_not_broadcast(m):
 
 
 def test_confusion_labels_that_are_no_class():
-    "5*1 + 7 must not be counted as true class 2"
     for label in (K, K + 3, -1):
         cm = ConfusionMatrix()
-        cm.update(torch.randn(2, K), torch.tensor([1, label]))
-        with pytest.raises(ArgumentError): cm.compute()
+        with pytest.raises(RuntimeError): cm.update(torch.randn(2, K), torch.tensor([1, label]))
     assert ConfusionMatrix().compute().shape == (0, 0) and ConfusionMatrix(3).compute().shape == (3, 3)
 
 
+def test_confusion_of_small_integers():
+    "k times the label must not overflow its dtype"
+    cm, t = ConfusionMatrix(), torch.arange(30)
+    for dtype in (torch.uint8, torch.int32): cm.update(torch.eye(30), t.to(dtype))
+    assert torch.equal(cm.compute(), 2*torch.eye(30).long())
+
+
 def test_confusion_plot():
-    import matplotlib
-    matplotlib.use("agg")
     cm = ConfusionMatrix()
     cm.update(torch.eye(3)[[0, 1, 1, 2]], torch.tensor([0, 1, 2, 2]))
     ax = cm.plot(names=["cat", "dog", "cow"])
     assert [o.get_text() for o in ax.get_xticklabels()] == ["cat", "dog", "cow"]
-    assert {(o.get_position(), o.get_text()) for o in ax.texts} == {((0, 0), "1"), ((1, 1), "1"), ((1, 2), "1"), ((2, 2), "1")}
-    assert ax.get_xlabel() == "predicted class" and ax.get_ylabel() == "true class"
+    texts = {tuple(map(int, o.get_position())): o.get_text() for o in ax.texts}
+    assert texts == dict.fromkeys([(0, 0), (1, 1), (1, 2), (2, 2)], "1")
+    assert ax.get_xlabel() == "predicted" and ax.get_ylabel() == "true"
+
+
+@pytest.mark.parametrize("axes", [(), (5,)], ids=str)
+@pytest.mark.parametrize("ignore", [-100, 2])
+def test_f1_top_k_and_perplexity_against_torchmetrics(axes, ignore):
+    g, options = torch.Generator().manual_seed(0), dict(ignore_index=ignore)
+    ours = F1(**options), TopK(2, ignore), Perplexity(ignore)
+    theirs = (MulticlassF1Score(K, average="macro", **options),
+        MulticlassAccuracy(K, top_k=2, average="micro", **options), TorchPerplexity(ignore))
+    for n in (7, 1, 12):
+        p, t = torch.randn(n, K, *axes, generator=g), torch.randint(K, (n, *axes), generator=g)
+        t[0] = ignore
+        for m in (*ours, *theirs[:2]): m.update(p, t)
+        theirs[2].update(p.reshape(n, K, -1).transpose(1, 2), t.reshape(n, -1))
+    for a, b in zip(ours, theirs): assert a.compute() == pytest.approx(b.compute().item(), rel=1e-5)
+    assert [m.higher_is_better for m in ours] == [True, True, False]
+    for m in ours:
+        m.reset()
+        assert math.isnan(m.compute())
+        with pytest.raises(ValueError): m.update(torch.randn(3, K), torch.zeros(3, 1).long())
+
+
+def test_f1_leaves_out_classes_that_are_nowhere():
+    m = F1()
+    m.update(torch.eye(5)[[0, 1, 1]], torch.tensor([0, 1, 2]))
+    assert m.compute() == pytest.approx((1 + 2/3 + 0)/3)
 
 
 # --- torchmetrics objects -------------------------------------------------------------------------------------------------
@@ -382,29 +413,24 @@ def test_a_metric_that_fails_is_named_and_not_hidden():
 
 
 def test_sums_of_other_processes():
-    "Every process takes part, also one without a batch; after an error nobody is waited for"
+    "Every process takes part at the end of an epoch; in one that is cut short nobody is waited for"
     calls = []
     class Doubles(TrainCB):
         def reduce(self, total): calls.append(tuple(total.shape)); return total*2
     x, y = data(40, share=0)
-    def fit(extra, cb, train=True):
+    def fit(extra, cb):
         calls.clear()
         net = model()
         Learner(net, (batches(x, y, 10),), F.cross_entropy, 0., cbs=[Doubles(), cb, *extra]).fit(1)
         return net
     cb = MetricsCB(Accuracy(), ConfusionMatrix(), accuracy)
     net = fit([], cb)
-    assert calls
-    assert cb.rows[0]["ConfusionMatrix"].sum() == 80 and math.isclose(cb.rows[0]["accuracy"], accuracy(net(x), y).item(), rel_tol=1e-6)
-    for extra in (Ends(CancelEpochException), Ends(CancelFitException), Skip()):
-        fit([extra], MetricsCB(Accuracy()))
-        assert calls
-    try: raise OSError  # a fit inside a handler: what went wrong before is none of its business
-    except OSError: fit([], MetricsCB(Accuracy()))
-    assert calls
-    for kind in (KeyError, KeyboardInterrupt):
-        with pytest.raises(kind): fit([Ends(kind)], cb := MetricsCB(Accuracy()))
-        assert calls == [] and len(cb.rows) == 1
+    assert calls and cb.rows[0]["ConfusionMatrix"].sum() == 80
+    assert math.isclose(cb.rows[0]["accuracy"], accuracy(net(x), y).item(), rel_tol=1e-6)
+    for kind in (CancelEpochException, KeyError, KeyboardInterrupt):
+        try: fit([Ends(kind)], cb := MetricsCB(Accuracy()))
+        except (KeyError, KeyboardInterrupt): pass
+        assert calls == [] and len(cb.rows) == 1 and not cb.whole
 
 
 def test_metrics_of_others_are_not_waited_for_after_an_error(monkeypatch):
@@ -477,35 +503,52 @@ def test_accuracy_counts_its_own_labels(name, size):
 def test_together_is_undone():
     "Inside the block there are the sums of all processes, afterwards the own ones again, also after an error"
     cb, seen = MetricsCB(Accuracy(), accuracy, ConfusionMatrix()), []
+    def sums(): return [m.sums for m in cb.all_metrics.values()]
     class Doubled(Callback):
         def after_batch(self, learn):
-            before = cb.state_dict()
+            own = sums()
             learn.reduce = lambda total: total*2
-            try:
-                with cb.together(learn):
-                    seen.append((before, cb.state_dict()))
-                    raise KeyError
-            except KeyError: pass
+            with pytest.raises(KeyError), cb.together(learn):
+                seen.append((own, sums()))
+                raise KeyError
             del learn.reduce
-            assert str(cb.state_dict()) == str(before)
+            assert all(a is b for a, b in zip(own, sums()))
     x, y = data(20)
     run(cb, batches(x, y, 10), extra=[Doubled()])
-    for a, b in seen:
-        for name in ("Accuracy", "accuracy", "ConfusionMatrix", "loss"):
-            assert_close(b["metrics"][name]["sums"], 2*a["metrics"][name]["sums"])
+    for own, both in seen:
+        for a, b in zip(own, both): assert_close(b, 2*a)
     with cb.together(SimpleNamespace()): pass  # between epochs there is nothing to add up
 
 
-def test_an_empty_batch():
-    "Where the samples of a short batch all lie with other processes there is nothing to measure, and nothing fails"
+NOTHING = dict(empty=lambda x, y: (x[:0], y[:0]), ignored=lambda x, y: (x, y*0 - 100))
+
+@pytest.mark.parametrize("name", NOTHING)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+@pytest.mark.parametrize("train", [True, False], ids=["train", "valid"])
+def test_a_batch_of_weight_zero(name, first, train):
+    "An empty or wholly ignored batch changes no number, wherever it comes, and ends no run"
     x, y = data(20, share=0)
-    cb = MetricsCB(Accuracy(), accuracy, ConfusionMatrix(), MulticlassAccuracy(K, average="micro"))
-    learn = run(cb, [(x, y), (x[:0], y[:0])])
-    with torch.no_grad(): p = learn.model(x)
-    row = cb.rows[0]
-    assert math.isclose(row["loss"], F.cross_entropy(p, y).item(), rel_tol=1e-6) and row["accuracy"] == pytest.approx(accuracy(p, y).item()) == row["Accuracy"]
-    run(cb, [(x[:0], y[:0])])
-    assert math.isnan(cb.rows[1]["loss"]) and math.isnan(cb.rows[1]["Accuracy"])
+    loader = [(x, y), NOTHING[name](x, y)][::-1 if first else 1]
+    ms = Accuracy(), TopK(2), Perplexity(), F1(), ConfusionMatrix(), MulticlassAccuracy(K, average="micro", ignore_index=-100)
+    cb, net = MetricsCB(*ms, entropy=F.cross_entropy), model()
+    learn = Learner(model(), (loader, loader), F.cross_entropy, 0., cbs=[TrainCB(), cb])
+    learn.opt_func = lambda params, lr: torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr)  # nan gradients would spoil the weights
+    learn.fit(1, train=train, valid=not train)
+    with torch.no_grad(): p = net(x)
+    row, want = cb.rows[0], F.cross_entropy(p, y).item()
+    for k in ("loss", "entropy"): assert row[k] == pytest.approx(want)
+    for k in ("Accuracy", "MulticlassAccuracy"): assert row[k] == pytest.approx(accuracy(p, y).item())
+    assert row["Perplexity"] == pytest.approx(math.exp(want)) and row["ConfusionMatrix"].sum() == 20
+    assert math.isfinite(row["F1"]) and math.isfinite(row["TopK"])
+
+
+@pytest.mark.parametrize("loss_func, y", [(nn.MSELoss(), torch.zeros(0, K)), (nn.BCEWithLogitsLoss(), torch.zeros(0, K)),
+    (lambda p, t: F.cross_entropy(p, t), torch.zeros(0).long()), (partial(F.cross_entropy, weight=W), torch.full((3,), -100)),
+    (nn.CrossEntropyLoss(torch.zeros(K)), torch.zeros(3).long())], ids=["mse", "bce", "lambda", "weights", "weights of 0"])
+def test_weight_zero_is_known_for_every_loss(loss_func, y):
+    learn = run(cb := MetricsCB(), [(torch.randn(len(y), 6), y)], loss_func)
+    assert float(loss_weight(learn)) == 0 and math.isnan(learn.loss) and math.isnan(cb.rows[0]["loss"])
+    assert float(loss_weight(learn, size=lambda t: (t > 5).sum())) == 0
 
 
 # --- state ----------------------------------------------------------------------------------------------------------------
@@ -582,78 +625,3 @@ def test_torchmetrics_keep_their_persistence():
     save = Save(1)
     run(MetricsCB(m), batches(*data(8, share=0), 4), extra=[save])
     assert m.state_dict() == {} and save.state[0]["metrics"]["MulticlassAUROC"]
-
-
-# --- history --------------------------------------------------------------------------------------------------------------
-
-def test_history():
-    x, y = data(60)
-    history, cb = HistoryCB(), MetricsCB(Accuracy(), cm=ConfusionMatrix())
-    learn = Learner(model(), (batches(x, y, 10), batches(x, y, 30)), F.cross_entropy, 0.1, cbs=[TrainCB(), cb, history])
-    assert len(history.df) == 0 and list(history.df) == ["epoch"]
-    learn.fit(3)
-    learn.fit(1, train=False)
-    learn.fit(2, valid=False)
-    df = history.df
-    assert list(df) == ["epoch", "train_loss", "valid_loss", "train_Accuracy", "valid_Accuracy"] and list(df.epoch) == [0, 1, 2, 3, 4, 5]
-    assert df.epoch.dtype.kind == "i" and (df.dtypes.iloc[1:] == "float64").all()
-    assert df.valid_loss.notna().tolist() == [True]*4 + [False]*2 and df.train_loss.notna().tolist() == [True]*3 + [False] + [True]*2
-    valid = [o["loss"] for o in cb.rows if o["train"] == "eval"]
-    assert df.valid_loss.dropna().tolist() == valid and history.best() == min(range(4), key=lambda i: valid[i])
-
-
-def with_rows(**columns):
-    "A history of validation values, by column"
-    history = HistoryCB()
-    n = len(next(iter(columns.values())))
-    rows = [dict(epoch=i, **{f"valid_{k}": v[i] for k, v in columns.items()}) for i in range(n)]
-    history.load_state_dict(history.state_dict() | dict(rows=rows))
-    return history
-
-
-def test_the_best_epoch():
-    nan = math.nan
-    history = with_rows(loss=[3., 1., nan, 1.5], accuracy=[0.1, 0.9, 0.95, nan], thing=[0.1, 0.9, 0.95, nan])
-    assert history.best() == 1 and history.best("accuracy") == 2 and history.best("thing") is None
-    assert history.best("thing", higher=True) == 2 and history.best("thing", higher=False) == 0
-    with pytest.raises(ArgumentError, match="accuracy"): history.best("acc")
-
-
-HIGHER = ("accuracy", "MulticlassAccuracy", "BinaryF1Score", "top_k", "MulticlassAUROC", "R2Score")
-LOWER = ("loss", "error_rate", "MeanSquaredError", "Perplexity", "cross_entropy")
-
-
-def test_which_way_is_better():
-    history = with_rows(**dict.fromkeys([*HIGHER, *LOWER, "thing", "stop", "grad_norm"], [1., 2.]))
-    for names, want in ((HIGHER, 1), (LOWER, 0), (("thing", "stop", "grad_norm"), None)):
-        for name in names: assert history.best(name) == want, name
-
-
-def test_what_the_metric_says_counts_first():
-    history = HistoryCB()
-    run([MetricsCB(error=Accuracy()), history], batches(*data(60), 20), n=4, train=True)
-    assert history.best("error") == history.df.valid_error.idxmax()
-
-
-def test_history_plot():
-    import matplotlib
-    matplotlib.use("agg")
-    history = HistoryCB()
-    learn = run([MetricsCB(Accuracy(), thing=lambda p, t: p.mean()), history], batches(*data(60), 20), n=4, train=True)
-    axs = history.plot()
-    assert [ax.get_ylabel() for ax in axs] == ["loss", "Accuracy", "thing"] and {ax.get_xlabel() for ax in axs} == {"epoch"}
-    assert [sum("best" in o.get_label() for o in ax.lines) for ax in axs] == [1, 1, 0]
-    mark = next(o for o in axs[0].lines if "best" in o.get_label())
-    assert list(mark.get_xdata()) == [history.best()] and list(mark.get_ydata()) == [history.df.valid_loss.min()]
-    assert [ax.get_ylabel() for ax in history.plot("thing")] == ["thing"]
-
-
-def test_history_needs_metrics():
-    with pytest.raises(ArgumentError): run(HistoryCB(), [data(4)])
-
-
-def test_recorders_stay_out_of_what_only_looks():
-    cb, history, loader = MetricsCB(), HistoryCB(), [data(8)]
-    learn = Learner(model(), (loader, loader), F.cross_entropy, cbs=[TrainCB(), cb, history])
-    learn.capture_preds()
-    assert cb.rows == [] and len(history.df) == 0

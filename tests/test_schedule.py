@@ -226,23 +226,6 @@ def test_resumed_in_the_middle(name):
     assert again["mom"][:40] == whole["mom"]
 
 
-# --- recorder -----------------------------------------------------------------------------------------------------------
-
-def test_recorder():
-    rec = RecorderCB(lr=lambda cb: cb.pg["lr"], loss=lambda cb: cb.learn.loss, epoch=lambda cb: cb.learn.epoch)
-    learn = learner(cbs=[rec], lr=0.05)
-    learn.fit(2)
-    assert {k: len(v) for k, v in rec.recs.items()} == dict(lr=40, loss=40, epoch=40)
-    assert rec.recs["epoch"] == [0]*20 + [1]*20 and set(rec.recs["lr"]) == {0.05} and len({float(o) for o in rec.recs["loss"]}) > 30
-    assert not any(o.requires_grad for o in rec.recs["loss"])
-    fig = rec.plot()
-    assert [ax.get_ylabel() for ax in fig.axes] == ["lr", "loss", "epoch"] and [len(ax.lines[0].get_ydata()) for ax in fig.axes] == [40]*3
-    learn.fit(1, train=False)
-    assert len(rec.recs["lr"]) == 40
-    learn.fit(1)
-    assert len(rec.recs["lr"]) == 20
-
-
 # --- finder -------------------------------------------------------------------------------------------------------------
 
 def snapshot(learn):

@@ -10,13 +10,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing import Any
 
-__all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
-           'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_smallest_batch',
-           'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
-           'check_newest', 'check_told', 'check_shares', 'check_weigh']
+__all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
+           'check_largest_order', 'check_quiet_mean', 'check_enough_tries', 'check_r2',
+           'check_bumps', 'check_json_log', 'check_moving_average', 'check_clip_norm',
+           'check_target', 'check_wsd', 'check_restarts', 'check_suggest',
+           'check_dead_units', 'check_call_order', 'check_conv_macs',
+           'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet',
+           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
+           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -139,6 +140,17 @@ def check_stage(fn:Callable)->Report:
 @solves('stage')
 def stage(cbs, body)->None: ...
 
+@check
+def check_largest_order(answer:int)->Report:
+    """The last place at which a callback still comes before another one
+
+    Args:
+        answer: Yours: an order
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
 class Dispatched(TorchDispatchMode):
     """Notes kernels that bring a number to Python, or wait for one"""
     waits = ('_local_scalar_dense', 'equal', 'nonzero', 'masked_select')
@@ -182,18 +194,80 @@ class QuietMean:
     def compute(self): ...
 
 @check
-def check_f1(fn:Callable)->Report:
-    """F1 of each class from the confusion matrix
+def check_enough_tries(answer:int)->Report:
+    """The smallest k with a top-k accuracy of 95 %
 
     Args:
-        fn: Yours: called with int64 (k, k), rows true, columns predicted
+        answer: Yours: a number of tries
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
-@solves('f1')
-def f1(matrix): ...
+def held(o):
+    """How many numbers an object keeps, in tensors, containers and attributes"""
+
+def regression(seed, *sizes, shift=0.0):
+    """Batches of predictions and targets, and what R2 is of all of them"""
+
+@check
+def check_r2(cls:Callable)->Report:
+    """R2 of all predictions, from sums that do not grow
+
+    Args:
+        cls: Yours: called without arguments; has `reset`, `update` and `compute`
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('r2')
+class R2:
+    sums: Any
+    def reset(self)->None: ...
+    def update(self, preds, target)->None: ...
+    def compute(self): ...
+
+@check
+def check_bumps(answer:float)->Report:
+    """The first learning rate with which a batch does worse than guessing
+
+    Args:
+        answer: Yours: a learning rate
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+def lines_of(path, case):
+    """The objects of a file with one JSON object on each line"""
+
+class Odd:
+    """A metric with a number, one that is none, and a table"""
+    def reset(self)->None: ...
+    def update(self, *args)->None: ...
+    def compute(self): ...
+
+@check
+def check_json_log(cls:Callable)->Report:
+    """A line of JSON for each row of MetricsCB, in the file as soon as the row is
+    there
+
+    Args:
+        cls: Yours: called with a path, returns a callback
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('json_log')
+class JSONLog(Callback):
+    order = 1
+    path: Any
+    n: Any
+    def __init__(self, path)->None: ...
+    def before_fit(self, learn)->None: ...
+    def cleanup_epoch(self, learn)->None: ...
 
 def averages(values, decay, keep=None, add=None, start=None, cut=float):
     """Moving averages, right or with another rule"""

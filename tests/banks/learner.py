@@ -1,6 +1,7 @@
 "Answers to the exercises of part 3"
 import copy
 import io
+import json
 import math
 from contextlib import ExitStack
 
@@ -666,76 +667,238 @@ BANK["check_quiet_mean"] = Bank(
         (QuietWithoutReset, "no method `reset`"), (Quiet(), "not callable")])
 
 
-# Lesson 10: F1 of each class
+# Lesson 10: how many tries
 
-def f1_loop(matrix):
-    "Python numbers, one class at a time"
-    k, out = len(matrix), []
-    for c in range(k):
-        hits = matrix[c, c].item()
-        said = sum(matrix[i, c].item() for i in range(k))
-        true = sum(matrix[c, i].item() for i in range(k))
-        p, r = hits/said if said else 0., hits/true if true else 0.
-        out.append(2*p*r/(p + r) if hits else 0.)
-    return out
+BANK["check_enough_tries"] = Bank(
+    right=[3, 3.0, torch.tensor(3), "3"],
+    wrong=[(1, "0.95 or more there"), (2, "0.95 or more there"), (4, "one try less"),
+        (5, "one try less"), (0.93, "0.95 or more there"), ("three", "is no number"),
+        ([3, 4], "is no number")])
 
 
-def f1_numpy(matrix):
-    m = matrix.numpy().astype(np.float32)
-    both = m.sum(0) + m.sum(1)
-    out = np.zeros(len(m), np.float32)
-    return np.divide(2*m.diagonal(), both, out=out, where=both > 0)
+# Lesson 10: R2
+
+class R2Welford:
+    "Means and squares around them, brought together batch by batch"
+    def reset(self): self.n, self.mean, self.m2, self.error = 0, 0., 0., 0.
+    def update(self, preds, target):
+        n, mean = len(target), target.mean().item()
+        gap, total = mean - self.mean, self.n + n
+        self.m2 += ((target - mean)**2).sum().item() + gap**2*self.n*n/total
+        self.mean += gap*n/total
+        self.n = total
+        self.error += ((preds - target)**2).sum().item()
+    def compute(self): return 1 - self.error/self.m2
 
 
-def f1_double(matrix):
-    m = matrix.double()
-    p, r = m.diag()/m.sum(0).clamp(min=1), m.diag()/m.sum(1).clamp(min=1)
-    return (2*p*r/(p + r)).nan_to_num()
+class R2Numpy:
+    def reset(self): self.sums = np.zeros(4)
+    def update(self, preds, target):
+        p, y = preds.numpy().astype(float), target.numpy().astype(float)
+        self.sums += [len(y), y.sum(), (y*y).sum(), ((y - p)**2).sum()]
+    def compute(self):
+        n, s, ss, e = self.sums
+        return np.float64(1 - e/(ss - s*s/n))
 
 
-def f1_pr(matrix): return matrix.diag()/matrix.sum(0), matrix.diag()/matrix.sum(1)
-def f1_unsafe(matrix):
-    p, r = f1_pr(matrix)
-    return 2*p*r/(p + r)
-def f1_half_safe(matrix):
-    p, r = (o.nan_to_num() for o in f1_pr(matrix))
-    return 2*p*r/(p + r)
-def f1_one_if_absent(matrix):
-    both = matrix.sum(0) + matrix.sum(1)
-    return torch.where(both == 0, 1., 2*matrix.diag()/both)
-def f1_arithmetic(matrix): return sum(f1_pr(matrix))/2
-def f1_geometric(matrix): return (f1_pr(matrix)[0]*f1_pr(matrix)[1]).sqrt()
-def f1_without_two(matrix): return f1_unsafe(matrix)/2
-def f1_jaccard(matrix):
-    return matrix.diag()/(matrix.sum(0) + matrix.sum(1) - matrix.diag())
-def f1_micro(matrix): return matrix.diag().sum()/matrix.sum()
-def f1_macro(matrix): return f1_double(matrix).mean()
-def f1_whole(matrix):
-    return 2*matrix.diag()//(matrix.sum(0) + matrix.sum(1)).clamp(min=1)
-def f1_smoothed(matrix):
-    return 2*matrix.diag()/(matrix.sum(0) + matrix.sum(1) + 1)
-def f1_column(matrix): return f1_double(matrix)[:, None]
-def f1_in_place(matrix):
-    hits = matrix.diag().clone()
-    matrix.fill_diagonal_(0)
-    return 2*hits/(2*hits + matrix.sum(0) + matrix.sum(1)).clamp(min=1)
-def f1_first(matrix): return [2*matrix[0, 0]/(matrix[0].sum() + matrix[:, 0].sum())]
-def f1_trace(matrix): return 2*matrix.trace()/(matrix.sum(0) + matrix.sum(1))
-def f1_dict(matrix): return dict(enumerate(f1_loop(matrix)))
+class R2Sums:
+    dtype = torch.float64
+    def reset(self): self.sums = torch.zeros(4, dtype=self.dtype)
+    def update(self, preds, target):
+        p, y = preds.to(self.dtype), target.to(self.dtype)
+        parts = self.error(p, y), y**2, y, torch.ones_like(y)
+        self.sums = self.sums + torch.stack([o.sum() for o in parts])
+    def error(self, p, y): return (y - p)**2
+    def compute(self):
+        e, ss, s, n = self.sums
+        return self.value(e, ss, s, n)
+    def value(self, e, ss, s, n): return 1 - e/(ss - s**2/n)
 
 
-BANK["check_f1"] = Bank(
-    right=[f1_loop, f1_numpy, f1_double, lambda m: f1_double(m).float()],
-    wrong=[(lambda m: f1_pr(m)[0], "precision alone"),
-        (lambda m: f1_pr(m)[1], "recall alone"),
-        (f1_unsafe, "What is 0/0"), (f1_half_safe, "What is 0/0"),
-        (f1_one_if_absent, "What is 0/0"), (f1_arithmetic, "arithmetic or harmonic"),
-        (f1_geometric, "geometric or harmonic"), (f1_without_two, "factor of 2"),
-        (f1_jaccard, "intersection over union"), (f1_micro, "or one for all"),
-        (f1_macro, "or their mean"), (f1_whole, "whole numbers"),
-        (f1_smoothed, "precision and recall"), (f1_column, r"shape \(2, 1\)"),
-        (f1_in_place, "changed its argument"), (f1_first, r"shape \(1,\)"),
-        (f1_trace, "precision and recall"), (f1_dict, "expected numbers")])
+class R2Float32(R2Sums):
+    dtype = torch.float32
+    def reset(self): super().reset()
+class R2Ratio(R2Sums):
+    def value(self, e, ss, s, n): return e/(ss - s**2/n)
+class R2AroundZero(R2Sums):
+    def value(self, e, ss, s, n): return 1 - e/ss
+class R2Mse(R2Sums):
+    def value(self, e, ss, s, n): return e/n
+class R2Unbiased(R2Sums):
+    def value(self, e, ss, s, n): return 1 - (e/n)/((ss - s**2/n)/(n - 1))
+class R2Clamped(R2Sums):
+    def value(self, e, ss, s, n): return (1 - e/(ss - s**2/n)).clamp_min(0)
+class R2Absolute(R2Sums):
+    def error(self, p, y): return (y - p).abs()
+class R2NoReset(R2Sums):
+    def __init__(self): super().reset()
+    def reset(self): pass
+class R2LastBatch(R2Sums):
+    def update(self, preds, target): self.reset(); super().update(preds, target)
+class R2Shared(R2Sums):
+    def reset(self): R2Shared.sums = torch.zeros(4, dtype=torch.float64)
+    def update(self, preds, target):
+        p, y = preds.double(), target.double()
+        R2Shared.sums = R2Shared.sums + torch.stack([o.sum() for o in ((y - p)**2, y**2, y, y**0)])
+class R2Kept(R2Sums):
+    "Keeps everything"
+    def reset(self): self.p, self.y = [], []
+    def update(self, preds, target): self.p.append(preds); self.y.append(target)
+    def compute(self):
+        p, y = torch.cat(self.p).double(), torch.cat(self.y).double()
+        return 1 - ((y - p)**2).sum()/((y - y.mean())**2).sum()
+class R2Correlation(R2Kept):
+    def compute(self):
+        return torch.corrcoef(torch.stack([torch.cat(self.p), torch.cat(self.y)]))[0, 1]**2
+class R2OfBatches:
+    weighted = False
+    def reset(self): self.total = self.n = 0
+    def update(self, preds, target):
+        n = len(target) if self.weighted else 1
+        spread = ((target - target.mean())**2).sum()
+        self.total += n*(1 - ((target - preds)**2).sum()/spread)
+        self.n += n
+    def compute(self): return self.total/self.n
+class R2OfBatchesWeighted(R2OfBatches):
+    weighted = True
+    def reset(self): super().reset()
+class R2BatchMeans(R2Sums):
+    def update(self, preds, target): super().update(preds - target.mean(), target - target.mean())
+class R2InPlace(R2Sums):
+    def update(self, preds, target):
+        super().update(preds, target)
+        preds.sub_(target)
+class R2WithoutUpdate:
+    def reset(self): self.sums = 0
+    def compute(self): return 1.
+
+
+BANK["check_r2"] = Bank(
+    right=[R2Welford, R2Numpy, R2Sums],
+    wrong=[(R2Float32, "seven digits"), (R2Ratio, "`1 -` missing"),
+        (R2AroundZero, "Around which number"), (R2Mse, "mean squared error"),
+        (R2Unbiased, "divided by the same number"), (R2Clamped, "cut off"),
+        (R2Absolute, "Which sums"), (R2NoReset, "`reset` leave|Which sums"),
+        (R2LastBatch, "last batch"), (R2Shared, "share their sums"),
+        (R2Kept, "need not be kept"), (R2Correlation, "squared correlation"),
+        (R2OfBatches, "no mean of theirs"), (R2OfBatchesWeighted, "no mean over samples"),
+        (R2BatchMeans, "of the batch, or of all"), (R2InPlace, "changed its argument"),
+        (R2WithoutUpdate, "no method `update`"), (R2Sums(), "not callable")])
+
+
+# Lesson 11: what the epoch hides
+
+BANK["check_bumps"] = Bank(
+    right=[1, 1.0, torch.tensor(1.)],
+    wrong=[(0.1, "above the dashed line"), (0.2, "above the dashed line"),
+        (0.5, "above the dashed line"), (2, "with the rate before"),
+        (1.68, "with the rate before"), ("one", "is no number")])
+
+
+# Lesson 11: JSON lines
+
+class JsonOpen(Callback):
+    "Notes what it has written by identity, and closes the file each time"
+    order = 7
+    def __init__(self, path): self.path, self.done = str(path), []
+    def before_fit(self, learn): self.done = [id(o) for o in learn.metrics.rows]
+    def cleanup_epoch(self, learn):
+        with open(self.path, "a", encoding="utf-8") as f:
+            for row in learn.metrics.rows:
+                if id(row) not in self.done: f.write(self.line(row))
+                self.done.append(id(row))
+    def line(self, row):
+        out = {}
+        for k, v in row.items():
+            if isinstance(v, float): out[k] = v if v - v == 0 else None
+            elif isinstance(v, (int, str)): out[k] = v
+        return json.dumps(out, allow_nan=False) + "\n"
+
+
+class Json(Callback):
+    order = 1
+    def __init__(self, path): self.path = path
+    def before_fit(self, learn): self.n = len(learn.metrics.rows)
+    def cleanup_epoch(self, learn):
+        rows = learn.metrics.rows
+        for row in rows[self.n:]: self.write(row)
+        self.n = len(rows)
+    def write(self, row):
+        with open(self.path, "a") as f: f.write(self.text(row))
+    def text(self, row): return json.dumps(self.kept(row)) + "\n"
+    def kept(self, row):
+        out = {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in out.items()}
+
+
+class JsonFlushes(Json):
+    def before_fit(self, learn):
+        super().before_fit(learn)
+        self.f = open(self.path, "a")
+    def write(self, row): self.f.write(self.text(row)); self.f.flush()
+    def cleanup_fit(self, learn): self.f.close()
+class JsonAfterEpoch(Json):
+    after_epoch, cleanup_epoch = Json.cleanup_epoch, None
+class JsonAfterFit(Json):
+    after_fit, cleanup_epoch = Json.cleanup_epoch, None
+class JsonCleanupFit(Json):
+    cleanup_fit, cleanup_epoch = Json.cleanup_epoch, None
+class JsonW(Json):
+    def write(self, row):
+        with open(self.path, "w") as f: f.write(self.text(row))
+class JsonWInFit(Json):
+    def before_fit(self, learn):
+        super().before_fit(learn)
+        open(self.path, "w").close()
+class JsonNan(Json):
+    def kept(self, row): return {k: v for k, v in row.items() if isinstance(v, (int, float, str))}
+class JsonOnlyNan(Json):
+    def kept(self, row):
+        return {k: None if v != v else v for k, v in row.items() if isinstance(v, (int, float, str))}
+class JsonDropsNan(Json):
+    def kept(self, row): return {k: v for k, v in super().kept(row).items() if v is not None}
+class JsonStr(Json):
+    def kept(self, row): return super().kept({k: v if isinstance(v, (int, float)) else str(v) for k, v in row.items()})
+class JsonAll(Json):
+    def kept(self, row): return row
+class JsonList(Json):
+    def text(self, row): return json.dumps(list(self.kept(row).values())) + "\n"
+class JsonIndent(Json):
+    def text(self, row): return json.dumps(self.kept(row), indent=1) + "\n"
+class JsonNoEnd(Json):
+    def text(self, row): return json.dumps(self.kept(row))
+class JsonPython(Json):
+    def text(self, row): return f"{self.kept(row)}\n"
+class JsonLast(Json):
+    def cleanup_epoch(self, learn): self.write(learn.metrics.rows[-1])
+class JsonNumbers(Json):
+    def kept(self, row): return {k: v for k, v in super().kept(row).items() if not isinstance(v, str)}
+class JsonText(Json):
+    "Numbers as text"
+    def kept(self, row): return {k: f"{v:.3f}" if isinstance(v, float) else v for k, v in super().kept(row).items()}
+class JsonBuffer(Json):
+    def before_fit(self, learn):
+        super().before_fit(learn)
+        self.f = open(self.path, "a")
+    def write(self, row): self.f.write(self.text(row))
+    def cleanup_fit(self, learn): self.f.close()
+class JsonAllAgain(Json):
+    def cleanup_epoch(self, learn):
+        for row in learn.metrics.rows: self.write(row)
+
+
+BANK["check_json_log"] = Bank(
+    right=[JsonOpen, Json, JsonFlushes],
+    wrong=[(JsonAfterEpoch, "Which event always comes"), (JsonAfterFit, "closed or flushed"),
+        (JsonCleanupFit, "closed or flushed"), (JsonW, "closed or flushed|lines for|row comes"),
+        (JsonWInFit, "begun anew|lines for"), (JsonNan, "Which numbers does JSON not know"),
+        (JsonOnlyNan, "Which numbers does JSON not know"), (JsonDropsNan, "Which values are kept"),
+        (JsonStr, "a table is in it"), (JsonAll, "TypeError"), (JsonList, "an object, with names"),
+        (JsonIndent, "one whole JSON object"), (JsonNoEnd, "What ends a line"),
+        (JsonPython, "one whole JSON object"), (JsonLast, "always a new one"),
+        (JsonNumbers, "Which values are kept"), (JsonText, "Whose row"),
+        (JsonBuffer, "closed or flushed"), (JsonAllAgain, "lines for|Whose row"),
+        (Json("x"), "not callable")])
 
 
 # Lesson 12: an average that forgets
