@@ -186,10 +186,12 @@ def _trainer(self:Learner
 @patch
 def _bind_trainer(self:Learner):
     "Make the five parts of the one trainer methods of the Learner for this fit"
-    found = [o for o in (*self.cbs, type(self)) if any(_handles(o, p) for p in _parts)]
+    def has(o, part):  # `Learner.predict` of lesson 13 is no part of a trainer
+        return _handles(o, part) and getattr(o, part) is not getattr(Learner, part, None)
+    found = [o for o in (*self.cbs, type(self)) if any(has(o, p) for p in _parts)]
     need(len(found) == 1, "cbs", found, "one trainer: a TrainCB, or a subclass "
         "of it, or a Learner that trains by itself")
-    lacks = [o for o in _parts if not _handles(found[0], o)]
+    lacks = [o for o in _parts if not has(found[0], o)]
     need(not lacks, "cbs", found, f"a trainer that has {lacks} too, as TrainCB has")
     who,args = (self, ()) if self._trainer is None else (self._trainer, (self,))
     for o in _parts:

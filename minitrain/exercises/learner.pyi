@@ -3,7 +3,7 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -11,11 +11,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from typing import Any
 
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
-           'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_f1', 'check_averaging_decay', 'check_moving_average',
+           'check_clip_norm', 'check_target', 'check_wsd', 'check_restarts',
+           'check_suggest', 'check_dead_units', 'check_call_order', 'check_conv_macs',
+           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_digits_needed', 'check_text', 'check_newest', 'check_told',
+           'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -193,6 +194,17 @@ def check_f1(fn:Callable)->Report:
 
 @solves('f1')
 def f1(matrix): ...
+
+@check
+def check_averaging_decay(answer:float)->Report:
+    """With which decay an average of 200 updates is best
+
+    Args:
+        answer: Yours: a decay
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 def averages(values, decay, keep=None, add=None, start=None, cut=float):
     """Moving averages, right or with another rule"""

@@ -814,6 +814,15 @@ BANK["check_moving_average"] = Bank(
         (ema_rounded, "random|values"), (ema_generator, "expected numbers")])
 
 
+
+BANK["check_averaging_decay"] = Bank(
+    right=[0.95, 0.97, np.float64(0.92), torch.tensor(0.98)],
+    wrong=[(0.999, "How many updates does it remember"), (0.99, "remember"),
+        (1, "remember"), (0.5, "longer memory"), (0.9, "longer memory"),
+        (0, "longer memory"), (97, "remember"), (None, "no number"),
+        (torch.tensor([0.9, 0.95]), "no number")])
+
+
 # Lesson 12: clip by norm
 
 def clip_torch(params, max_norm):
