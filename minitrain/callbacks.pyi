@@ -9,9 +9,9 @@ from minitrain.core import def_device
 from minitrain.learner import Callback, Learner, TrainCB
 from typing import Any
 
-__all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
-           'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB', 'EMACB',
-           'MixedPrecision']
+__all__ = ['DeviceCB', 'BatchTransformCB', 'position_kept', 'OverfitBatchCB',
+           'EarlyStopCB', 'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB',
+           'EMACB', 'MixedPrecision']
 
 class DeviceCB(Callback):
     """Moves the model and every batch, however nested, to a device
@@ -226,8 +226,7 @@ class GradAccumCB(_Remembers):
 
     Args:
         n: Batches to an update; the last one of an epoch takes what is left
-        size: Called with the targets, returns the weight of the batch's mean
-            loss; None asks the loss
+        size: Called with the targets: what the mean loss divides by
     """
     order = -10
     n: int
@@ -274,7 +273,7 @@ class EMACB(_Remembers):
     """Keeps a moving average of the weights, and validates with it
 
     Args:
-        decay: Share that stays at an update; at the t-th at most t/(9 + t)
+        decay: Share that stays, at the t-th update at most t/(9 + t)
         validate: Use the averages in validation
     """
     order, only_in_fit = (30, True)
@@ -319,8 +318,7 @@ class MixedPrecision(TrainCB):
 
     Args:
         n_inp: As for `TrainCB`
-        dtype: torch.float16 or torch.bfloat16; None: bfloat16 on the CPU, else
-            float16
+        dtype: None: torch.bfloat16 on the CPU, else torch.float16
     """
     order = DeviceCB.order + 10
     scaler: Any

@@ -1,4 +1,6 @@
-"""Predictions, top losses, and the mean over views."""
+"""Predictions, their three traps, the samples that cost most, and the mean over
+views.
+"""
 # Made by tools/make_stubs.py: do not edit
 import torch
 from minitrain.learner import Callback, Learner
