@@ -9,9 +9,9 @@ from minitrain.core import def_device
 from minitrain.learner import Callback, Learner, TrainCB
 from typing import Any
 
-__all__ = ['DeviceCB', 'BatchTransformCB', 'position_kept', 'OverfitBatchCB',
-           'EarlyStopCB', 'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB',
-           'EMACB', 'MixedPrecision']
+__all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
+           'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB', 'EMACB',
+           'MixedPrecision']
 
 class DeviceCB(Callback):
     """Moves the model and every batch, however nested, to a device
@@ -318,7 +318,7 @@ class MixedPrecision(TrainCB):
 
     Args:
         n_inp: As for `TrainCB`
-        dtype: None: torch.bfloat16 on the CPU, else torch.float16
+        dtype: None: bfloat16 on the CPU, else float16
     """
     order = DeviceCB.order + 10
     scaler: Any

@@ -184,12 +184,11 @@ class Learner:
             inps: Return the inputs too
 
         Returns:
-            (predictions, targets), with `inps` (predictions, targets, inputs), on
-                the CPU
+            (predictions, targets) and, with `inps`, inputs; on the CPU
         """
     def predict(self, x=None)->torch.Tensor:
-        """Predictions for one batch of inputs; in a fit this name is the trainer's
-        part
+        """Predictions for one batch of inputs; without it, the trainer's part of a
+        step
 
         Args:
             x: A batch of inputs (b, ...), a tuple of several, or a dict
@@ -293,10 +292,10 @@ class TrainLearner(Learner):
     def zero_grad(self)->None:
         """Forget the gradients"""
     def predict(self, x=None)->torch.Tensor:
-        """Predictions for one batch of inputs; without it, the trainer's part
+        """As `Learner.predict`, for a Learner that is its own trainer
 
         Args:
-            x: As for `Learner.predict`; None in a fit
+            x: As for `Learner.predict`
 
         Returns:
             As for `Learner.predict`

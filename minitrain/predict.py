@@ -29,13 +29,13 @@ def _joined(parts):
     if isinstance(first, Mapping):
         return {k: _joined([o[k] for o in parts]) for k in first}
     if not isinstance(first, (list, tuple)): return None if first is None else parts
-    if not any(isinstance(o, nested) for o in first): return [x for o in parts for x in o]
+    if not any(isinstance(o, nested) for o in first): return sum(map(list, parts), [])
     values = [_joined(list(o)) for o in zip(*parts)]
     return type(first)(*values) if hasattr(first, "_fields") else type(first)(values)
 
 # %% ../nbs/13_predict.ipynb #capture-cb
 class CapturePreds(Callback):
-    "Keeps the predictions, targets and inputs of a fit, on the CPU, in `.all_preds`, `.all_targs` and `.all_inps`"
+    "Keeps `.all_preds`, `.all_targs` and `.all_inps` of a fit, on the CPU"
     order = 10_000  # when others have changed what they want to change
 
     def before_fit(self,
@@ -74,7 +74,7 @@ def get_preds(self:Learner,
     dl=None, # A loader; None for that of validation
     cbs=None, # Callbacks for this alone, such as a BatchTransformCB
     inps:bool=False # Return the inputs too
-)->tuple: # (predictions, targets), with `inps` (predictions, targets, inputs), on the CPU
+)->tuple: # (predictions, targets) and, with `inps`, inputs; on the CPU
     "Predictions for every sample of a loader, in evaluation mode; nothing else changes"
     dls,capture = self.dls,_PredsOnly()
     dl = dls.valid if dl is None else dl
@@ -94,22 +94,24 @@ def get_preds(
     return Learner.get_preds(learn, dl)
 
 # %% ../nbs/13_predict.ipynb #predict
+_parts = {o: getattr(o, "predict", None) for o in (Learner, TrainLearner)}
+
 @patch
 def predict(self:Learner,
     x=None # A batch of inputs (b, ...), a tuple of several, or a dict
 )->torch.Tensor: # What the model says, on the CPU
-    "Predictions for one batch of inputs; in a fit this name is the trainer's part"
+    "Predictions for one batch of inputs; without it, the trainer's part of a step"
+    if x is None: return _parts[Learner](self)
     several = x if isinstance(x, (list, tuple)) else (x,)
-    return Learner.get_preds(self, [x if isinstance(x, Mapping) else (*several, None)])[0]
-
-_part = TrainLearner.predict
+    batch = x if isinstance(x, Mapping) else (*several, None)
+    return Learner.get_preds(self, [batch])[0]
 
 @patch
 def predict(self:TrainLearner,
-    x=None # As for `Learner.predict`; None in a fit
+    x=None # As for `Learner.predict`
 )->torch.Tensor: # As for `Learner.predict`
-    "Predictions for one batch of inputs; without it, the trainer's part"
-    return _part(self) if x is None else Learner.predict(self, x)
+    "As `Learner.predict`, for a Learner that is its own trainer"
+    return _parts[TrainLearner](self) if x is None else Learner.predict(self, x)
 
 def predict(
     learn:Learner, # Trained
@@ -148,11 +150,12 @@ def top_losses(
     learn:Learner, # Trained
     k:int=9, # How many samples
     dl=None # A loader; None for that of validation
-)->object: # pandas DataFrame: "index" in the order of the loader, "loss", and for classes "target" and "predicted"
+)->object: # pandas DataFrame: "index" in the loader's order, "loss", "target", "predicted"
     "The samples whose loss is highest, the worst first"
     return _top(learn, k, dl)[0]
 
 # %% ../nbs/13_predict.ipynb #show-top-losses
+#| code-fold: true
 def show_top_losses(
     learn:Learner, # Trained, on pictures
     k:int=9, # How many
@@ -164,6 +167,7 @@ def show_top_losses(
     table,x = _top(learn, k, dl)
     def title(row):
         if "target" not in table: return f"{row.loss:.2f}"
-        said,true = (o if names is None else names[o] for o in (row.predicted, row.target))
+        said,true = row.predicted,row.target
+        if names is not None: said,true = names[said],names[true]
         return f"{said} for {true}\n{row.loss:.2f}"
     show_images(x, titles=[*map(title, table.itertuples())], **kwargs)

@@ -10,9 +10,7 @@ from typing import Any
 __all__ = ['CapturePreds', 'get_preds', 'predict', 'top_losses', 'show_top_losses']
 
 class CapturePreds(Callback):
-    """Keeps the predictions, targets and inputs of a fit, on the CPU, in
-    `.all_preds`, `.all_targs` and `.all_inps`
-    """
+    """Keeps `.all_preds`, `.all_targs` and `.all_inps` of a fit, on the CPU"""
     order = 10000
     all_preds: Any
     all_targs: Any
@@ -67,8 +65,8 @@ def top_losses(learn:Learner, k:int=9, dl=None)->DataFrame:
         dl: A loader; None for that of validation
 
     Returns:
-        pandas DataFrame: "index" in the order of the loader, "loss", and for
-            classes "target" and "predicted"
+        pandas DataFrame: "index" in the loader's order, "loss", "target",
+            "predicted"
     """
 
 def show_top_losses(learn:Learner, k:int=9, dl=None, names=None, **kwargs)->None:
