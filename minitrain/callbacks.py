@@ -30,6 +30,25 @@ from .learner import (
 from .metrics import is_sum_loss, loss_weight
 from .progress import higher_is_better, loader_length, metrics_of
 
+# %% ../nbs/12_callbacks.ipynb #position
+#| code-fold: true
+@contextmanager
+def position_kept(
+    dl, # A loader, ours or torch's
+    random:bool=True # Put random numbers back too
+):
+    "Inside the block a loader may be walked through; its order is as before"
+    rng = rng_state() if random else None
+    samplers = dl, getattr(dl, "sampler", None), getattr(dl, "batch_sampler", None)
+    kept = [(o.generator, o.generator.get_state()) for o in samplers
+        if isinstance(getattr(o, "generator", None), torch.Generator)]
+    state = dl.state_dict() if isinstance(dl, DataLoader) else None
+    try: yield
+    finally:
+        if state is not None: dl.load_state_dict(state)
+        for g,was in kept: g.set_state(was)
+        if rng is not None: set_rng_state(rng)
+
 # %% ../nbs/12_callbacks.ipynb #device
 class DeviceCB(Callback):
     "Moves the model and every batch, however nested, to a device"
@@ -68,25 +87,6 @@ class BatchTransformCB(Callback):
         batch = self.tfm(learn.batch)
         need(batch is not None, "tfm", None, "a function that returns it: inplace")
         learn.batch = batch
-
-# %% ../nbs/12_callbacks.ipynb #position
-#| code-fold: true
-@contextmanager
-def position_kept(
-    dl, # A loader, ours or torch's
-    random:bool=True # Put random numbers back too
-):
-    "Inside the block a loader may be walked through; its order is as before"
-    rng = rng_state() if random else None
-    samplers = dl, getattr(dl, "sampler", None), getattr(dl, "batch_sampler", None)
-    kept = [(o.generator, o.generator.get_state()) for o in samplers
-        if isinstance(getattr(o, "generator", None), torch.Generator)]
-    state = dl.state_dict() if isinstance(dl, DataLoader) else None
-    try: yield
-    finally:
-        if state is not None: dl.load_state_dict(state)
-        for g,was in kept: g.set_state(was)
-        if rng is not None: set_rng_state(rng)
 
 # %% ../nbs/12_callbacks.ipynb #image-batch
 class _Look(Callback):

@@ -13,6 +13,15 @@ __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
            'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB', 'EMACB',
            'MixedPrecision']
 
+@contextmanager
+def position_kept(dl, random:bool=True)->Iterator[Any]:
+    """Inside the block a loader may be walked through; its order is as before
+
+    Args:
+        dl: A loader, ours or torch's
+        random: Put random numbers back too
+    """
+
 class DeviceCB(Callback):
     """Moves the model and every batch, however nested, to a device
 
@@ -53,15 +62,6 @@ class BatchTransformCB(Callback):
         Args:
             learn: Its batch is replaced
         """
-
-@contextmanager
-def position_kept(dl, random:bool=True)->Iterator[Any]:
-    """Inside the block a loader may be walked through; its order is as before
-
-    Args:
-        dl: A loader, ours or torch's
-        random: Put random numbers back too
-    """
 
 class OverfitBatchCB(Callback):
     """Trains on the first batch alone, and validates on it too

@@ -68,7 +68,8 @@ class BaseSchedCB(Callback):
         learn # The Learner
     ):
         "Step the scheduler, if there was an update since the last time"
-        if learn.training and self._updated: self.schedo.step()
+        if not learn.training: return
+        if self._updated: self.schedo.step()
         self._updated = False
 
 # %% ../nbs/14_schedule.ipynb #sched-batch

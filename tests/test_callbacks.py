@@ -488,7 +488,7 @@ def test_pieces_resume(every, tmp_path):
 
 
 def test_an_empty_loader_is_no_endless_one():
-    with pytest.raises(ArgumentError, match="gives batches"):
+    with pytest.raises(ArgumentError, match="batches"):
         Learner(net(), (iter(data()[2]), None), cross_entropy, cbs=[TrainCB(), ValidEveryCB(4)]).fit(2)
 
 
@@ -562,19 +562,6 @@ def test_a_batch_without_labels_counts_for_nothing():
         torch.testing.assert_close(params(model), params(want), rtol=1e-5, atol=1e-6)
 
 
-def test_a_cancelled_batch_leaves_the_window_right():
-    x, y, _ = data(12)
-    batches = list(zip(x.split(3), y.split(3)))
-    class Skip(Callback):
-        def after_loss(self, learn):
-            if learn.iter == 2: raise CancelBatchException()
-    model, want = net(), net()
-    Learner(model, batches, cross_entropy, 0.1, [TrainCB(), GradAccumCB(4), Skip()]).fit(1)
-    keep = torch.cat([torch.arange(6), torch.arange(9, 12)])
-    Learner(want, [(x[keep], y[keep])], cross_entropy, 0.1, TrainCB()).fit(1)
-    torch.testing.assert_close(params(model), params(want), rtol=1e-5, atol=1e-6)
-
-
 class CancelAt(Callback):
     "Cancels something at one batch"
     def __init__(self, event, at, error, order, epoch=0):
@@ -616,6 +603,17 @@ def test_a_cancelled_epoch_ends_its_window_later():
         Learner(want, large, cross_entropy, 0.1, TrainCB()).fit(1)
         assert steps.n == len(large)
         torch.testing.assert_close(params(model), params(want), rtol=1e-5, atol=1e-6)
+
+
+def test_the_update_at_the_end_of_an_epoch_moves_the_schedule():
+    "Of a loader without a length, validation between: each update has a learning rate of its own"
+    rates = []
+    class See(Callback):
+        def after_step(self, learn): rates.append(learn.opt.param_groups[0]["lr"])
+    x, y, batches = data(15, 3)
+    sched = BatchSchedCB(partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5))
+    Learner(net(), (Bag(batches), batches), cross_entropy, 0.1, [TrainCB(), GradAccumCB(3), See(), sched]).fit(2)
+    assert rates == pytest.approx([0.1*0.5**i for i in range(4)])
 
 
 def test_the_weight_can_be_told():

@@ -106,3 +106,67 @@ def test_top_losses_of_a_regression_and_more_than_there_are():
     show_top_losses(Learner(nn.Flatten(), [(pictures, torch.zeros(6, dtype=torch.long))], cross_entropy, cbs=TrainCB()), 4, [(pictures, torch.zeros(6, dtype=torch.long))], names="abcdefghijklmnop")
     assert [ax.get_title().split("\n")[0][-5:] for ax in plt.gcf().axes] == ["for a"]*4
     plt.close("all")
+
+
+class Draws(Callback):
+    "Draws random numbers in every batch, as random transforms do"
+    order = 2
+    def before_batch(self, learn): learn.batch = learn.batch[0] + 0.1*torch.randn(4), *learn.batch[1:]
+
+
+@pytest.mark.parametrize("look", [lambda learn: learn.get_preds(), lambda learn: learn.get_preds(learn.dls.train), lambda learn: get_preds(learn, learn.dls.train),
+    lambda learn: learn.predict(torch.ones(2, 4)), lambda learn: top_losses(learn), lambda learn: learn.capture_preds(inps=True)],
+    ids=["valid", "train", "function", "predict", "top", "capture"])
+@pytest.mark.parametrize("kind", ["ours", "torch", "generator"])
+def test_looking_changes_nothing_that_comes_after(kind, look):
+    x, y, _ = data()
+    def run(looks):
+        torch.manual_seed(2)
+        ds = torch.utils.data.TensorDataset(x, y)
+        own = dict(generator=torch.Generator().manual_seed(1)) if kind == "generator" else {}
+        dl = DataLoader(ds, 6, shuffle=True, seed=1) if kind == "ours" else torch.utils.data.DataLoader(ds, 6, shuffle=True, **own)
+        model = nn.Sequential(net(), nn.Dropout(0.1))
+        learn = Learner(model, (dl, dl), cross_entropy, 0.01, [TrainCB(), Draws(), EMACB(0.9), MetricsCB(accuracy)], opt_func=AdamW)
+        learn.fit(1)
+        if looks: look(learn)
+        learn.fit(1)
+        return params(model), learn.metrics.rows
+    (a, rows), (b, same) = run(True), run(False)
+    assert a.equal(b) and rows == same
+
+
+def test_random_views_differ():
+    "Callbacks for one call alone may draw: each call has views of its own"
+    learn = learner()
+    first, second = (learn.capture_preds(cbs=Draws())[0] for _ in range(2))
+    assert not first.equal(second)
+
+
+def test_capture_in_a_fit_that_trains():
+    capture = CapturePreds()
+    learn, plain = learner(capture), learner()
+    learn.fit(2)
+    plain.fit(2)
+    assert params(learn.model).equal(params(plain.model)), "nobody is disturbed"
+    assert len(capture.all_preds) == 2*(20 + 12) and capture.all_targs[:20].equal(data()[1]) and not capture.all_preds.requires_grad
+
+
+@pytest.mark.parametrize("kind", [Learner, TrainLearner, MomentumLearner])
+def test_predict_outside_and_inside_a_fit(kind):
+    x, y, batches = data()
+    seen = []
+    class Again(Callback):
+        def after_predict(self, learn):
+            first = learn.preds
+            learn.predict()
+            seen.append(torch.equal(first, learn.preds))
+    learn = kind(net(), batches, cross_entropy, cbs=[TrainCB()]*(kind is Learner))
+    learn.fit(1, cbs=Again())
+    assert seen == [True]*4
+    with torch.no_grad(): want = learn.model(x)
+    assert learn.predict(x).equal(want) and predict(learn, x).equal(want) and learn.get_preds(batches)[1].equal(y)
+    assert learn.predict(x={"x": x, "y": None}).equal(want)
+    with pytest.raises((RuntimeError, TypeError)):
+        class Inside(Callback):
+            def after_batch(self, learn): learn.predict(x)
+        learn.fit(1, cbs=Inside())
