@@ -311,6 +311,7 @@ def _updated(learn):
     return [p for group in groups for p in group["params"] if p.grad is not None]
 
 # %% ../nbs/12_callbacks.ipynb #accum
+#| code-fold: true
 class GradAccumCB(_Remembers):
     "One update for `n` batches, as of one large batch"
     order = -10
