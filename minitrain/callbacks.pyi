@@ -1,5 +1,5 @@
-"""Devices, progress, logs, clipping, accumulation, averages of weights, mixed
-precision.
+"""Early stopping, clipping, accumulation, averages of weights, mixed precision: each
+a few lines, and each first written wrong.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -10,7 +10,17 @@ from minitrain.learner import Callback, Learner, TrainCB
 from typing import Any
 
 __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
-           'GradClipCB', 'GradAccumCB', 'EMACB', 'MixedPrecision']
+           'ValidEveryCB', 'StopAfterCB', 'GradClipCB', 'GradAccumCB', 'EMACB',
+           'MixedPrecision']
+
+@contextmanager
+def position_kept(dl, random:bool=True)->Iterator[Any]:
+    """Inside the block a loader may be walked through; its order is as before
+
+    Args:
+        dl: A loader, ours or torch's
+        random: Put random numbers back too
+    """
 
 class DeviceCB(Callback):
     """Moves the model and every batch, however nested, to a device
@@ -24,7 +34,7 @@ class DeviceCB(Callback):
         """Move the model
 
         Args:
-            learn: Its model is moved; it lets its optimizer's moments follow
+            learn: Its model is moved; the Learner lets moments follow
         """
     def before_batch(self, learn:Learner)->None:
         """Move the batch
@@ -34,13 +44,12 @@ class DeviceCB(Callback):
         """
 
 class BatchTransformCB(Callback):
-    """Puts every batch through a function, on the device and before the model sees
-    it
+    """Puts every batch through a function, before the model sees it
 
     Args:
-        tfm: Called with the batch, gives the batch to use instead
-        on_train: In training epochs
-        on_val: In validation epochs
+        tfm: Called with the batch, returns the batch to use instead
+        on_train: In training
+        on_val: In validation
     """
     order = DeviceCB.order + 1
     tfm: Callable
@@ -54,18 +63,8 @@ class BatchTransformCB(Callback):
             learn: Its batch is replaced
         """
 
-@contextmanager
-def position_kept(dl)->Iterator[Any]:
-    """Inside the block a loader may be walked through, and its order afterwards is
-    as if it had not been
-
-    Args:
-        dl: Any loader; one of ours is put back to the batch where it stood
-    """
-
 class OverfitBatchCB(Callback):
-    """Trains on the first batch alone and validates on it too: a model that cannot
-    learn that by heart has a bug
+    """Trains on the first batch alone, and validates on it too
 
     Args:
         steps: Updates in an epoch
@@ -81,28 +80,35 @@ class OverfitBatchCB(Callback):
             learn: Its first training batch is kept
         """
     def before_epoch(self, learn:Learner)->None:
-        """Give that batch instead of the data
+        """Copies of that batch, for a transform may change them in place
 
         Args:
             learn: Its `dl` is replaced
         """
 
-class EarlyStopCB(Callback):
-    """Ends the fit when what it watches has not become better for some epochs
+class _Remembers(Callback):
+    """A callback whose attributes named in `_memory` are kept by a checkpoint"""
+    def state_dict(self): ...
+    def load_state_dict(self, state)->None: ...
+
+class EarlyStopCB(_Remembers):
+    """Ends the fit when what it watches stops improving; the best weights come back
 
     Args:
-        monitor: "train_" or "valid_" and the name of a metric, or "loss"
+        monitor: "train_" or "valid_", and a metric or "loss"
         patience: Epochs without a better value before the fit ends
         min_delta: By how much better counts as better
         mode: "min" or "max"; None asks the metric, or its name
+        restore: Leave the model with the weights of the best epoch
     """
     order, only_in_fit = (900, True)
-    monitor: str
-    mode: str | None
-    patience: int
-    min_delta: float
     best: Any
     best_epoch: Any
+    monitor: str
+    mode: str | None
+    restore: bool
+    patience: int
+    min_delta: float
     waited: Any
     stopped: Any
     def __init__(
@@ -111,6 +117,7 @@ class EarlyStopCB(Callback):
         patience:int=3,
         min_delta:float=0.0,
         mode:str | None=None,
+        restore:bool=True,
     )->None: ...
     def before_fit(self, learn:Learner)->None:
         """Begin to watch
@@ -118,41 +125,89 @@ class EarlyStopCB(Callback):
         Args:
             learn: Must have a MetricsCB that knows what is watched
         """
-    def after_epoch(self, learn:Learner):
-        """Compare, and cancel the fit when patience is at its end; nan is never
-        better
+    def after_epoch(self, learn:Learner)->None:
+        """Compare, and cancel when patience is at its end; nan is never better
 
         Args:
             learn: Its fit may end
         """
-    def state_dict(self)->dict:
-        """What has been seen so far
-
-        Returns:
-            Plain numbers
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
+    def cleanup_fit(self, learn:Learner)->None:
+        """Give the best weights back, whatever ended the fit
 
         Args:
-            state: From `state_dict`
+            learn: Its model is given the best weights
+        """
+
+class ValidEveryCB(Callback):
+    """Validates after every `n` training batches, which then count as an epoch
+
+    Args:
+        n: Batches to an epoch; the next one goes on where the data stand
+    """
+    order, only_in_fit = (-30, True)
+    n: int
+    def __init__(self, n:int)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Cut the training data into pieces
+
+        Args:
+            learn: Its loaders are replaced
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Give the loaders back
+
+        Args:
+            learn: Its loaders come back
+        """
+
+class StopAfterCB(_Remembers):
+    """Ends the fit after a number of updates, with a last validation
+
+    Args:
+        steps: Updates; the fit may have fewer
+    """
+    order, only_in_fit = (950, True)
+    steps: int
+    n: Any
+    def __init__(self, steps:int)->None: ...
+    def before_fit(self, learn:Learner)->None:
+        """Begin to count
+
+        Args:
+            learn: Its updates are counted
+        """
+    def after_step(self, learn:Learner)->None:
+        """Count
+
+        Args:
+            learn: Has updated
+        """
+    def before_batch(self, learn:Learner):
+        """Let no further batch train
+
+        Args:
+            learn: Its epoch ends, or its fit if nothing is validated
+        """
+    def after_epoch(self, learn:Learner)->None:
+        """End the fit
+
+        Args:
+            learn: Its fit ends after the last part of an epoch
         """
 
 class GradClipCB(Callback):
-    """Limits the gradients before each update: their norm all together, or each
-    value
+    """Limits the gradients before each update: their norm, or each value
 
     Args:
-        max_norm: Largest norm of all gradients as one vector; longer ones are
-            scaled down
-        value: Largest absolute value of each entry; instead of `max_norm`
+        max_norm: Largest norm of all gradients as one vector
+        value: Largest absolute value of each entry, instead
         norm_type: Which norm; inf for the largest absolute value
     """
     order = 20
+    norm: Any
     max_norm: float | None
     value: float | None
     norm_type: float
-    norm: Any
     def __init__(
         self,
         max_norm:float | None=None,
@@ -160,33 +215,28 @@ class GradClipCB(Callback):
         norm_type:float=2.0,
     )->None: ...
     def after_backward(self, learn:Learner)->None:
-        """Clip; `.norm` keeps the norm as it was before
+        """Clip
 
         Args:
             learn: Gradients of what its optimizer updates are limited
         """
 
-class GradAccumCB(Callback):
-    """One update for `n` batches, with the gradient of their mean over all samples:
-    as of one large batch
+class GradAccumCB(_Remembers):
+    """One update for `n` batches, as of one large batch
 
     Args:
-        n: Batches to an update; the last update of an epoch takes what is left
+        n: Batches to an update; the last one of an epoch takes what is left
+        size: Called with the targets: what the mean loss divides by
     """
     order = -10
     n: int
-    def __init__(self, n:int)->None: ...
+    size: Callable | None
+    def __init__(self, n:int, size:Callable | None=None)->None: ...
     def before_fit(self, learn:Learner)->None:
-        """Begin without gradients
+        """Begin a window
 
         Args:
             learn: Must zero its gradients after an update
-        """
-    def before_epoch(self, learn:Learner)->None:
-        """See to it that the last batch is known as the last
-
-        Args:
-            learn: Its `dl` is wrapped if it has no length
         """
     def after_loss(self, learn:Learner)->None:
         """Let the backward pass begin at zero
@@ -195,110 +245,84 @@ class GradAccumCB(Callback):
             learn: Its gradients so far are put aside
         """
     def after_backward(self, learn:Learner)->None:
-        """Make gradients the mean over the window; go on to the update only at its
-        end
+        """Make gradients the mean over the window; go on to the update at its end
 
         Args:
             learn: Its update is put off until the window is full
         """
-    def after_step(self, learn:Learner)->None:
-        """Begin a new window
-
-        Args:
-            learn: Has updated
-        """
     def cleanup_batch(self, learn:Learner)->None:
-        """Give back what was put aside for a backward pass that never came
+        """A cancelled batch counts for nothing
 
         Args:
-            learn: Its batch may have been cancelled before the backward pass
+            learn: Its batch may have been cancelled
         """
-    def state_dict(self)->dict:
-        """How far the window is
-
-        Returns:
-            Plain numbers; the gradients themselves belong to the model
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on in the middle of a window, its gradients being there
+    def after_epoch(self, learn:Learner)->None:
+        """Update with what is left, where nobody knew which batch was the last
 
         Args:
-            state: From `state_dict`
+            learn: Updated, if its window is open
+        """
+    def after_fit(self, learn:Learner)->None:
+        """Update with what is left
+
+        Args:
+            learn: Updated, if its last epoch was cancelled
         """
 
-class EMACB(Callback):
-    """Keeps a moving average of weights and buffers, and validates with it
+class EMACB(_Remembers):
+    """Keeps a moving average of the weights, and validates with it
 
     Args:
-        decay: Share of the average that stays at an update; at the t-th at most
-            t/(9 + t), for a quick start
-        validate: Use the averages in validation epochs
+        decay: Share that stays, at the t-th update at most t/(9 + t)
+        validate: Use the averages in validation
     """
     order, only_in_fit = (30, True)
-    averages: Any
     decay: float
     validate: bool
+    averages: Any
     def __init__(self, decay:float=0.999, validate:bool=True)->None: ...
     def before_fit(self, learn:Learner)->None:
-        """Start from the weights as they are; a further fit of the same model goes
-        on
+        """Start from the weights as they are
 
         Args:
-            learn: Its model is averaged
+            learn: Its weights are averaged; a further fit goes on
         """
-    @torch.no_grad()
     def after_step(self, learn:Learner)->None:
         """Take the new weights in
 
         Args:
             learn: Has updated
         """
+    @contextmanager
+    def applied(self)->Iterator:
+        """Inside the block the model has the averages; then its own weights again
+
+        Returns:
+            Context manager
+        """
     def before_epoch(self, learn:Learner)->None:
         """Put the averages into the model
 
         Args:
-            learn: Its model is given the averages for validation
+            learn: Its model borrows the averages for validation
         """
     def cleanup_epoch(self, learn:Learner)->None:
         """Put the weights back
 
         Args:
-            learn: Its model is given its weights back
-        """
-    @contextmanager
-    def applied(self)->Iterator[None]:
-        """Inside the block the model has the averaged weights; afterwards its own
-        again, bit for bit
-
-        Returns:
-            Context manager
-        """
-    def state_dict(self)->dict:
-        """What is needed to go on
-
-        Returns:
-            "n" updates, and the averages by name
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`; taken in by the next fit if there has been
-                none
+            learn: Its model has its own weights back
         """
 
 class MixedPrecision(TrainCB):
-    """Trains with half precision where it is safe: autocast around prediction and
-    loss alone, gradients scaled for float16
+    """Trains in half precision: autocast around the model, a scaler for float16
 
     Args:
         n_inp: As for `TrainCB`
-        dtype: torch.float16 or torch.bfloat16; None takes bfloat16 on the CPU and
-            float16 elsewhere
+        dtype: None: bfloat16 on the CPU, else float16
     """
     order = DeviceCB.order + 10
-    dtype: torch.dtype | None
     scaler: Any
+    dtype: torch.dtype | None
     def __init__(self, n_inp:int=1, dtype:torch.dtype | None=None)->None: ...
     def before_fit(self, learn:Learner)->None:
         """Choose what the device can do
@@ -313,23 +337,22 @@ class MixedPrecision(TrainCB):
             learn: As for `TrainCB`
         """
     def get_loss(self, learn:Learner)->None:
-        """Run the loss under autocast, on predictions made float32
+        """Run the loss in float32
 
         Args:
             learn: As for `TrainCB`
         """
     def backward(self, learn:Learner)->None:
-        """Add to the gradients, scaled so that small ones do not vanish in float16
+        """Add to the gradients, scaled
 
         Args:
             learn: As for `TrainCB`
         """
     def after_backward(self, learn:Learner):
-        """Unscale; where the scale was too large for float16, drop the gradients and
-        put the update off
+        """Unscale; where the scale was too large, drop gradients and update
 
         Args:
-            learn: Its gradients get their true size, before anything clips them
+            learn: Its gradients get their true size
         """
     def step(self, learn:Learner)->None:
         """Update the weights, and the scale

@@ -213,8 +213,8 @@ class Learner:
             The sum over the samples of all processes
         """
     def show_image_batch(self, max_n:int=9, cbs=None, **kwargs)->None:
-        """Show the first training batch as the model would get it, transformed;
-        nothing is trained, and the data's order stays
+        """Show the first training batch as the model would get it; nothing is
+        trained
 
         Args:
             max_n: How many pictures at most
@@ -232,15 +232,37 @@ class Learner:
         Returns:
             A table; outside of notebooks it is printed too
         """
+    def get_preds(self, dl=None, cbs=None, inps:bool=False)->tuple:
+        """Predictions for every sample of a loader, in evaluation mode; nothing else
+        changes
+
+        Args:
+            dl: A loader; None for that of validation
+            cbs: Callbacks for this alone, such as a BatchTransformCB
+            inps: Return the inputs too
+
+        Returns:
+            (predictions, targets) and, with `inps`, inputs; on the CPU
+        """
+    def predict(self, x=None)->torch.Tensor:
+        """Predictions for one batch of inputs; without it, the trainer's part of a
+        step
+
+        Args:
+            x: A batch of inputs (b, ...), a tuple of several, or a dict
+
+        Returns:
+            What the model says, on the CPU
+        """
     def capture_preds(self, cbs=None, inps:bool=False)->tuple:
-        """Predictions for the validation data, with the optimizer left alone
+        """Predictions for the validation data
 
         Args:
             cbs: Callbacks for this alone, such as a BatchTransformCB
-            inps: Give the inputs too
+            inps: Return the inputs too
 
         Returns:
-            (predictions, targets) or (predictions, targets, inputs), on the CPU
+            (predictions, targets), or (predictions, targets, inputs), on the CPU
         """
     def lr_find(
         self,
@@ -269,8 +291,6 @@ class Learner:
 class TrainLearner(Learner):
     """A Learner that trains by itself: batches have one input"""
     n_inp = 1
-    def predict(self)->None:
-        """Run the model"""
     def get_loss(self)->None:
         """Run the loss"""
     def backward(self)->None:
@@ -279,6 +299,15 @@ class TrainLearner(Learner):
         """Update the weights"""
     def zero_grad(self)->None:
         """Forget the gradients"""
+    def predict(self, x=None)->torch.Tensor:
+        """As `Learner.predict`, for a Learner that is its own trainer
+
+        Args:
+            x: As for `Learner.predict`
+
+        Returns:
+            As for `Learner.predict`
+        """
 
 class MomentumLearner(TrainLearner):
     """Momentum by gradients that fade instead of being zeroed

@@ -1,30 +1,56 @@
-"""Predictions, top losses, and the mean over views."""
+"""Predictions, their three traps, the samples that cost most, and the mean over
+views.
+"""
 # Made by tools/make_stubs.py: do not edit
 import torch
-from minitrain.learner import Learner
+from minitrain.learner import Callback, Learner
 from pandas import DataFrame
+from typing import Any
 
-__all__ = ['get_preds', 'predict', 'top_losses', 'show_top_losses']
+__all__ = ['CapturePreds', 'get_preds', 'predict', 'top_losses', 'show_top_losses']
+
+class CapturePreds(Callback):
+    """Keeps `.all_preds`, `.all_targs` and `.all_inps` of a fit, on the CPU"""
+    order = 10000
+    all_preds: Any
+    all_targs: Any
+    all_inps: Any
+    def before_fit(self, learn:Learner)->None:
+        """Begin anew
+
+        Args:
+            learn: Not looked at
+        """
+    def after_predict(self, learn:Learner)->None:
+        """Keep a batch
+
+        Args:
+            learn: Its batch and predictions are copied
+        """
+    def cleanup_fit(self, learn:Learner)->None:
+        """Put the batches together
+
+        Args:
+            learn: Not looked at
+        """
 
 def get_preds(learn:Learner, dl=None)->tuple:
-    """Predictions for every sample of a loader, in evaluation mode
+    """As `learn.get_preds(dl)`
 
     Args:
-        learn: Its trainer and the callbacks that change batches or predictions
-            take part
+        learn: Trained
         dl: A loader; None for that of validation
 
     Returns:
-        (predictions, targets) on the CPU, float32 for half precision; None for
-            targets if there are none
+        (predictions, targets) on the CPU, float32 for half precision
     """
 
 def predict(learn:Learner, x)->torch.Tensor:
-    """Predictions for one batch of inputs
+    """As `learn.predict(x)`
 
     Args:
-        learn: As for `get_preds`
-        x: A batch of inputs, (b, ...); a tuple for a model with several
+        learn: Trained
+        x: A batch of inputs (b, ...), a tuple of several, or a dict
 
     Returns:
         What the model says, on the CPU
@@ -34,22 +60,21 @@ def top_losses(learn:Learner, k:int=9, dl=None)->DataFrame:
     """The samples whose loss is highest, the worst first
 
     Args:
-        learn: As for `get_preds`
+        learn: Trained
         k: How many samples
-        dl: A loader that goes through its samples in order; None for that of
-            validation
+        dl: A loader; None for that of validation
 
     Returns:
-        pandas DataFrame: "index" in the loader's order, "loss", and for classes
-            "target" and "predicted"
+        pandas DataFrame: "index" in the loader's order, "loss", "target",
+            "predicted"
     """
 
 def show_top_losses(learn:Learner, k:int=9, dl=None, names=None, **kwargs)->None:
-    """Show the pictures whose loss is highest: what each is taken for, what it is,
-    and its loss
+    """Show the pictures whose loss is highest: taken for what, being what, and the
+    loss
 
     Args:
-        learn: As for `get_preds`, of pictures
+        learn: Trained, on pictures
         k: How many
         dl: As for `top_losses`
         names: One name for each class; None numbers them

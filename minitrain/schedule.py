@@ -11,6 +11,7 @@ __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB', 'S
 import math, warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from functools import partial
 
 import torch
@@ -67,7 +68,8 @@ class BaseSchedCB(Callback):
         learn # The Learner
     ):
         "Step the scheduler, if there was an update since the last time"
-        if learn.training and self._updated: self.schedo.step()
+        if not learn.training: return
+        if self._updated: self.schedo.step()
         self._updated = False
 
 # %% ../nbs/14_schedule.ipynb #sched-batch
@@ -270,6 +272,8 @@ def left_unchanged(
     "Model, optimizer, loaders, random numbers and the Learner's own fields are as before after the block, however it ends"
     back = [rng_states(), *(_loader_state(getattr(learn.dls, o, None)) for o in ("train", "valid")), model_state(learn.model, learn.opt)]
     fields = {o: getattr(learn, o) for o in _learner_fields}
+    parts = [cb for cb in learn.cbs if hasattr(cb, "load_state_dict") and not cb.only_in_fit]
+    back += [partial(cb.load_state_dict, deepcopy(cb.state_dict())) for cb in parts]
     try: yield
     finally:
         for put_back in back: put_back()

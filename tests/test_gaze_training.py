@@ -14,8 +14,8 @@ from torch.testing import assert_close
 
 from minitrain.all import Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, set_seed
 from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, action_loss, ce_plus_gaze, gaze_kl,
-from minitrain.predict import get_preds
     gaze_loss, gaze_targets)
+from minitrain.predict import get_preds
 
 TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")
 
@@ -333,7 +333,7 @@ def test_losses_are_logged_apart_and_early_stopping_sees_actions():
     gaze, plain = GazeCB(reg_lambda=100.), GazeCB(reg_lambda=0)
     metrics = MetricsCB(accuracy=Accuracy(), gaze=gaze.metric)
     metrics._log = lambda row: None
-    learn = learner(gaze, cbs=[metrics, EarlyStopCB("valid_loss", 1, min_delta=1e9)])
+    learn = learner(gaze, cbs=[metrics, EarlyStopCB("valid_loss", 1, min_delta=1e9, restore=False)])
     learn.fit(5)
     train, valid = metrics.rows[:2]
     model = learn.model

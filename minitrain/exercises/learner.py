@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_largest_order', 'check_quiet_mean',
-           'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log', 'check_moving_average', 'check_clip_norm',
-           'check_target', 'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order',
-           'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told',
-           'check_shares', 'check_weigh']
+           'check_averaging_decay', 'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
+           'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
+           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order', 'check_conv_macs',
+           'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
+           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told', 'check_shares',
+           'check_weigh']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -541,6 +542,20 @@ class QuietMean:
         self.n = self.n + n
     def compute(self): return self.total/self.n
 
+# %% ../../nbs/53_learner.ipynb #check-decay
+@check
+def check_averaging_decay(
+    answer:float # Yours: a decay
+)->Report: # Passed, or a sentence that says what is wrong
+    "With which decay an average of 200 updates is best"
+    reading(answer, 0.915, 0.985, "the decay with the lowest validation loss",
+        "Is a longer memory no better? Try 0.8, then 0.9, then between 0.9 and 1.",
+        "How many updates does it remember, about 1/(1 - decay)? How many were there?")
+
+# %% ../../nbs/53_learner.ipynb #decay-solution
+reads("averaging_decay", "averaging_decay = 0.97  # remembers about 33 of 200 updates: "
+    "with 0.999 it would be 1,000, and most of the average is the untrained model")
+
 # %% ../../nbs/53_learner.ipynb #check-enough-tries
 from .start import reading, reads
 
@@ -962,6 +977,65 @@ class TargetCB(Callback):
     def after_epoch(self, learn):
         if learn.training: return
         if learn.metrics.rows[-1]["loss"] <= self.loss: raise CancelFitException()
+
+# %% ../../nbs/53_learner.ipynb #check-alone
+@check
+def check_answered_alone(
+    answer:float # Yours: a share, from 0 to 1
+)->Report: # Passed, or a sentence that says what is wrong
+    "The largest share of digits that can be answered with 98 of 100 right"
+    reading(answer, 0.77, 0.83, "the share answered alone, 98 of 100 of them right",
+        "Is more certainty asked for than is needed? Which share has just 0.98 right?",
+        "Are 98 of 100 of these right? Which of the two shares is asked for?")
+
+# %% ../../nbs/53_learner.ipynb #alone-solution
+reads("answered_alone", "answered_alone = 0.8  # with least = 0.8, by chance the same "
+    "number; a person reads the other fifth, and most of the mistakes are there")
+
+# %% ../../nbs/53_learner.ipynb #views-traps
+def mean_of_views(z):
+    "The log of the mean probability, in float64"
+    return (z.double().log_softmax(2).logsumexp(0) - math.log(len(z)))
+
+def views_traps(z):
+    "What typical mistakes return"
+    z = z.double()
+    p = z.softmax(2)
+    return {
+        "Are scores averaged? They come after softmax, one view at a time.":
+            z.mean(0).log_softmax(1),
+        "Are scores averaged, and is the result normalised?": z.mean(0),
+        "Are logarithms averaged? The mean is one of probabilities.":
+            z.log_softmax(2).mean(0),
+        "Is that the probability, or its logarithm?": p.mean(0),
+        "Do the probabilities of a sample add up to 1? A mean divides by the views.":
+            p.sum(0).log(),
+        "Which axis holds the views?": lambda: p.mean(1).log(),
+        "Along which axis do probabilities add up to 1?": z.softmax(1).mean(0).log(),
+        "Is that the first view alone?": p[0].log()}
+
+# %% ../../nbs/53_learner.ipynb #check-views
+@check
+def check_log_mean_of_views(
+    fn:Callable # Yours: called with logits (views, b, k)
+)->Report: # Passed, or a sentence that says what is wrong
+    "The logarithm of the mean probability over views"
+    g = torch.Generator().manual_seed(0)
+    for shape, size in (((2, 3, 4), 1.), ((5, 3, 2), 3.), ((1, 2, 5), 2.), ((3, 4, 3), 6.)):
+        z = torch.randn(shape, generator=g)*size
+        case = f"logits of shape {shape}"
+        hint = "Softmax of each view, mean over views, logarithm: is that it?"
+        same(ask(fn, z, case=case), mean_of_views(z), case, hint, views_traps(z))
+    case = "two views with the logits [[0, 800]] and [[0, 900]]"
+    z = torch.tensor([[[0., 800.]], [[0., 900.]]])
+    hint = "The logarithm of a probability that has become 0 is -inf. Is it needed?"
+    same(ask(fn, z, case=case), mean_of_views(z), case, hint)
+
+# %% ../../nbs/53_learner.ipynb #solve-views
+@solves("log_mean_of_views")
+def log_mean_of_views(logits):
+    logs = logits.log_softmax(2)
+    return logs.logsumexp(0) - math.log(len(logits))
 
 # %% ../../nbs/53_learner.ipynb #wsd-factor
 def as_number(o, case):

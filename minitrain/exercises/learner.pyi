@@ -11,13 +11,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from typing import Any
 
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
-           'check_largest_order', 'check_quiet_mean', 'check_enough_tries', 'check_r2',
-           'check_bumps', 'check_json_log', 'check_moving_average', 'check_clip_norm',
-           'check_target', 'check_wsd', 'check_restarts', 'check_suggest',
-           'check_dead_units', 'check_call_order', 'check_conv_macs',
-           'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_largest_order', 'check_quiet_mean', 'check_averaging_decay',
+           'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
+           'check_moving_average', 'check_clip_norm', 'check_target',
+           'check_answered_alone', 'check_log_mean_of_views', 'check_wsd',
+           'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order',
+           'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain',
+           'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_digits_needed', 'check_text', 'check_newest', 'check_told',
+           'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -194,6 +196,17 @@ class QuietMean:
     def compute(self): ...
 
 @check
+def check_averaging_decay(answer:float)->Report:
+    """With which decay an average of 200 updates is best
+
+    Args:
+        answer: Yours: a decay
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_enough_tries(answer:int)->Report:
     """The smallest k with a top-k accuracy of 95 %
 
@@ -342,6 +355,37 @@ class TargetCB(Callback):
     loss: Any
     def __init__(self, loss)->None: ...
     def after_epoch(self, learn)->None: ...
+
+@check
+def check_answered_alone(answer:float)->Report:
+    """The largest share of digits that can be answered with 98 of 100 right
+
+    Args:
+        answer: Yours: a share, from 0 to 1
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+def mean_of_views(z):
+    """The log of the mean probability, in float64"""
+
+def views_traps(z):
+    """What typical mistakes return"""
+
+@check
+def check_log_mean_of_views(fn:Callable)->Report:
+    """The logarithm of the mean probability over views
+
+    Args:
+        fn: Yours: called with logits (views, b, k)
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('log_mean_of_views')
+def log_mean_of_views(logits): ...
 
 def as_number(o, case):
     """A number out of an answer"""

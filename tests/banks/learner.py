@@ -986,6 +986,15 @@ BANK["check_moving_average"] = Bank(
         (ema_rounded, "random|values"), (ema_generator, "expected numbers")])
 
 
+
+BANK["check_averaging_decay"] = Bank(
+    right=[0.95, 0.97, np.float64(0.92), torch.tensor(0.98)],
+    wrong=[(0.999, "How many updates does it remember"), (0.99, "remember"),
+        (1, "remember"), (0.5, "longer memory"), (0.9, "longer memory"),
+        (0, "longer memory"), (97, "remember"), ("small", "no number"),
+        (torch.tensor([0.9, 0.95]), "no number")])
+
+
 # Lesson 12: clip by norm
 
 def clip_torch(params, max_norm):
@@ -1260,6 +1269,51 @@ BANK["check_target"] = Bank(
         (TargetRounds, "rounded"), (TargetClears, "only read"),
         (TargetMisspelt, "AttributeError.*'row'"),
         (TargetWrongKey, "KeyError.*valid_loss")])
+
+
+# Lesson 13: a share, and a mean over views
+
+BANK["check_answered_alone"] = Bank(
+    right=[0.8, 0.798, np.float64(0.82)],
+    wrong=[(0.962, "Are 98 of 100"), (1, "Are 98 of 100"), (80, "Are 98 of 100"),
+        (0.98, "Are 98 of 100"), (0.694, "more certainty"), (0.5, "more certainty"),
+        (0, "more certainty"), ("four in five", "no number")])
+
+
+def views_stack(logits):
+    "In float64, one view after the other"
+    out = torch.stack([v.double().log_softmax(-1) for v in logits])
+    top = out.amax(0)
+    return (out - top).exp().mean(0).log() + top
+
+def views_logits(logits): return torch.logsumexp(logits - logits.logsumexp(2, True), 0) - math.log(logits.shape[0])
+def views_numpy(logits):
+    z = logits.double().numpy()
+    logs = z - np.logaddexp.reduce(z, 2, keepdims=True)
+    return np.logaddexp.reduce(logs, 0) - np.log(len(z))
+def views_of_scores(logits): return logits.mean(0).log_softmax(-1)
+def views_raw(logits): return logits.mean(0)
+def views_of_logs(logits): return logits.log_softmax(2).mean(0)
+def views_probs(logits): return logits.softmax(2).mean(0)
+def views_sum(logits): return logits.softmax(2).sum(0).log()
+def views_wrong_axis(logits): return logits.softmax(2).mean(1).log()
+def views_over_samples(logits): return logits.softmax(1).mean(0).log()
+def views_first(logits): return logits[0].log_softmax(1)
+def views_underflow(logits): return logits.softmax(2).mean(0).log()
+def views_clamped(logits): return logits.softmax(2).mean(0).clamp_min(1e-30).log()
+def views_in_place(logits): return views_stack(logits.sub_(logits.amax(2, True)))
+def views_best(logits): return logits.log_softmax(2).amax(0)
+
+
+BANK["check_log_mean_of_views"] = Bank(
+    right=[views_stack, views_logits, views_numpy],
+    wrong=[(views_of_scores, "Are scores averaged"), (views_raw, "is the result normalised"),
+        (views_of_logs, "Are logarithms averaged"), (views_probs, "or its logarithm"),
+        (views_sum, "divides by the views"), (views_wrong_axis, "holds the views"),
+        (views_over_samples, "add up to 1"), (views_first, "first view"),
+        (views_underflow, "has become 0"), (views_clamped, "has become 0"),
+        (views_in_place, "changed its argument"), (views_best, "is that it")])
+
 
 
 # Lesson 14: warm up, hold, decay
