@@ -3,7 +3,7 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -12,10 +12,11 @@ from typing import Any
 
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
            'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_wsd', 'check_restarts', 'check_suggest', 'check_cliff',
+           'check_dead_units', 'check_call_order', 'check_conv_macs', 'check_gain',
+           'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_digits_needed', 'check_text', 'check_newest', 'check_told',
+           'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -336,6 +337,17 @@ def check_suggest(fn:Callable)->Report:
 
 @solves('suggest')
 def suggest(lrs, losses): ...
+
+@check
+def check_cliff(answer:float)->Report:
+    """The lowest peak at which one cycle with Adam fails
+
+    Args:
+        answer: Yours: a peak
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_dead_units(fn:Callable)->Report:
