@@ -1,5 +1,5 @@
-"""One cycle, warm-up and cosine, in step with the updates; layers that are frozen;
-and a sweep that finds a learning rate and leaves no trace.
+"""One cycle, warm-up and cosine, in step with the updates; frozen layers; a sweep
+for the learning rate that leaves no trace.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
