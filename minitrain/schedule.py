@@ -67,13 +67,18 @@ class BaseSchedCB(Callback):
 
     def _step(self, learn):
         "Step the scheduler, if there was an update since the last time"
-        if learn.training and self._updated: self.schedo.step()
+        if not (learn.training and self._updated): return
+        self.schedo.step()
         self._updated = False
 
 class BatchSchedCB(BaseSchedCB):
     "Steps a scheduler after each batch that made an update; fills in its `total_steps`"
     def after_batch(self, learn:Learner): # Its mode is looked at
         "Step, if there was an update"
+        self._step(learn)
+
+    def after_epoch(self, learn:Learner): # Its mode is looked at
+        "Step for an update that came after the last batch"
         self._step(learn)
 
 # %% ../nbs/14_schedule.ipynb #sched-epoch
@@ -185,7 +190,7 @@ def one_cycle(
     anneal = dict(cos=cosine, linear=linear)[anneal_strategy]
     def hill(first, peak, last):
         def at(step):
-            if step > total_steps: raise ValueError(f"{step=} of {total_steps=}")
+            if step > total_steps: raise ValueError(f"an update after {total_steps=}")
             if step <= up: return anneal(first, peak, step/up if up else 0)
             if step >= down: return last
             return anneal(peak, last, (step - up)/(down - up))
@@ -208,8 +213,8 @@ def _make(self:BaseSchedCB, learn):
     n = self._n_steps(learn)
     schedo = self.sched(learn.opt, **dict(total_steps=n) if _asks(self.sched) else {})
     given = getattr(schedo, "total_steps", None)
-    if None not in (given, n) and given != n: warnings.warn(f"total_steps is {given}, "
-        f"but this fit takes {n} steps; leave it out, and it is filled in")
+    if None not in (given, n) and given > n: warnings.warn(f"total_steps is {given}, "
+        f"but this fit ends after {n}; leave it out, and it is filled in")
     return schedo
 
 def _asks(sched):

@@ -83,6 +83,12 @@ class BatchSchedCB(BaseSchedCB):
         Args:
             learn: Its mode is looked at
         """
+    def after_epoch(self, learn:Learner)->None:
+        """Step for an update that came after the last batch
+
+        Args:
+            learn: Its mode is looked at
+        """
 
 class EpochSchedCB(BaseSchedCB):
     """Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean

@@ -157,6 +157,18 @@ def test_accumulated_batches_and_cancelled_ones():
     assert log[0].n == 4
 
 
+def test_an_update_after_the_last_batch_counts():
+    class Late(EveryOther):
+        "Nothing but one update at the end of each epoch"
+        order = -10
+        def after_backward(self, learn): raise CancelStepException()
+        def after_epoch(self, learn):
+            if learn.training: learn.step(); learn.callback("after_step")
+    log = []
+    learner(cbs=[BatchSchedCB(counting(log)), Late()]).fit(3)
+    assert log[0].n == 3
+
+
 def test_epoch_scheduler_counts_epochs_with_updates():
     log = []
     class NoUpdates(Callback):
@@ -244,16 +256,17 @@ def test_a_cycle_is_as_long_as_the_fit(cycle, cbs, each):
     assert sched.schedo.total_steps == 2*each and rec.recs["lr"][-1] < 0.2/1e5
 
 
-def test_a_length_that_differs_is_said_and_a_right_one_is_not():
+def test_a_schedule_longer_than_the_fit_is_said_and_a_right_one_is_not():
     options = dict(max_lr=0.2, epochs=2, steps_per_epoch=20)
     quiet = [partial(one_cycle, max_lr=0.2, total_steps=40), partial(T.OneCycleLR, **options),
-        partial(warmup_cosine, warmup_steps=3), lambda opt: one_cycle(opt, 0.2, 40)]
+        partial(warmup_cosine, warmup_steps=3), lambda opt: one_cycle(opt, 0.2, 40),
+        partial(warmup_cosine, total_steps=30)]  # stays at the bottom
     for sched in quiet:
         with warnings.catch_warnings(action="error"): learner().fit(2, cbs=BatchSchedCB(sched))
     loud = [partial(one_cycle, max_lr=0.2, total_steps=100), lambda opt: one_cycle(opt, 0.2, 41),
         partial(T.OneCycleLR, **options | dict(epochs=3)), partial(warmup_cosine, total_steps=100)]
     for sched in loud:
-        with pytest.warns(UserWarning, match="this fit takes 40 steps"):
+        with pytest.warns(UserWarning, match="this fit ends after 40"):
             learner().fit(2, cbs=BatchSchedCB(sched))
 
 
