@@ -264,6 +264,24 @@ class Learner:
         Returns:
             (predictions, targets), or (predictions, targets, inputs), on the CPU
         """
+    def fit_one_cycle(
+        self,
+        n_epochs:int,
+        lr_max:float | None=None,
+        cbs=None,
+        valid:bool=True,
+        **options,
+    )->None:
+        """Train with one cycle as long as the fit; groups keep the ratio of their
+        rates
+
+        Args:
+            n_epochs: How often to go through the data
+            lr_max: Peak of the fastest group; None takes the Learner's `lr`
+            cbs: Callbacks for this fit alone
+            valid: With validation epochs
+            **options: For `one_cycle`: `pct_start`, `div_factor` and so on
+        """
     def lr_find(
         self,
         gamma:float=1.3,
@@ -272,20 +290,18 @@ class Learner:
         max_epochs:int=10,
         plot:bool=True,
     )->float | None:
-        """Try learning rates from low to high; model, optimizer, random numbers and
-        loaders are as before, however it ends
+        """Try learning rates from low to high, and leave all as it was, however it
+        ends
 
         Args:
             gamma: Factor from one update to the next
-            max_mult: Stop when the loss, a mean over three updates, is this many
-                times the smallest so far
+            max_mult: Stop when the loss is this many times the smallest so far
             start_lr: The first learning rate
             max_epochs: How often to go through the data at most
             plot: Draw loss against learning rate
 
         Returns:
-            The suggestion; None, with a warning, where the loss fell by no more
-                than its noise
+            The suggestion; None, with a warning, if the loss did not really fall
         """
 
 class TrainLearner(Learner):

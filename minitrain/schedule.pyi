@@ -1,5 +1,5 @@
-"""One-cycle, cosine and warm-up by hand, a recorder, and a finder that leaves no
-trace.
+"""One cycle, warm-up and cosine, in step with the updates; frozen layers; a sweep
+for the learning rate that leaves no trace.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -11,7 +11,7 @@ from torch import nn
 from typing import Any
 
 __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB',
-           'Schedule', 'one_cycle', 'warmup_cosine', 'LRFinderCB']
+           'Schedule', 'one_cycle', 'warmup_cosine', 'freeze', 'LRFinderCB']
 
 def linear(start:float, end:float, pos:float)->float:
     """A straight line from `start` to `end`
@@ -26,8 +26,7 @@ def linear(start:float, end:float, pos:float)->float:
     """
 
 def cosine(start:float, end:float, pos:float)->float:
-    """Half a cosine wave from `start` to `end`: flat at both ends, steepest in the
-    middle
+    """Half a cosine wave from `start` to `end`: flat at both ends
 
     Args:
         start: Value at 0
@@ -39,14 +38,13 @@ def cosine(start:float, end:float, pos:float)->float:
     """
 
 class BaseSchedCB(Callback):
-    """Base of callbacks that step a scheduler: made anew for each fit that trains,
-    stepped only after an update
+    """Base of callbacks with a scheduler: new in each fit, stepped only after an
+    update
 
     Args:
-        sched: Called with the optimizer of the fit, gives a scheduler:
-            `partial(OneCycleLR, max_lr=0.1, total_steps=500)`
+        sched: Called with the optimizer: `partial(StepLR, step_size=5)`
     """
-    only_in_fit = True
+    order, only_in_fit = (20, True)
     sched: Callable
     schedo: Any
     def __init__(self, sched:Callable)->None: ...
@@ -76,18 +74,32 @@ class BaseSchedCB(Callback):
         """
 
 class BatchSchedCB(BaseSchedCB):
-    """Steps a scheduler after each batch whose update was made"""
+    """Steps a scheduler after each batch that made an update; fills in its
+    `total_steps`
+    """
     def after_batch(self, learn:Learner)->None:
         """Step, if there was an update
 
         Args:
             learn: Its mode is looked at
         """
+    def after_epoch(self, learn:Learner)->None:
+        """Step for an update that came after the last batch
+
+        Args:
+            learn: Its mode is looked at
+        """
 
 class EpochSchedCB(BaseSchedCB):
-    """Steps a scheduler after each training epoch; `ReduceLROnPlateau` after the
-    validation, with its mean loss
+    """Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean
+    loss
+
+    Args:
+        sched: Called with the optimizer, returns a scheduler
+        size: Called with the targets: how many their loss averages
     """
+    size: Callable | None
+    def __init__(self, sched:Callable, size:Callable | None=None)->None: ...
     def before_epoch(self, learn:Learner)->None:
         """Begin a mean of the loss
 
@@ -95,10 +107,10 @@ class EpochSchedCB(BaseSchedCB):
             learn: Not looked at
         """
     def after_batch(self, learn:Learner)->None:
-        """Add to the mean, where a scheduler looks at it
+        """Add to the mean; a batch that counts for nothing may have the loss nan
 
         Args:
-            learn: Its loss is taken, if the scheduler wants one
+            learn: Its loss is read, if the scheduler wants one
         """
     def after_epoch(self, learn:Learner)->None:
         """Step, if there was an update
@@ -108,26 +120,26 @@ class EpochSchedCB(BaseSchedCB):
         """
 
 class Schedule:
-    """A scheduler made of functions of the step: `lr` gives a factor for each
-    group's learning rate, `momentum` a value
+    """A scheduler made of functions of the number of updates
 
     Args:
-        optimizer: Ours or torch's; its learning rates are what the factor
-            multiplies
-        lr: Called with the number of updates so far, gives a factor
-        momentum: Called likewise, gives the momentum (Adam's first beta); None
-            leaves it alone
+        optimizer: Ours or torch's; `lr` multiplies its rates
+        lr: Called with the number of updates so far, returns a factor
+        momentum: Likewise, returns the momentum
+        total_steps: Updates it is made for; None for any number
     """
+    base_lrs: Any
     optimizer: torch.optim.Optimizer
+    total_steps: int | None
+    n: Any
     lr: Callable
     momentum: Callable | None
-    base_lrs: Any
-    n: Any
     def __init__(
         self,
         optimizer:torch.optim.Optimizer,
         lr:Callable,
         momentum:Callable | None=None,
+        total_steps:int | None=None,
     )->None: ...
     def step(self)->None:
         """Count an update, and set what the next one uses"""
@@ -156,14 +168,13 @@ def one_cycle(
     div_factor:float=25.0,
     final_div_factor:float=10000.0,
 )->Schedule:
-    """Up to a high learning rate and down to almost none, in one run, with the
-    momentum in the opposite direction
+    """Up to a high learning rate and down to almost none; the momentum the other way
 
     Args:
         optimizer: Its learning rates are replaced
-        max_lr: The highest learning rate, or one for each group
+        max_lr: The highest learning rate, or a list with one for each group
         total_steps: Updates in the whole run
-        pct_start: Share of them in which it rises
+        pct_start: Share of them in which the rate rises
         anneal_strategy: "cos" or "linear"
         cycle_momentum: Move the momentum against the learning rate
         base_momentum: Momentum at the highest learning rate
@@ -172,7 +183,7 @@ def one_cycle(
         final_div_factor: The first learning rate over the last
 
     Returns:
-        `step()` it after each update; a step more than `total_steps` is an error
+        `step()` it after each update
     """
 
 def warmup_cosine(
@@ -182,11 +193,10 @@ def warmup_cosine(
     start_factor:float=0.01,
     end_factor:float=0.0,
 )->Schedule:
-    """A straight line up to the optimizer's learning rate, then half a cosine down,
-    where it stays
+    """A straight line up to the optimizer's learning rate, then half a cosine down
 
     Args:
-        optimizer: Its learning rates are the highest that are reached
+        optimizer: Its learning rates are the highest reached
         total_steps: Updates in the whole run
         warmup_steps: Updates until the learning rate is reached
         start_factor: Share of it that the first update uses
@@ -194,6 +204,18 @@ def warmup_cosine(
 
     Returns:
         `step()` it after each update
+    """
+
+def freeze(module:nn.Module, frozen:bool=True)->nn.Module:
+    """Keep a module as it is: no gradients, and evaluation mode, so that averages
+    stay
+
+    Args:
+        module: A part of a model
+        frozen: False lets it learn again
+
+    Returns:
+        The same module
     """
 
 def rng_states()->Callable:
@@ -204,12 +226,10 @@ def rng_states()->Callable:
     """
 
 def model_state(model:nn.Module, opt)->Callable:
-    """Note what training changes in a model and an optimizer; the gradients are
-    taken off meanwhile
+    """Note what training changes; the gradients are taken off meanwhile
 
     Args:
-        model: Its parameters, gradients and buffers are noted, whether or not
-            they are in its state_dict
+        model: Its parameters, gradients and all its buffers are noted
         opt: Its state and options too; or None
 
     Returns:
@@ -218,28 +238,25 @@ def model_state(model:nn.Module, opt)->Callable:
 
 @contextmanager
 def left_unchanged(learn:Learner)->Iterator[Any]:
-    """Model, optimizer, loaders, random numbers and the Learner's own fields are as
-    before after the block, however it ends
+    """After the block all is as it was before, however it ends
 
     Args:
         learn: Anything may be done with it inside the block
     """
 
 class LRFinderCB(Callback):
-    """Multiplies the learning rate after each update and notes the loss, until it
-    explodes; then everything is put back
+    """Multiplies the rate after each update until the loss explodes, then puts all
+    back
 
     Args:
         gamma: Factor from one update to the next, above 1
-        max_mult: Stop when the loss, a mean over three updates, is this many
-            times the smallest so far; above 1
+        max_mult: Stop when the loss is this many times the smallest so far
     """
-    only_in_fit = True
+    order, only_in_fit = (100, True)
     gamma: float
     max_mult: float
     lrs: Any
     losses: Any
-    min: Any
     def __init__(self, gamma:float=1.3, max_mult:float=3)->None: ...
     def before_fit(self, learn:Learner)->None:
         """Begin anew
@@ -257,23 +274,17 @@ class LRFinderCB(Callback):
         """Note learning rate and loss, and go on to the next learning rate
 
         Args:
-            learn: Its loss is read, its learning rates are changed
-        """
-    def before_epoch(self, learn:Learner)->None:
-        """Leave out validation
-
-        Args:
-            learn: Its mode is looked at
+            learn: Its loss is read, its rates are changed
         """
     def cleanup_fit(self, learn:Learner)->None:
         """Put everything back, and plot
 
         Args:
-            learn: Is put back, unless `lr_find` does so
+            learn: Is put back
         """
     def suggestion(self)->float | None:
-        """The learning rate at which the smoothed loss has made three quarters of
-        its way down
+        """The rate at which the smoothed loss has come three quarters of its way
+        down
 
         Returns:
             None where the loss fell by no more than its noise

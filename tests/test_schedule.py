@@ -1,4 +1,4 @@
-"""Lesson 14 from outside: schedulers of PyTorch, ours against theirs, the recorder, and a finder that leaves no trace."""
+"""Lesson 14 from outside: schedulers of PyTorch, ours against theirs, and a finder that leaves no trace."""
 import copy
 import io
 import math
@@ -17,13 +17,14 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as T
 
-from minitrain.callbacks import GradAccumCB
+from minitrain.callbacks import GradAccumCB, MixedPrecision
 from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Callback, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB
 from minitrain.metrics import MetricsCB
 from minitrain.optim import SGD, Adam, AdamW, Momentum
-from minitrain.schedule import BatchSchedCB, EpochSchedCB, LRFinderCB, Schedule, cosine, linear, one_cycle, warmup_cosine
+from minitrain.schedule import (
+    BatchSchedCB, EpochSchedCB, LRFinderCB, Schedule, freeze, one_cycle, warmup_cosine)
 from minitrain.progress import RecorderCB
 
 torch.set_num_threads(1)
@@ -41,11 +42,12 @@ def data(n=400, seed=0):
     return x, (x[:, 0] + 0.5*x[:, 1] > 0).long()
 
 
-def learner(opt_func=Momentum, cbs=(), seed=0, bs=20, loader=DataLoader, **kwargs):
+def learner(opt_func=Momentum, cbs=(), seed=0, bs=20, loader=DataLoader, trainer=None, **kwargs):
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2))
     ds = Dataset(*data())
-    return Learner(model, DataLoaders(loader(ds, bs, shuffle=True), loader(ds, 100)), F.cross_entropy, cbs=[TrainCB(), *cbs], opt_func=opt_func, **kwargs)
+    return Learner(model, DataLoaders(loader(ds, bs, shuffle=True), loader(ds, 100)), F.cross_entropy,
+        cbs=[trainer or TrainCB(), *cbs], opt_func=opt_func, **kwargs)
 
 
 def path(make, opt_func, n, groups=1, **options):
@@ -98,9 +100,12 @@ def test_after_the_last_step():
     ours = path(partial(warmup_cosine, total_steps=10, warmup_steps=2), SGD, 25, lr=1.)[:, 0, 0]
     assert ours[10:].abs().max() == 0 and ours[2] == 1
     opt = Momentum([nn.Parameter(torch.zeros(1))], lr=1.)
-    sched = one_cycle(opt, 0.1, 4)
-    for _ in range(4): sched.step()
-    with pytest.raises(ValueError): sched.step()  # as torch's
+    for pct in (0.3, 1.):
+        sched = one_cycle(opt, 0.1, 4, pct_start=pct)
+        for _ in range(4): sched.step()
+        with pytest.raises(ValueError): sched.step()  # as torch's
+    for bad in (math.nan, math.inf, -1):
+        with pytest.raises(ArgumentError): warmup_cosine(opt, 10, end_factor=bad)
 
 
 def test_schedule_state():
@@ -150,6 +155,18 @@ def test_accumulated_batches_and_cancelled_ones():
     learn = learner(cbs=[BatchSchedCB(counting(log)), GradAccumCB(5)])
     learn.fit(1)
     assert log[0].n == 4
+
+
+def test_an_update_after_the_last_batch_counts():
+    class Late(EveryOther):
+        "Nothing but one update at the end of each epoch"
+        order = -10
+        def after_backward(self, learn): raise CancelStepException()
+        def after_epoch(self, learn):
+            if learn.training: learn.step(); learn.callback("after_step")
+    log = []
+    learner(cbs=[BatchSchedCB(counting(log)), Late()]).fit(3)
+    assert log[0].n == 3
 
 
 def test_epoch_scheduler_counts_epochs_with_updates():
@@ -226,6 +243,171 @@ def test_resumed_in_the_middle(name):
     assert again["mom"][:40] == whole["mom"]
 
 
+<<<<<<< HEAD
+=======
+# --- how long a fit is -----------------------------------------------------------
+
+CYCLES = [partial(one_cycle, max_lr=0.2), partial(T.OneCycleLR, max_lr=0.2)]
+
+
+@pytest.mark.parametrize("cycle", CYCLES, ids=["ours", "torch"])
+@pytest.mark.parametrize("cbs, each", [([], 20), ([GradAccumCB(3)], 7), ([GradAccumCB(99)], 1)])
+def test_a_cycle_is_as_long_as_the_fit(cycle, cbs, each):
+    rec, sched = RecorderCB(lr=lambda cb: cb.pg["lr"]), BatchSchedCB(cycle)
+    with warnings.catch_warnings(action="error"): learner(cbs=[*cbs, rec]).fit(2, cbs=sched)
+    assert sched.schedo.total_steps == 2*each and rec.recs["lr"][-1] < 0.2/1e5
+
+
+def test_a_schedule_longer_than_the_fit_is_said_and_a_right_one_is_not():
+    options = dict(max_lr=0.2, epochs=2, steps_per_epoch=20)
+    quiet = [partial(one_cycle, max_lr=0.2, total_steps=40), partial(T.OneCycleLR, **options),
+        partial(warmup_cosine, warmup_steps=3), lambda opt: one_cycle(opt, 0.2, 40),
+        partial(warmup_cosine, total_steps=30)]  # stays at the bottom
+    for sched in quiet:
+        with warnings.catch_warnings(action="error"): learner().fit(2, cbs=BatchSchedCB(sched))
+    loud = [partial(one_cycle, max_lr=0.2, total_steps=100), lambda opt: one_cycle(opt, 0.2, 41),
+        partial(T.OneCycleLR, **options | dict(epochs=3)), partial(warmup_cosine, total_steps=100)]
+    for sched in loud:
+        with pytest.warns(UserWarning, match="this fit ends after 40"):
+            learner().fit(2, cbs=BatchSchedCB(sched))
+
+
+def test_an_epoch_scheduler_takes_epochs():
+    rec = RecorderCB(lr=lambda cb: cb.pg["lr"])
+    learner(cbs=[rec, EpochSchedCB(partial(warmup_cosine))], lr=1.).fit(4)
+    assert rec.recs["lr"][::20] == pytest.approx([(1 + math.cos(math.pi*i/4))/2 for i in range(4)])
+
+
+def test_no_length_and_no_epochs():
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self): return iter(zip(*data()))
+    learn = learner()
+    learn.dls.train = torch.utils.data.DataLoader(Stream(), 20)
+    with pytest.raises(ArgumentError, match="total_steps"): learn.fit(1, cbs=BatchSchedCB(CYCLES[0]))
+    learn.fit(1, cbs=BatchSchedCB(partial(one_cycle, max_lr=0.1, total_steps=20)))
+    learner().fit_one_cycle(0, 0.1)
+
+
+def rates(learn): return [g["lr"] for g in learn.opt.param_groups]
+
+
+def grouped(opt):
+    def make(params, lr):
+        a, b, *rest = params
+        return opt([dict(params=[a, b], lr=lr/10), dict(params=rest)], lr)
+    return make
+
+
+@pytest.mark.parametrize("opt", [Momentum, Adam, torch.optim.AdamW])
+def test_fit_one_cycle(opt):
+    "As the cycle written out; groups keep their ratio; an optimizer of one's own, twice"
+    def weights(fit):
+        learn = learner(opt)
+        fit(learn)
+        return torch.cat([p.detach().flatten() for p in learn.model.parameters()])
+    want = weights(lambda learn: learn.fit(2, cbs=BatchSchedCB(
+        partial(one_cycle, max_lr=0.03, total_steps=40, pct_start=0.2))))
+    assert torch.equal(want, weights(lambda learn: learn.fit_one_cycle(2, 0.03, pct_start=0.2)))
+    rec = RecorderCB(lr=lambda cb: rates(cb.learn))
+    learn = learner(grouped(opt), cbs=[rec])
+    learn.fit_one_cycle(1, 0.03)
+    low, high = map(torch.tensor, zip(*rec.recs["lr"]))
+    assert torch.allclose(low*10, high) and 0.025 < high.max() <= 0.03
+    own = learner(None, cbs=[rec])
+    own.opt = grouped(opt)(own.model.parameters(), 0.5)
+    for _ in range(2):
+        own.fit_one_cycle(1, 0.03)
+        assert torch.allclose(torch.tensor(rec.recs["lr"]), torch.stack([low, high], 1))
+
+
+def test_fit_one_cycle_without_a_momentum_and_with_the_learners_rate():
+    rec = RecorderCB(lr=lambda cb: cb.pg["lr"])
+    learn = learner(SGD, lr=0.2)
+    learn.fit_one_cycle(2, cbs=rec, valid=False)
+    assert 0.19 < max(rec.recs["lr"]) <= 0.2 and not any(cb is rec for cb in learn.cbs)
+
+
+def test_freeze():
+    learn = learner()
+    body = learn.model[:2]
+    before = copy.deepcopy(body.state_dict())
+    assert freeze(body) is body
+    learn.fit(2)
+    assert same(dict(body.state_dict()), dict(before))
+    assert [m.training for m in learn.model] == [False, False, True, True, True]
+    freeze(body, False)
+    learn.fit(1)
+    assert not any(same(v, before[k]) for k, v in body.state_dict().items())
+
+
+# --- what a batch counts -----------------------------------------------------------
+
+def plateau_of(loss_func, size=None, valid=True, y=None):
+    sched = EpochSchedCB(T.ReduceLROnPlateau, size)
+    learn = learner(cbs=[sched], lr=1e-9)
+    learn.model = learn.model[::2]  # without BatchNorm and dropout
+    x, labels = data()
+    dl = DataLoader(Dataset(x, labels if y is None else y), 30)
+    learn.dls = DataLoaders(dl, dl) if valid else DataLoaders(dl, None)
+    learn.loss_func = loss_func
+    learn.fit(1, valid=valid)
+    with torch.no_grad(): return sched.schedo.best, learn.model(x)
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_the_plateau_is_told_the_weight(valid):
+    "A loss that hides its ignore_index, and batches without any label"
+    y = data()[1].clone()
+    y[torch.arange(400) % 7 > 2] = y[60:120] = -100
+    hides = lambda z, t: F.cross_entropy(z, t, ignore_index=-100)
+    best, z = plateau_of(hides, lambda t: (t != -100).sum(), valid, y)
+    assert best == pytest.approx(F.cross_entropy(z, y).item(), rel=1e-3)
+    assert not math.isfinite(plateau_of(hides, None, valid, y)[0])  # the control
+    told, _ = plateau_of(F.cross_entropy, None, valid, y)
+    assert told == best
+    total, _ = plateau_of(partial(F.cross_entropy, reduction="sum"), None, valid)
+    assert total == pytest.approx(F.cross_entropy(z, data()[1]).item(), rel=1e-3)
+
+
+def test_an_aborted_fit_does_not_move_a_plateau_that_only_validates():
+    sched = EpochSchedCB(T.ReduceLROnPlateau)
+    learn = learner(cbs=[sched])
+    class Stop(Callback):
+        def after_batch(self, learn): raise CancelFitException()
+    learn.fit(1, cbs=Stop())
+    learn.fit(1, train=False)
+    assert sched.schedo.last_epoch == 0
+
+
+def test_the_mean_of_a_running_epoch_is_part_of_the_state():
+    sched, other = (EpochSchedCB(T.ReduceLROnPlateau) for _ in range(2))
+    class Change(Callback):
+        "Half-way through the epoch a new callback takes over"
+        order = 50
+        def after_batch(self, learn):
+            if learn.iter == 9: other.load_state_dict(copy.deepcopy(sched.state_dict()))
+    learner(cbs=[sched, other, Change()]).fit(1, valid=False)
+    assert other.schedo.best == sched.schedo.best
+
+
+# --- recorder -----------------------------------------------------------------------------------------------------------
+
+def test_recorder():
+    rec = RecorderCB(lr=lambda cb: cb.pg["lr"], loss=lambda cb: cb.learn.loss, epoch=lambda cb: cb.learn.epoch)
+    learn = learner(cbs=[rec], lr=0.05)
+    learn.fit(2)
+    assert {k: len(v) for k, v in rec.recs.items()} == dict(lr=40, loss=40, epoch=40)
+    assert rec.recs["epoch"] == [0]*20 + [1]*20 and set(rec.recs["lr"]) == {0.05} and len({float(o) for o in rec.recs["loss"]}) > 30
+    assert not any(o.requires_grad for o in rec.recs["loss"])
+    fig = rec.plot()
+    assert [ax.get_ylabel() for ax in fig.axes] == ["lr", "loss", "epoch"] and [len(ax.lines[0].get_ydata()) for ax in fig.axes] == [40]*3
+    learn.fit(1, train=False)
+    assert len(rec.recs["lr"]) == 40
+    learn.fit(1)
+    assert len(rec.recs["lr"]) == 20
+
+
+>>>>>>> h14
 # --- finder -------------------------------------------------------------------------------------------------------------
 
 def snapshot(learn):
@@ -244,6 +426,9 @@ def same(a, b):
     if isinstance(a, dict): return set(a) == set(b) and all(same(v, b[k]) for k, v in a.items())
     if isinstance(a, (list, tuple)): return len(a) == len(b) and all(map(same, a, b))
     return a == b
+
+
+def half(): return MixedPrecision(dtype=torch.float16)
 
 
 class Draws(Callback):
@@ -308,6 +493,50 @@ def test_what_follows_is_what_would_have_been():
         learn.fit(1)
         out.append(learn.model.state_dict())
     assert same(*out)
+
+
+@pytest.mark.parametrize("fits", [0, 1])
+@pytest.mark.parametrize("how", ["lr_find", "alone"])
+def test_the_scale_of_mixed_precision_is_as_it_was(how, fits):
+    "Also where there was no scaler yet; and the fit that follows is the same"
+    out = []
+    for find in (True, False):
+        learn = learner(trainer=half())
+        learn.fit(fits)
+        if find and how == "lr_find": learn.lr_find(max_mult=1e9, plot=False)
+        if find and how == "alone": learn.fit(5, valid=False, lr=1e-5, cbs=LRFinderCB(max_mult=1e9))
+        learn.fit(1)
+        out.append((learn.cbs[0].scaler.state_dict(), dict(learn.model.state_dict())))
+    assert same(*out)
+
+
+@pytest.mark.parametrize("gamma", [1.01, 3, 10, 1e6])
+@pytest.mark.parametrize("trainer", [TrainCB, half], ids=["float32", "float16"])
+@pytest.mark.parametrize("opt", [SGD, Adam, torch.optim.SGD, torch.optim.AdamW])
+def test_every_gamma_ends_in_a_result(opt, trainer, gamma):
+    "Also where the loss never explodes, so that the rate grows without end"
+    for loss in (F.cross_entropy, lambda z, y: F.cross_entropy(z, y).tanh()):
+        learn = learner(opt, trainer=trainer())
+        learn.loss_func = loss
+        with warnings.catch_warnings(action="ignore"):
+            lr = learn.lr_find(gamma=gamma, max_epochs=5, plot=False)
+        assert lr is None or math.isfinite(lr)
+
+
+def test_a_batch_that_counts_for_nothing_does_not_end_the_sweep():
+    x, y = data()
+    y = y.clone()
+    y[20:40] = -100  # all of the second batch
+    learn, finder = learner(Adam), LRFinderCB(max_mult=1e9)
+    learn.dls.train = DataLoader(Dataset(x, y), 20)
+    learn.fit(1, valid=False, lr=1e-5, cbs=finder)
+    assert len(finder.lrs) == 19 and all(map(math.isfinite, finder.losses))
+
+
+def test_a_sweep_with_groups_reads_the_fastest():
+    finder = LRFinderCB(max_mult=1e9)
+    learner(grouped(Momentum)).fit(1, lr=1e-4, cbs=finder)
+    assert finder.lrs[0] == 1e-4
 
 
 def test_gradients_from_before_are_kept():

@@ -6,10 +6,10 @@
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_largest_order', 'check_quiet_mean',
            'check_averaging_decay', 'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
            'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order', 'check_conv_macs',
-           'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
-           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told', 'check_shares',
-           'check_weigh']
+           'check_wsd', 'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units', 'check_call_order',
+           'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told',
+           'check_shares', 'check_weigh']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -1247,6 +1247,18 @@ def suggest(lrs, losses):
     lowest = min(range(len(losses)), key=lambda i: (losses[i] != losses[i], losses[i]))
     falls = [b - a for a, b in zip(losses, losses[1:lowest + 1])]
     return lrs[falls.index(min(falls))]
+
+# %% ../../nbs/53_learner.ipynb #check-cliff
+@check
+def check_cliff(
+    answer:float # Yours: a peak
+)->Report: # Passed, or a sentence that says what is wrong
+    "The lowest peak at which one cycle with Adam fails"
+    reading(answer, 0.9, 1.1, "the lowest peak at which fewer than one in three are right",
+        "What share is right there? One in three is 0.333.", "Does a lower one fail too?")
+
+# %% ../../nbs/53_learner.ipynb #solve-cliff
+reads("cliff", "cliff = 1  # 0.13 are right; at 0.3 it is still more than half")
 
 # %% ../../nbs/53_learner.ipynb #dead-units-traps
 def _dead_units_traps(act, want):

@@ -15,11 +15,11 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
            'check_moving_average', 'check_clip_norm', 'check_target',
            'check_answered_alone', 'check_log_mean_of_views', 'check_wsd',
-           'check_restarts', 'check_suggest', 'check_dead_units', 'check_call_order',
-           'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain',
-           'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
-           'check_digits_needed', 'check_text', 'check_newest', 'check_told',
-           'check_shares', 'check_weigh']
+           'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units',
+           'check_call_order', 'check_conv_macs', 'check_smallest_batch',
+           'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
+           'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -455,6 +455,17 @@ def check_suggest(fn:Callable)->Report:
 
 @solves('suggest')
 def suggest(lrs, losses): ...
+
+@check
+def check_cliff(answer:float)->Report:
+    """The lowest peak at which one cycle with Adam fails
+
+    Args:
+        answer: Yours: a peak
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_dead_units(fn:Callable)->Report:

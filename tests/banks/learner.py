@@ -1584,4 +1584,13 @@ BANK["check_suggest"] = Bank(
         (suggest_sorts, "changed its argument"), (suggest_pair, "expected a number"),
         (suggest_misses_one, "IndexError.*What lies behind")])
 
+
+# Lesson 14: where is the cliff?
+
+BANK["check_cliff"] = Bank(
+    right=[1, 1.0, torch.tensor(1.)],
+    wrong=[(0.01, "What share"), (0.03, "What share"), (0.1, "What share"), (0.3, "What share"),
+        (0.016, "What share"), (3, "lower one"), (2, "lower one"), (100, "lower one"),
+        ("one", "no number"), ([0.3, 1], "no number")])
+
 BANK.update(LATER)
