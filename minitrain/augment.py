@@ -239,6 +239,6 @@ def tta(
     views = _ViewsCB(RandAffine(5, 0.05, 5, 1) if tfm is None else tfm, n, seed)
     old,learn.dls = learn.dls,learn.dls if dl is None else DataLoaders(dl, dl)
     try:
-        with learn._bare(): learn.fit(1, train=False, cbs=views)
+        with learn._bare(random=False): learn.fit(1, train=False, cbs=views)
     finally: learn.dls = old
     return torch.cat(views.probs), torch.cat(views.targets)

@@ -418,7 +418,9 @@ def load(self:Learner, path:str|Path): # A file from `save`
 
 @patch
 @contextmanager
-def _bare(self:Learner):
+def _bare(self:Learner,
+    random:bool=True # Put the random numbers back too
+):
     "A block without callbacks that are `only_in_fit`; what the Learner knows stays"
     known,cbs,rng = vars(self).copy(),[*self.cbs],rng_state()
     self.cbs[:] = [cb for cb in cbs if not getattr(cb, "only_in_fit", False)]
@@ -427,7 +429,7 @@ def _bare(self:Learner):
         self.cbs[:] = cbs
         last = {o: vars(self)[o] for o in ("batch", "preds", "loss")}  # to look at
         self.__dict__ = known | last
-        set_rng_state(rng)
+        if random: set_rng_state(rng)
 
 @patch
 def validate(self:Learner

@@ -80,7 +80,7 @@ def get_preds(self:Learner,
     dl = dls.valid if dl is None else dl
     try:
         self.dls = DataLoaders(dl, dl)
-        with self._bare(), position_kept(dl, random=cbs is None):
+        with self._bare(cbs is None), position_kept(dl, cbs is None):
             self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     finally: self.dls = dls
     out = capture.all_preds,capture.all_targs,capture.all_inps
