@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from minitrain.callbacks import predict
+from minitrain.predict import predict
 from minitrain.catch import catch_demos, catch_rate, rollout, switch_accuracy
 from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset

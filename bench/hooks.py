@@ -15,10 +15,11 @@ from torch import nn
 
 from minitrain.core import set_seed
 from minitrain.data import DataLoaders
-from minitrain.hooks import ActivationStats, GradientStats, NaNStopCB
+from minitrain.hooks import ActivationStats, GradientStats
 from minitrain.learner import Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.runs import save_results
+from minitrain.diagnose import NaNStopCB
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"hooks.csv"
 BATCHES, SIZE, SEED = 14, 256, 0  # an epoch of 3,500 digits

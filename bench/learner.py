@@ -107,8 +107,9 @@ def minitrain_bare(model, batches): return minitrain_with(model, batches, [])
 
 
 def minitrain(model, batches):
-    from minitrain.callbacks import DeviceCB, ProgressCB
+    from minitrain.callbacks import DeviceCB
     from minitrain.metrics import Accuracy, MetricsCB
+    from minitrain.progress import ProgressCB
     return minitrain_with(model, batches, [DeviceCB("cpu"), MetricsCB(accuracy=Accuracy()), ProgressCB()])
 
 

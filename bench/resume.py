@@ -23,9 +23,10 @@ import torch
 from torch import nn
 
 from minitrain import checkpoint as ckpt, runs
-from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, HistoryCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
+from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
 from minitrain.checkpoint import _checkpoints, _unpack
 from minitrain.runs import RunDir
+from minitrain.progress import HistoryCB
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, BATCHES = 3, 8

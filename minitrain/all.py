@@ -10,9 +10,12 @@ from .optim import *
 from .multilabel import *
 from .learner import *
 from .metrics import *
+from .progress import *
 from .callbacks import *
+from .predict import *
 from .schedule import *
 from .hooks import *
+from .diagnose import *
 from .init import *
 from .augment import *
 from .runs import *

@@ -3,18 +3,14 @@ precision.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from minitrain.core import def_device
 from minitrain.learner import Callback, Learner, TrainCB
-from minitrain.metrics import MetricsCB
-from pandas import DataFrame
-from pathlib import Path
 from typing import Any
 
-__all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'ProgressCB', 'CSVLogCB',
-           'EarlyStopCB', 'GradClipCB', 'GradAccumCB', 'EMACB', 'MixedPrecision',
-           'get_preds', 'predict', 'top_losses', 'show_top_losses']
+__all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
+           'GradClipCB', 'GradAccumCB', 'EMACB', 'MixedPrecision']
 
 class DeviceCB(Callback):
     """Moves the model and every batch, however nested, to a device
@@ -58,6 +54,15 @@ class BatchTransformCB(Callback):
             learn: Its batch is replaced
         """
 
+@contextmanager
+def position_kept(dl)->Iterator[Any]:
+    """Inside the block a loader may be walked through, and its order afterwards is
+    as if it had not been
+
+    Args:
+        dl: Any loader; one of ours is put back to the batch where it stood
+    """
+
 class OverfitBatchCB(Callback):
     """Trains on the first batch alone and validates on it too: a model that cannot
     learn that by heart has a bug
@@ -81,141 +86,6 @@ class OverfitBatchCB(Callback):
         Args:
             learn: Its `dl` is replaced
         """
-
-class ProgressCB(Callback):
-    """A bar and a table: in a notebook's cell, in a terminal, and the table alone
-    where output is piped
-
-    Args:
-        plot: Keep the loss of every training batch in `.losses`; a notebook draws
-            it
-    """
-    order, only_in_fit = (MetricsCB.order + 1, True)
-    plot: bool
-    losses: Any
-    def __init__(self, plot:bool=False)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Find out where output is read, and take over the rows
-
-        Args:
-            learn: Its MetricsCB, if there is one, prints through the table during
-                this fit
-        """
-    def before_epoch(self, learn:Learner)->None:
-        """Begin a bar
-
-        Args:
-            learn: Its `dl` may say how many batches there will be
-        """
-    def after_batch(self, learn:Learner)->None:
-        """Count the batch
-
-        Args:
-            learn: Its loss is read when the bar is drawn, and only then
-        """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Take the bar away
-
-        Args:
-            learn: Not looked at
-        """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Give the rows back, and leave the table without the bar
-
-        Args:
-            learn: Its MetricsCB prints by itself again
-        """
-
-def loader_length(dl)->int | None:
-    """How many batches a loader will give
-
-    Args:
-        dl: Any loader
-
-    Returns:
-        Batches in an epoch; None if it does not say
-    """
-
-def metrics_of(learn:Learner, who:Callback):
-    """The callback whose rows others read
-
-    Args:
-        learn: In a fit
-        who: Who asks
-
-    Returns:
-        Its MetricsCB
-    """
-
-class CSVLogCB(Callback):
-    """Writes a row to a CSV file after each epoch, and forces it to disk: what was
-    written survives any kill
-
-    Args:
-        path: The file, which is made or added to; a `RunDir` stands for its
-            metrics.csv
-    """
-    order, only_in_fit = (3, True)
-    path: Any
-    def __init__(self, path)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Find the rows to write
-
-        Args:
-            learn: Must have a MetricsCB
-        """
-    def cleanup_epoch(self, learn:Learner)->None:
-        """Take in what was measured; write after the last part of the epoch
-
-        Args:
-            learn: Its MetricsCB may have a new row
-        """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Write what is left of an epoch that was cut short
-
-        Args:
-            learn: Not looked at, but for `is_main`
-        """
-    def state_dict(self)->dict:
-        """Where the log stands
-
-        Returns:
-            "rows" written, and "row": what is known of the epoch that runs
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go back to where the log stood: rows of later epochs are cut off, so that
-        the resumed run writes each once
-
-        Args:
-            state: From `state_dict`
-        """
-
-def fsync_dir(path:Path)->None:
-    """Force a folder's own entries to disk (nothing to do where folders cannot be
-    opened, as on Windows)
-
-    Args:
-        path: A folder
-    """
-
-def mend_csv(path:Path)->list[str] | None:
-    """Cut off a last row without a newline, and read the header
-
-    Args:
-        path: A CSV file that may end in a torn row, or may not exist
-
-    Returns:
-        Column names; None if there is no whole header yet
-    """
-
-def append_row(path:Path, row:Mapping, columns:Sequence[str])->None:
-    """Append a row to a CSV file and force it to disk
-
-    Args:
-        path: A CSV file, which is made if it is not there
-        row: Values by column
-        columns: All columns; the header of a new file
-    """
 
 class EarlyStopCB(Callback):
     """Ends the fit when what it watches has not become better for some epochs
@@ -479,53 +349,3 @@ class MixedPrecision(TrainCB):
         Args:
             state: From `state_dict`
         """
-
-def get_preds(learn:Learner, dl=None)->tuple:
-    """Predictions for every sample of a loader, in evaluation mode
-
-    Args:
-        learn: Its trainer and the callbacks that change batches or predictions
-            take part
-        dl: A loader; None for that of validation
-
-    Returns:
-        (predictions, targets) on the CPU, float32 for half precision; None for
-            targets if there are none
-    """
-
-def predict(learn:Learner, x)->torch.Tensor:
-    """Predictions for one batch of inputs
-
-    Args:
-        learn: As for `get_preds`
-        x: A batch of inputs, (b, ...); a tuple for a model with several
-
-    Returns:
-        What the model says, on the CPU
-    """
-
-def top_losses(learn:Learner, k:int=9, dl=None)->DataFrame:
-    """The samples whose loss is highest, the worst first
-
-    Args:
-        learn: As for `get_preds`
-        k: How many samples
-        dl: A loader that goes through its samples in order; None for that of
-            validation
-
-    Returns:
-        pandas DataFrame: "index" in the loader's order, "loss", and for classes
-            "target" and "predicted"
-    """
-
-def show_top_losses(learn:Learner, k:int=9, dl=None, names=None, **kwargs)->None:
-    """Show the pictures whose loss is highest: what each is taken for, what it is,
-    and its loss
-
-    Args:
-        learn: As for `get_preds`, of pictures
-        k: How many
-        dl: As for `top_losses`
-        names: One name for each class; None numbers them
-        **kwargs: Passed on to `show_images`
-    """

@@ -21,9 +21,10 @@ from torch import nn
 from .core import ArgumentError, is_int, need, rng_state, set_rng_state
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
-from .metrics import MetricsCB, higher_is_better
-from .callbacks import EarlyStopCB, loader_length, metrics_of
+from .metrics import MetricsCB
+from .callbacks import EarlyStopCB
 from .runs import RunDir, atomic_write
+from .progress import higher_is_better, loader_length, metrics_of
 
 # %% ../nbs/21_checkpoint.ipynb #pack
 _numpy = [bytes, np.ndarray, np.dtype, np.array(0).__reduce__()[0],

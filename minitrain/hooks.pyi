@@ -3,15 +3,15 @@ the first NaN.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fastcore.basics import noop
 from minitrain.learner import Callback, Learner
 from pandas import DataFrame
 from torch import nn
 from typing import Any
 
-__all__ = ['Hook', 'Hooks', 'append_stats', 'get_hist', 'get_min', 'HooksCallback',
-           'ActivationStats', 'GradientStats', 'plot_func', 'summary', 'NaNStopCB']
+__all__ = ['Hook', 'Hooks', 'tensors_in', 'append_stats', 'get_hist', 'get_min',
+           'HooksCallback', 'ActivationStats', 'GradientStats', 'plot_func']
 
 class Hook:
     """Calls `f(hook, module, inputs, output)` after each forward pass of a module,
@@ -49,6 +49,16 @@ class Hooks(list):
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
     def __delitem__(self, i)->None: ...
+
+def tensors_in(x)->Iterator[torch.Tensor]:
+    """The tensors in a nest
+
+    Args:
+        x: Any nesting of tensors: an output, inputs, a batch
+
+    Returns:
+        All of them, in order
+    """
 
 def append_stats(hook:Hook, mod:nn.Module, inp:tuple, outp)->None:
     """Append the statistics of one forward pass: for `Hook`, `Hooks` and
@@ -216,70 +226,3 @@ def plot_func(
         steps: How many points
         ax: Matplotlib axes; None draws on the current ones
     """
-
-class _Summary:
-    """The table of `summary`: `print` shows it, and so does Jupyter
-
-    Args:
-        rows: Dicts with the columns as keys
-        params: Parameters of the model, shared ones once
-        trainable: Those of them that require a gradient
-        mflops: Of the whole model
-    """
-    columns = ('Module', 'Input', 'Output', 'Num params', 'MFLOPS')
-    note = 'MFLOPS: millions of multiply-adds for one sample, forward, in convolutions, matrix products and attention. Not counted: biases, activations, normalisation, pooling, everything elementwise.'
-    rows: list
-    params: int
-    trainable: int
-    mflops: float
-    def __init__(self, rows:list, params:int, trainable:int, mflops:float)->None: ...
-    @property
-    def total(self)->str:
-        """Sums over the whole model
-
-        Returns:
-            One line
-        """
-    def __repr__(self): ...
-    def __str__(self): ...
-
-def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
-    """Shapes, parameters and multiply-adds of the parts of a model, from one forward
-    pass in evaluation mode
-
-    Args:
-        model: Any module; weights, buffers, modes and random numbers are as
-            before afterwards
-        *inputs: One batch, as `model` is called with it; the first axis counts
-            the samples
-        depth: 1 for the children of `model`, 2 for their children too, and so on
-
-    Returns:
-        A table that prints well, with `.rows`, `.params`, `.trainable` and
-            `.mflops`
-    """
-
-class NaNStopCB(Callback):
-    """Stops a fit at the first loss or gradient that is not finite, before the
-    update, and names the module it came from
-    """
-    order, only_in_fit, report = (15, True, None)
-    def before_batch(self, learn:Learner)->None:
-        """Note the random numbers, so that the batch can be run again as it was
-
-        Args:
-            learn: Not looked at
-        """
-    def after_loss(self, learn:Learner)->None:
-        """Check the loss
-
-        Args:
-            learn: Its loss is read
-        """
-    def after_backward(self, learn:Learner)->None:
-        """Check the gradients
-
-        Args:
-            learn: Its gradients are read, unless a gradient scaler looks after
-                them
-        """

@@ -5,7 +5,7 @@ put together so that nothing is left behind.
 import torch
 import torch.nn.functional as F
 from collections.abc import Callable
-from minitrain.hooks import _Summary
+from minitrain.diagnose import _Summary
 from torch import nn
 from typing import Any
 
@@ -163,16 +163,6 @@ class Learner:
             cbs: Callbacks for this alone, such as a BatchTransformCB
             **kwargs: Passed on to `show_images`
         """
-    def capture_preds(self, cbs=None, inps:bool=False)->tuple:
-        """Predictions for the validation data, with the optimizer left alone
-
-        Args:
-            cbs: Callbacks for this alone, such as a BatchTransformCB
-            inps: Give the inputs too
-
-        Returns:
-            (predictions, targets) or (predictions, targets, inputs), on the CPU
-        """
     def summary(self, depth:int=1)->_Summary:
         """The table of the function `summary` for a batch of the Learner's own data;
         model, optimizer, loaders and random numbers are as before
@@ -183,6 +173,16 @@ class Learner:
 
         Returns:
             A table; outside of notebooks it is printed too
+        """
+    def capture_preds(self, cbs=None, inps:bool=False)->tuple:
+        """Predictions for the validation data, with the optimizer left alone
+
+        Args:
+            cbs: Callbacks for this alone, such as a BatchTransformCB
+            inps: Give the inputs too
+
+        Returns:
+            (predictions, targets) or (predictions, targets, inputs), on the CPU
         """
     def lr_find(
         self,

@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from matplotlib.axes import Axes
 from minitrain.learner import Callback, Learner
 from minitrain.likelihood import cross_entropy, nll_loss
-from pandas import DataFrame
 from typing import Any
 
-__all__ = ['Accuracy', 'MultilabelAccuracy', 'ConfusionMatrix', 'MetricsCB',
-           'HistoryCB']
+__all__ = ['Accuracy', 'MultilabelAccuracy', 'ConfusionMatrix', 'MetricsCB']
 
 class_losses = [F.cross_entropy, F.nll_loss, cross_entropy, nll_loss]
 
@@ -254,74 +252,4 @@ class MetricsCB(Callback):
 
         Args:
             learn: Knows the other processes
-        """
-
-def higher_is_better(name:str, metric=None)->bool | None:
-    """Which way a metric is better
-
-    Args:
-        name: Of a metric, such as "loss" or "MulticlassAccuracy"
-        metric: The metric itself; its `higher_is_better` counts first
-
-    Returns:
-        None where neither says so
-    """
-
-class HistoryCB(Callback):
-    """Keeps loss and metrics of every epoch as a table"""
-    order, only_in_fit = (2, True)
-    cleanup_epoch = after_epoch
-    def __init__(self)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Count on from the fits before
-
-        Args:
-            learn: Must have a `MetricsCB`
-        """
-    def after_epoch(self, learn:Learner)->None:
-        """Take the row over
-
-        Args:
-            learn: Its `metrics` has the row
-        """
-    def state_dict(self)->dict:
-        """What a checkpoint keeps
-
-        Returns:
-            The rows, and the number of the first epoch of this fit
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`
-        """
-    @property
-    def df(self)->DataFrame:
-        """One row for each epoch
-
-        Returns:
-            pandas DataFrame: "epoch" (over all fits), then train_ and valid_
-                columns of the loss and of each metric; nan where there is no
-                value
-        """
-    def best(self, name:str='loss', higher:bool | None=None)->int | None:
-        """The epoch in which a metric was best
-
-        Args:
-            name: A metric
-            higher: Whether more is better; None asks the metric, or its name
-
-        Returns:
-            Number of the epoch, in validation where there is one; None if nothing
-                says which way is better
-        """
-    def plot(self, *names)->Any:
-        """Draw training and validation against the epochs, the best epoch marked
-
-        Args:
-            *names: Metrics to draw; none for all, the loss first
-
-        Returns:
-            Array of matplotlib axes, one for each metric
         """

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch, yaml
 from fastcore.basics import patch
-from .callbacks import append_row, fsync_dir, mend_csv
+from .progress import append_row, fsync_dir, mend_csv
 from .core import ArgumentError, asset_path, need
 
 try: import fcntl

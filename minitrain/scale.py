@@ -26,7 +26,8 @@ from .data import DataLoader
 from .loop import count_samples
 from .learner import Callback, CancelStepException, Learner, TrainCB, batch_parts
 from .metrics import is_sum_loss, loss_weight, wide_dtype
-from .callbacks import DeviceCB, MixedPrecision, loader_length
+from .callbacks import DeviceCB, MixedPrecision
+from .progress import loader_length
 
 # %% ../nbs/22_scale.ipynb #part
 def _part(

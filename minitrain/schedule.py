@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB', 'Schedule', 'one_cycle', 'warmup_cosine',
-           'RecorderCB', 'LRFinderCB']
+           'LRFinderCB']
 
 # %% ../nbs/14_schedule.ipynb #exported-imports
 #| code-fold: true
@@ -215,60 +215,6 @@ def warmup_cosine(
         if step < warmup_steps: return linear(start_factor, 1, step/warmup_steps)
         return cosine(1, end_factor, min(1, (step - warmup_steps)/(total_steps - warmup_steps)))
     return Schedule(optimizer, factor)
-
-# %% ../nbs/14_schedule.ipynb #recorder
-class RecorderCB(Callback):
-    "Calls functions after each training batch and keeps what they give, by name, in `recs`"
-    only_in_fit = True
-
-    def __init__(self,
-        **d # Functions by name, each called with this callback: `lr=lambda cb: cb.pg["lr"]`; `cb.pg` is the first parameter group, `cb.learn` the Learner
-    ):
-        self.d,self.recs,self.pg,self.learn = d,{k: [] for k in d},None,None
-
-    def before_fit(self,
-        learn:Learner # Its first parameter group becomes `pg`
-    ):
-        "Begin anew, if this fit trains"
-        if not learn.trains: return
-        self.recs,self.pg,self.learn = {k: [] for k in self.d},learn.opt.param_groups[0],learn
-
-    def after_batch(self,
-        learn:Learner # Its mode is looked at
-    ):
-        "Call the functions"
-        if not learn.training: return
-        for k,f in self.d.items():
-            o = f(self)
-            self.recs[k].append(o.detach().clone() if isinstance(o, torch.Tensor) else o)
-
-    def cleanup_fit(self,
-        learn:Learner # Not looked at
-    ):
-        "Let go of the Learner"
-        self.learn = None
-
-    def state_dict(self)->dict: # "recs"
-        "What was recorded so far"
-        return dict(recs={k: list(v) for k,v in self.recs.items()})
-
-    def load_state_dict(self,
-        state:dict # From `state_dict`
-    ):
-        "Go on from there"
-        self.recs = {k: list(v) for k,v in state["recs"].items()}
-
-# %% ../nbs/14_schedule.ipynb #recorder-rest
-@patch
-def plot(self:RecorderCB,
-    figsize:tuple|None=None # Size of the whole figure in inches; None takes 4 by 3 for each quantity
-)->object: # matplotlib Figure, an axis for each quantity
-    "What was recorded, against the batch"
-    fig,axs = subplots(1, len(self.recs), figsize=figsize or (4*len(self.recs), 3), squeeze=False, layout="constrained")
-    for ax,(k,v) in zip(axs.flat, self.recs.items()):
-        ax.plot([float(o) for o in v], lw=1)
-        ax.set(xlabel="training batch (from 0)", ylabel=k)
-    return fig
 
 # %% ../nbs/14_schedule.ipynb #unchanged-rng
 def rng_states(

@@ -6,13 +6,12 @@ import torch
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from minitrain.learner import Callback, Learner
 from torch import nn
 from typing import Any
 
 __all__ = ['linear', 'cosine', 'BaseSchedCB', 'BatchSchedCB', 'EpochSchedCB',
-           'Schedule', 'one_cycle', 'warmup_cosine', 'RecorderCB', 'LRFinderCB']
+           'Schedule', 'one_cycle', 'warmup_cosine', 'LRFinderCB']
 
 def linear(start:float, end:float, pos:float)->float:
     """A straight line from `start` to `end`
@@ -196,62 +195,6 @@ def warmup_cosine(
     Returns:
         `step()` it after each update
     """
-
-class RecorderCB(Callback):
-    """Calls functions after each training batch and keeps what they give, by name,
-    in `recs`
-
-    Args:
-        **d: Functions by name, each called with this callback: `lr=lambda cb:
-            cb.pg["lr"]`; `cb.pg` is the first parameter group, `cb.learn` the
-            Learner
-    """
-    only_in_fit = True
-    d: Any
-    recs: Any
-    pg: Any
-    learn: Any
-    def __init__(self, **d)->None: ...
-    def before_fit(self, learn:Learner)->None:
-        """Begin anew, if this fit trains
-
-        Args:
-            learn: Its first parameter group becomes `pg`
-        """
-    def after_batch(self, learn:Learner)->None:
-        """Call the functions
-
-        Args:
-            learn: Its mode is looked at
-        """
-    def cleanup_fit(self, learn:Learner)->None:
-        """Let go of the Learner
-
-        Args:
-            learn: Not looked at
-        """
-    def state_dict(self)->dict:
-        """What was recorded so far
-
-        Returns:
-            "recs"
-        """
-    def load_state_dict(self, state:dict)->None:
-        """Go on from there
-
-        Args:
-            state: From `state_dict`
-        """
-    def plot(self, figsize:tuple | None=None)->Figure:
-        """What was recorded, against the batch
-
-        Args:
-            figsize: Size of the whole figure in inches; None takes 4 by 3 for
-                each quantity
-
-        Returns:
-            matplotlib Figure, an axis for each quantity
-        """
 
 def rng_states()->Callable:
     """Note the global generators of Python, NumPy and torch, on every device

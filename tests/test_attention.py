@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from minitrain.attention import (
     Attention, TransformerBlock, attention, attention_weights, block_cost,
     causal_mask)
-from minitrain.hooks import summary
+from minitrain.diagnose import summary
 
 torch.set_num_threads(1)
 SIZE = st.integers(1, 6)

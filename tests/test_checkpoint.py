@@ -13,9 +13,10 @@ from torch import nn
 
 from conftest import ROOT
 from minitrain import checkpoint as ckpt
-from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, CSVLogCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, HistoryCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed
+from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed
 from minitrain.checkpoint import _checkpoints, _digest, _pack, _unpack
 from minitrain.runs import RunDir
+from minitrain.progress import CSVLogCB, HistoryCB
 
 
 # What is stored comes back with the same types and bits

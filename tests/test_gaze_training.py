@@ -12,8 +12,9 @@ from einops import rearrange
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.all import Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, get_preds, set_seed
+from minitrain.all import Accuracy, ArgumentError, BatchTransformCB, CancelFitException, EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, set_seed
 from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, action_loss, ce_plus_gaze, gaze_kl,
+from minitrain.predict import get_preds
     gaze_loss, gaze_targets)
 
 TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")

@@ -8,9 +8,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.all import (ActivationStats, ArgumentError, Callback, CancelBatchException, CancelEpochException, CancelFitException, DataLoader,
-    DataLoaders, Dataset, GradientStats, Hook, Hooks, HooksCallback, Learner, NaNStopCB, SingleBatchCB, TrainCB, append_stats, get_hist,
-    get_min, plot_func, set_seed, summary)
+from minitrain.all import ActivationStats, ArgumentError, Callback, CancelBatchException, CancelEpochException, CancelFitException, DataLoader, DataLoaders, Dataset, GradientStats, Hook, Hooks, HooksCallback, Learner, SingleBatchCB, TrainCB, append_stats, get_hist, get_min, plot_func, set_seed
+from minitrain.diagnose import NaNStopCB, summary
 
 
 def hooks_on(model):

@@ -24,8 +24,8 @@ from minitrain.learner import (
     CancelStepException, Learner, TrainCB, TrainLearner)
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
-from minitrain.metrics import (
-    Accuracy, ConfusionMatrix, HistoryCB, MetricsCB, MultilabelAccuracy)
+from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB, MultilabelAccuracy
+from minitrain.progress import HistoryCB
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*compute. method of metric.*")
 K = 4

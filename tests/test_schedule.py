@@ -23,7 +23,8 @@ from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Callback, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB
 from minitrain.metrics import MetricsCB
 from minitrain.optim import SGD, Adam, AdamW, Momentum
-from minitrain.schedule import (BatchSchedCB, EpochSchedCB, LRFinderCB, RecorderCB, Schedule, cosine, linear, one_cycle, warmup_cosine)
+from minitrain.schedule import BatchSchedCB, EpochSchedCB, LRFinderCB, Schedule, cosine, linear, one_cycle, warmup_cosine
+from minitrain.progress import RecorderCB
 
 torch.set_num_threads(1)
 

@@ -13,8 +13,9 @@ STUBS = sorted((ROOT/"minitrain").rglob("*.pyi"))
 SCRIPT = """\
 import torch.nn.functional as F
 from torch import nn
-from minitrain.all import Accuracy, AdamW, Callback, DataLoaders, Dataset, HistoryCB, Learner, MetricsCB, TrainCB, get_dls
+from minitrain.all import Accuracy, AdamW, Callback, DataLoaders, Dataset, Learner, MetricsCB, TrainCB, get_dls
 from minitrain.core import load_digits
+from minitrain.progress import HistoryCB
 
 class Loud(Callback):
     def after_epoch(self, learn: Learner):

@@ -19,7 +19,7 @@ from ..callbacks import BatchTransformCB, DeviceCB
 from ..core import asset_path, def_device, load_digits, load_final_digits, set_seed, show_image
 from ..data import DataLoader, Dataset
 from .job import CountCB, Job, curves_figure, need_device
-from ..hooks import summary
+from ..diagnose import summary
 from ..learner import Learner
 from ..likelihood import cross_entropy, nll_loss
 from ..metrics import Accuracy, MetricsCB

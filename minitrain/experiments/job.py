@@ -16,7 +16,7 @@ from pathlib import Path
 from time import process_time
 
 import torch
-from ..callbacks import CSVLogCB, ProgressCB
+from ..progress import CSVLogCB, ProgressCB
 from ..checkpoint import CheckpointCB, spoilt
 from ..core import ArgumentError, need
 from ..learner import Callback, Learner

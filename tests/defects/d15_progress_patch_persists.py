@@ -5,7 +5,7 @@ from contextlib import redirect_stdout
 import torch
 from torch import nn
 
-from minitrain.callbacks import ProgressCB
+from minitrain.progress import ProgressCB
 from minitrain.data import DataLoaders
 from minitrain.learner import Callback, CancelFitException, Learner, TrainCB
 from minitrain.metrics import MetricsCB

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minitrain.hooks import NaNStopCB
+from minitrain.diagnose import NaNStopCB
 from minitrain.learner import TrainLearner
 
 

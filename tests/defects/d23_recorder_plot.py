@@ -8,7 +8,8 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from minitrain.learner import Callback, TrainLearner
-from minitrain.schedule import BatchSchedCB, RecorderCB
+from minitrain.schedule import BatchSchedCB
+from minitrain.progress import RecorderCB
 
 
 class faulty(Callback):

@@ -4,9 +4,10 @@ from collections import namedtuple
 import torch
 from torch import nn
 
-from minitrain.callbacks import DeviceCB, get_preds
+from minitrain.callbacks import DeviceCB
 from minitrain.core import to_cpu, to_device
 from minitrain.learner import Callback, CancelFitException, Learner, TrainCB
+from minitrain.predict import get_preds
 
 Pair = namedtuple("Pair", "image label")
 

@@ -2,7 +2,8 @@
 import torch
 from torch import nn
 
-from minitrain.all import Hooks, Learner, TrainCB, summary
+from minitrain.all import Hooks, Learner, TrainCB
+from minitrain.diagnose import summary
 
 
 def faulty(model, x):
