@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One process against two, over gloo on this machine: do the losses agree, and what does the second process bring?
 
-    bench/scale.py [--seeds 0 1 2 3 4]
+    bench/scale.py [--seeds 0 1 2]
 
 Trains each model on 2,001 digits (batches of 100, so that the last one of an epoch is a single digit) for three epochs
 with the same global batch, once in one process and once in two, in turn for each seed, and compares the loss of every
@@ -9,7 +9,8 @@ update and the final weights, in float32 and in float64. Writes minitrain/assets
 model: the largest difference over all seeds and updates of the losses (nats) and of a weight, and the wall seconds for
 the three epochs in float32 (median over seeds; a short fit before the clock starts takes the first connections). The
 speedup is the ratio of the medians, on whatever else the machine does meanwhile; each process computes with one thread.
-float64 tells an error of the method, which it would leave as it is, from rounding, which it makes smaller by 10**9.
+float64 tells a difference of the method, which it leaves as it is, from rounding, which it makes smaller by 10**9.
+On CPUs BatchNorm is such a difference: each process normalises its own part.
 """
 import argparse, json, os, subprocess, sys, tempfile
 from pathlib import Path
@@ -84,7 +85,7 @@ def furthest(a, b):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker: return measure(args.worker[0], int(args.worker[1]), args.worker[2])
@@ -99,7 +100,7 @@ def main():
             loss_float32=far["float32", "losses"], weight_float32=far["float32", "weights"], loss_float64=far["float64", "losses"], weight_float64=far["float64", "weights"],
             seconds_one=round(one, 2), seconds_two=round(two, 2), speedup=round(one/two, 2)))
         print(rows[-1], flush=True)
-    save_results(pd.DataFrame(rows), RESULTS/"scale.csv", "python bench/scale.py" + ("" if args.seeds == [0, 1, 2, 3, 4] else f" --seeds {' '.join(map(str, args.seeds))}"), seeds=args.seeds)
+    save_results(pd.DataFrame(rows), RESULTS/"scale.csv", "python bench/scale.py" + ("" if args.seeds == [0, 1, 2] else f" --seeds {' '.join(map(str, args.seeds))}"), seeds=args.seeds)
 
 
 if __name__ == "__main__": main()

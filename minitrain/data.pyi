@@ -133,6 +133,13 @@ class DataLoader:
         Args:
             state: From `state_dict`
         """
+    def shard(self, rank:int, world:int)->None:
+        """Give one process's part of every batch; the position stays the whole run's
+
+        Args:
+            rank: Number of the process, from 0
+            world: How many processes there are; 1 ends the sharing
+        """
 
 def order_digest(batches:list)->int:
     """A checksum of an epoch's order and of how it is cut into batches

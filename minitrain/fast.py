@@ -16,26 +16,18 @@ from .likelihood import classes_last, cross_entropy, read_labels, reduce_loss
 from .metrics import class_losses
 
 # %% ../nbs/23_fast.ipynb #blocks
-_BLOCK = 2**20  # numbers, 4 MB of float32: the fastest size of `bench/losses.py --blocks`
-
-def _block_size(
-    x:torch.Tensor, # The table
-    extra:bool # Whether memory for one more block is needed
-)->int: # How many numbers a block should have
-    "Large blocks on a GPU, where each call costs much; small ones where they add to the memory"
-    size = 2**24 if x.is_cuda else _BLOCK
-    return max(2**14, min(size, x.numel()//128)) if extra else size
+_BLOCK = 2**20  # numbers, 4 MB of float32: the fastest of `bench/losses.py --blocks`
 
 def _blocks(
-    n:int, # Rows
-    k:int, # Classes
-    d:int, # Positions in each row
+    shape:torch.Size, # (n, k, d): n rows of k classes at d positions
     size:int # Numbers in a block, if a single position has no more
 )->Iterator[tuple]: # Index into (n, k, d) for each block
     "Cut a table into blocks that hold all classes of some positions"
+    n,k,d = shape
     rows,cols = max(1, size//(k*d)),max(1, min(d, size//k))
     for i in range(0, n, rows):
-        for j in range(0, d, cols): yield slice(i, i + rows),slice(None),slice(j, j + cols)
+        for j in range(0, d, cols):
+            yield slice(i, i + rows),slice(None),slice(j, j + cols)
 
 # %% ../nbs/23_fast.ipynb #fill-block
 _LOG2_E = 1/math.log(2)
@@ -43,127 +35,92 @@ _LOG2_E = 1/math.log(2)
 def _fill_block(
     x:torch.Tensor, # Scores of a block, (n, k, d)
     index:torch.Tensor, # Labels, (n, 1, d)
-    out:torch.Tensor, # Where exp(x - max) goes, in the precision of the sums
-    weight:torch.Tensor|None, # (k, 1), for `even`
-    smooth:bool # Whether `even` is wanted
-)->tuple: # Row sums of `out`, -log p of the labels, and -log p summed over the classes (0 if not wanted), each (n, 1, d)
-    "Fill `out` and give what the loss needs from it"
-    if x.dtype != out.dtype: x = out.copy_(x)
+    out:torch.Tensor, # Where the gradient goes, in the precision of the sums
+    factor:torch.Tensor|None # Of each gradient, (n, 1, d); None leaves exp(x - max)
+)->torch.Tensor: # -log p of the labels, (n, 1, d)
+    "Turn scores into their gradient, in place"
+    if x.dtype != out.dtype: x = out.copy_(x)  # half precision is computed in float32
     torch.sub(x, x.amax(1, keepdim=True), out=out)
     picked = out.gather(1, index)
-    spread = (out if weight is None else out*weight).sum(1, keepdim=True) if smooth else None
     sums = out.mul_(_LOG2_E).exp2_().sum(1, keepdim=True)
-    log_sums = sums.log()
-    even = log_sums*(x.shape[1] if weight is None else weight.sum()) - spread if smooth else 0
-    return sums, log_sums - picked, even
-
-# %% ../nbs/23_fast.ipynb #turn-block
-def _turn_block(
-    out:torch.Tensor, # exp(x - max) of a block, (n, k, d); becomes the gradient
-    sums:torch.Tensor, # Row sums of `out`, (n, 1, d)
-    index:torch.Tensor, # Labels, (n, 1, d)
-    label:torch.Tensor, # Factor of the loss at the label, (n, 1, d)
-    even:torch.Tensor|None, # Factor of the loss summed over the classes, (n, 1, d), if there is smoothing
-    weight:torch.Tensor|None # (k, 1), for the latter
-):
-    "Turn exponentials into the gradient, in place"
-    p_factor = label if even is None else label + even*(out.shape[1] if weight is None else weight.sum())
-    out.mul_(p_factor/sums).scatter_add_(1, index, -label)
-    if even is not None and weight is None: out.sub_(even)
-    elif even is not None: out.addcmul_(even, weight, value=-1)
+    if factor is not None: out.mul_(factor/sums).scatter_add_(1, index, -factor)
+    return sums.log() - picked
 
 # %% ../nbs/23_fast.ipynb #fused-rows
+#| code-fold: true
+def _block_size(
+    x:torch.Tensor, # The table
+    extra:bool # Whether memory for one more block is needed
+)->int: # How many numbers a block should have
+    "Large blocks on a GPU, where each call costs much; small ones where they add up"
+    size = 2**24 if x.is_cuda else _BLOCK
+    return max(2**14, min(size, x.numel()//128)) if extra else size
+
 def _fused_rows(
     x:torch.Tensor, # Scores, (n, k, d)
     index:torch.Tensor, # Labels, (n, 1, d)
     ignored:torch.Tensor, # Positions to leave out, (n, 1, d)
     w:torch.Tensor, # Weight of each position, (n, 1, d), in the precision of the sums
-    weight:torch.Tensor|None, # Weight of each class for the smoothing, (k, 1), likewise
-    eps:float, # Label smoothing
-    scale:torch.Tensor|None # Factor of the gradient, 0-d; None if no gradient is wanted
+    scale:torch.Tensor|None # Factor of the gradient, 0-d; None if none is wanted
 )->tuple: # Loss of each position, (n, 1, d), and the gradient times `scale`, or None
     "Losses, and the gradient made on the way"
-    (n, k, d),keep,half = x.shape,scale is not None,x.dtype != w.dtype
-    size = _block_size(x, half or weight is not None)
-    losses,gradient,out = torch.empty_like(w),torch.empty_like(x) if keep else None,w.new_empty(0)
-    for block in _blocks(n, k, d, size):
-        xb,wb,i = x[block],w[block],index[block]
+    keep,half = scale is not None,x.dtype != w.dtype
+    gradient,out = torch.empty_like(x) if keep else None,w.new_empty(0)
+    losses = torch.empty_like(w)
+    for block in _blocks(x.shape, _block_size(x, half)):
+        xb,wb = x[block],w[block]
         if keep and not half: out = gradient[block]
         elif out.shape != xb.shape: out = w.new_empty(xb.shape)
-        sums,nll,even = _fill_block(xb, i, out, weight, eps > 0)
-        losses[block] = (1 - eps)*wb*nll + eps/k*even
-        if not keep: continue
-        _turn_block(out, sums, i, (1 - eps)*scale*wb, eps/k*scale*~ignored[block] if eps else None, weight)
-        if half: gradient[block] = out
+        factor = scale*wb if keep else None
+        losses[block] = wb*_fill_block(xb, index[block], out, factor)
+        if keep and half: gradient[block] = out
     return losses.masked_fill_(ignored, 0), gradient
 
 # %% ../nbs/23_fast.ipynb #fused-function
 class _FusedLoss(torch.autograd.Function):
     "Loss of each position, with its gradient made in forward"
     @staticmethod
-    def forward(
-        ctx, # Holds the gradient until backward
-        x:torch.Tensor, # Scores, (n, k, d)
-        index:torch.Tensor, # Labels, (n, 1, d)
-        ignored:torch.Tensor, # Positions to leave out, (n, 1, d)
-        *args # The other arguments of `_fused_rows`; the last is `scale`
-    )->torch.Tensor: # Losses, (n, 1, d)
-        losses,ctx.gradient = _fused_rows(x, index, ignored, *args)
-        ctx.ignored,ctx.scale = ignored,args[-1]
+    def forward(ctx, x, index, ignored, w, scale):
+        losses,ctx.gradient = _fused_rows(x, index, ignored, w, scale)
+        ctx.ignored,ctx.scale = ignored,scale
         return losses
 
     @staticmethod
-    def backward(
-        ctx, # From forward
-        grad:torch.Tensor # Gradient of the losses, (n, 1, d)
-    )->tuple: # The gradient of `x`, and None for the other arguments
-        if torch.is_grad_enabled():
-            raise ArgumentError("create_graph", True, "False (fused_cross_entropy has no second derivative; cross_entropy has)")
+    def backward(ctx, grad):
+        way_out = "one backward, no second derivative (cross_entropy has both)"
+        need(not torch.is_grad_enabled(), "create_graph", True, way_out)
         gradient,ctx.gradient = ctx.gradient,None
-        if gradient is None:
-            raise ArgumentError("retain_graph", True, "one backward through fused_cross_entropy (cross_entropy allows more)")
+        need(gradient is not None, "retain_graph", True, way_out)
         factor = (grad/ctx.scale).masked_fill(ctx.ignored, 1)
-        if factor.is_cuda or (factor != 1).any():  # on a GPU the look costs more than the pass
+        if factor.is_cuda or (factor != 1).any():  # on a GPU the look costs more
             size = _block_size(gradient, gradient.dtype != factor.dtype)
-            for block in _blocks(*gradient.shape, size): gradient[block].mul_(factor[block])
-        return gradient,*[None]*6
-
-# %% ../nbs/23_fast.ipynb #fused-apply
-def _fused_apply(
-    *args # Of `_fused_rows`
-)->torch.Tensor: # Losses, (n, 1, d)
-    "`_FusedLoss.apply`, with a plain refusal inside torch.func"
-    try: return _FusedLoss.apply(*args)
-    except RuntimeError as e:
-        if "setup_context" not in str(e): raise
-        raise ArgumentError("input", "a tensor of vmap, grad or another transform of torch.func",
-            "a plain tensor (cross_entropy can be transformed)") from None
+            for o in _blocks(gradient.shape, size): gradient[o].mul_(factor[o])
+        return gradient,None,None,None,None
 
 # %% ../nbs/23_fast.ipynb #fused-cross-entropy
 def fused_cross_entropy(
     input:torch.Tensor, # Scores: (b, k), (k,) or (b, k, ...), floating point
-    target:torch.Tensor, # Class numbers: the shape of `input` without k; int64, or uint8. No probabilities
+    target:torch.Tensor, # Class numbers, int64: the shape of `input` without k
     weight:torch.Tensor|None=None, # (k,), of the dtype of `input`: weight of each class
     ignore_index:int=-100, # Positions with this label count for nothing
     reduction:str="mean", # "mean" (over the sum of the weights), "sum" or "none"
-    label_smoothing:float=0.0 # From 0 to 1
+    label_smoothing:float=0.0 # As for `cross_entropy`, which then does the work
 )->torch.Tensor: # 0-d, or for "none" the shape of `input` without k
-    "`cross_entropy` for class indices in one tensor of memory: one backward only, no second derivative, no `torch.func`"
-    eps = label_smoothing
-    need(0 <= eps <= 1, "label_smoothing", eps, "a number from 0 to 1")
-    soft = target.shape == input.shape
-    need(not soft, "target", target, "class numbers (cross_entropy takes probabilities)")
-    index, counts, w = read_labels(classes_last(input), target, weight, ignore_index)
-    if input.numel() == 0: return cross_entropy(input, target, weight, ignore_index, reduction, eps)
-    acc = torch.promote_types(input.dtype, torch.float32)
+    "`cross_entropy` for class numbers in one table of memory, for one backward"
+    need(target.shape != input.shape, "target", target,
+        "class numbers (cross_entropy takes probabilities)")
+    if label_smoothing != 0 or input.numel() == 0: return cross_entropy(
+        input, target, weight, ignore_index, reduction, label_smoothing)
+    index,counts,w = read_labels(classes_last(input), target, weight, ignore_index)
+    wide = torch.promote_types(input.dtype, torch.float32)
     x = input[None] if input.ndim == 1 else input
     x = x.flatten(2) if x.ndim > 2 else x.unsqueeze(2)  # (n, k, d)
-    index, ignored, w = (o.reshape(len(x), 1, -1) for o in (index, ~counts, w.to(acc)))
-    spread = None if weight is None or eps == 0 else weight.to(acc).reshape(-1, 1)
-    total = w.sum() if reduction == "mean" and input.dtype == acc else w.new_ones(())
-    scale = total.masked_fill(total == 0, 1).reciprocal() if input.requires_grad and torch.is_grad_enabled() else None
-    loss = _fused_apply(x, index, ignored, w, spread, eps, scale)
-    loss = loss.reshape(input.shape[:1] + input.shape[2:] if input.ndim > 1 else ())
+    index,ignored,w = (o.reshape(len(x), 1, -1) for o in (index, ~counts, w.to(wide)))
+    mean = reduction == "mean" and input.dtype == wide
+    total = w.sum() if mean else w.new_ones(())
+    wanted = input.requires_grad and torch.is_grad_enabled()
+    scale = total.masked_fill(total == 0, 1).reciprocal() if wanted else None
+    loss = _FusedLoss.apply(x, index, ignored, w, scale).reshape(target.shape)
     return reduce_loss(loss, w, reduction).to(input.dtype)
 
-class_losses.append(fused_cross_entropy)  # a mean over labels, as metrics and schedules know it
+class_losses.append(fused_cross_entropy)  # a mean over labels, as metrics know it

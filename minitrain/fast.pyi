@@ -14,17 +14,15 @@ def fused_cross_entropy(
     reduction:str='mean',
     label_smoothing:float=0.0,
 )->torch.Tensor:
-    """`cross_entropy` for class indices in one tensor of memory: one backward only,
-    no second derivative, no `torch.func`
+    """`cross_entropy` for class numbers in one table of memory, for one backward
 
     Args:
         input: Scores: (b, k), (k,) or (b, k, ...), floating point
-        target: Class numbers: the shape of `input` without k; int64, or uint8. No
-            probabilities
+        target: Class numbers, int64: the shape of `input` without k
         weight: (k,), of the dtype of `input`: weight of each class
         ignore_index: Positions with this label count for nothing
         reduction: "mean" (over the sum of the weights), "sum" or "none"
-        label_smoothing: From 0 to 1
+        label_smoothing: As for `cross_entropy`, which then does the work
 
     Returns:
         0-d, or for "none" the shape of `input` without k

@@ -99,12 +99,11 @@ def test_any_layout(make):
 # Half precision
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("eps", [0., .1])
-def test_half_precision_is_rounded_once(dtype, eps):
+def test_half_precision_is_rounded_once(dtype):
     g = torch.Generator().manual_seed(0)
     x, t = (torch.randn(300, 200, generator=g)*4).to(dtype), torch.randint(200, (300,), generator=g)
-    loss, gradient = run(fused_cross_entropy, x, t, label_smoothing=eps, weights=torch.tensor(1024., dtype=dtype))
-    want, want_gradient = run(F.cross_entropy, x.double(), t, label_smoothing=eps, weights=torch.tensor(1024.).double())
+    loss, gradient = run(fused_cross_entropy, x, t, weights=torch.tensor(1024., dtype=dtype))
+    want, want_gradient = run(F.cross_entropy, x.double(), t, weights=torch.tensor(1024.).double())
     assert loss.dtype == gradient.dtype == dtype
     precision = torch.finfo(dtype).eps
     assert abs(loss.double()/want - 1) < precision
@@ -156,8 +155,7 @@ def bench():
     return module
 
 
-OPTIONS = {"plain": {}, "smoothing": dict(label_smoothing=.1), "sum": dict(reduction="sum"),
-           "weights and smoothing": dict(weight=torch.linspace(.5, 2, 1000), label_smoothing=.1)}
+OPTIONS = {"plain": {}, "sum": dict(reduction="sum"), "weights": dict(weight=torch.linspace(.5, 2, 1000))}
 
 
 @pytest.mark.parametrize("kwargs", OPTIONS.values(), ids=OPTIONS)
@@ -199,8 +197,8 @@ def test_limits_of_the_fused_form():
     loss = fused_cross_entropy(x[0], t[0])
     loss.backward(retain_graph=True)
     with pytest.raises(ArgumentError): loss.backward()  # its gradient is made once
-    with pytest.raises(ArgumentError): vmap(fused_cross_entropy)(x, t)
-    with pytest.raises(ArgumentError): func_grad(fused_cross_entropy)(x[0].detach(), t[0])
+    with pytest.raises(RuntimeError): vmap(fused_cross_entropy)(x, t)
+    with pytest.raises(RuntimeError): func_grad(fused_cross_entropy)(x[0].detach(), t[0])
 
 
 # The readable loss inside transforms

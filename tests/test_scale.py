@@ -1,28 +1,26 @@
 """Two processes over gloo, really launched, against one: losses, metrics, one writer, lost processes; and what can be tested alone.
 
 Run with a job's name (torchrun test_scale.py JOB FOLDER), this file is the script that is launched."""
-import io, json, os, random, re, shutil, signal, socket, subprocess, sys, time
-from contextlib import nullcontext, redirect_stdout
-from functools import partial
+import io, json, os, random, re, shutil, socket, subprocess, sys, time
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
 from minitrain.callbacks import BatchTransformCB, GradAccumCB, GradClipCB
 from minitrain.checkpoint import CheckpointCB
 from minitrain.data import DataLoader, DataLoaders, Dataset, get_dls
+from minitrain.experiments.digits import DigitsConfig, digits
 from minitrain.learner import Callback, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
 from minitrain.loop import accuracy
 from minitrain.metrics import Accuracy, ConfusionMatrix, MetricsCB
-from minitrain.experiments.digits import DigitsConfig, digits
-from minitrain.scale import AccelerateCB, CompileCB, _NoiseCB, _Share, _normed, _part, default_trainer
 from minitrain.runs import RunDir, load_config
+from minitrain.scale import AccelerateCB, CompileCB, default_trainer, part
 
 RANK = int(os.environ.get("RANK", 0))
 
@@ -49,110 +47,90 @@ class Quiet(MetricsCB):
     def _log(self, d): pass
 
 
-def data(n=61, seed=0):
-    g = torch.Generator().manual_seed(seed)
+def data(n=61):
+    g = torch.Generator().manual_seed(0)
     x = torch.randn(n, 1, 6, 6, generator=g)
     return x, (x.flatten(1)[:, :3].sum(1) > 0).long() + (x.flatten(1)[:, 3] > 1).long()
 
 
-def loaders(bs=12, n=61):
+def loaders(n=61, seed=4):
     "61 samples in batches of 12: the last batch is one sample"
     x, y = data(n + 25)
-    return DataLoaders(*get_dls(Dataset(x[:n], y[:n]), Dataset(x[n:], y[n:]), bs, seed=4))
+    return DataLoaders(*get_dls(Dataset(x[:n], y[:n]), Dataset(x[n:], y[n:]), 12, seed=seed))
 
 
-def torch_loaders(prepared=False):
-    "torch's own loader, which shuffles by the global generator, or one that accelerate has prepared"
-    x, y = data(86)
-    torch.manual_seed(3)
-    train, valid = TorchLoader(TensorDataset(x[:61], y[:61]), 12 if not prepared else 12//int(os.environ.get("WORLD_SIZE", 1)), shuffle=not prepared), TorchLoader(TensorDataset(x[61:], y[61:]), 24)
-    if prepared and "WORLD_SIZE" in os.environ:
-        from accelerate import Accelerator
-        train = Accelerator(cpu=True).prepare(train)  # a user's own: it stays
-    return DataLoaders(train, valid)
+def torch_loaders():
+    "torch's own; 60 samples divide evenly, the 25 of validation do not"
+    x, y = data(85)
+    g = torch.Generator().manual_seed(3)
+    return DataLoaders(TorchLoader(TensorDataset(x[:60], y[:60]), 12, shuffle=True, generator=g),
+        TorchLoader(TensorDataset(x[60:], y[60:]), 24))
 
 
 def linear(): return nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
-def normed(): return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8, momentum=None), nn.ReLU(), nn.Linear(8, 3))
+def normed(): return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
 def mixed(): return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.Dropout(0.5), nn.Linear(8, 3))
 
 
 WEIGHTED = nn.CrossEntropyLoss(weight=torch.tensor([0.2, 1., 3.]), ignore_index=0)
 JOBS = dict(
     plain=lambda: (linear(), loaders(), cross_entropy, ()),
-    batchnorm=lambda: (normed(), loaders(n=62), cross_entropy, ()),  # the last batch: one sample for each, which BatchNorm alone refuses
-    weights=lambda: (linear(), loaders(n=65), WEIGHTED, ()),  # labels that do not count; in some batches a process has no other
+    weights=lambda: (linear(), loaders(n=65), WEIGHTED, ()),  # in some batches a process has only labels that do not count
     total=lambda: (linear(), loaders(), nn.CrossEntropyLoss(reduction="sum"), ()),
     accumulate=lambda: (linear(), loaders(), cross_entropy, (GradAccumCB(2), GradClipCB(0.5))),
     torch_loader=lambda: (linear(), torch_loaders(), cross_entropy, ()),
-    list_loader=lambda: (linear(), DataLoaders(list(loaders().train), list(loaders().valid)), cross_entropy, ()),
-    changed=lambda: (normed(), loaders(n=62), cross_entropy, (BatchTransformCB(lambda b: [b[0]*2, b[1]]),)),
-    prepared=lambda: (linear(), torch_loaders(True), cross_entropy, ()))
+    changed=lambda: (linear(), loaders(n=62), cross_entropy, (BatchTransformCB(lambda b: [b[0]*2, b[1]]),)))
 
 
 def train(name):
-    torch.manual_seed(100 + RANK if name in ("plain", "batchnorm") else 100)  # processes may begin apart: the weights of process 0 count
-    if name == "plain" and RANK == 0: torch.manual_seed(100)
+    torch.manual_seed(100 + RANK if name == "plain" else 100)  # processes may begin apart: the weights of process 0 count
     model, dls, loss_func, cbs = JOBS[name]()
-    learn = Learner(model, dls, loss_func, 0.01 if name == "total" else 0.1, [default_trainer(), Quiet(accuracy), losses := Losses(), noise := Noise(), *cbs])
-    loader = dls.train
+    cbs = [default_trainer(), Quiet(accuracy, matrix=ConfusionMatrix()), losses := Losses(), noise := Noise(), *cbs]
+    learn = Learner(model, dls, loss_func, 0.01 if name == "total" else 0.1, cbs)
+    loader, left = dls.train, set(vars(model))
     learn.fit(2)
-    assert learn.dls.train is loader and learn.model is model and learn.dl in (dls.train, dls.valid)
-    assert not [m for m in model.modules() if "forward" in vars(m)] and all(p.grad is None for p in model.parameters())
-    return dict(losses=losses.values, noise=noise.values, rows=[{k: v for k, v in o.items() if k in ("loss", "accuracy")} for o in learn.metrics.rows],
-                state={k: o.double().flatten().tolist() for k, o in model.state_dict().items()}, rng=torch.get_rng_state().sum().item())
-
-
-class OwnPredict(AccelerateCB):
-    def predict(self, learn): learn.preds = learn.model(learn.batch[0])
-
-
-class OwnRun(AccelerateCB):
-    def predict(self, learn): learn.preds = self.run(learn, learn.batch[0])
+    assert learn.dls.train is loader and learn.model is model and set(vars(model)) == left
+    assert all(p.grad is None for p in model.parameters())
+    rows = [dict(loss=o["loss"], accuracy=o["accuracy"], seen=o["matrix"].sum().item()) for o in learn.metrics.rows]
+    return dict(losses=losses.values, noise=noise.values, rows=rows,
+        state={k: o.double().flatten().tolist() for k, o in model.state_dict().items()})
 
 
 def job_same(folder):
-    "Every way to train, and the state that is left"
-    out = {name: train(name) for name in JOBS if name != "prepared"}
-    from accelerate.state import AcceleratorState, PartialState
-    out["left"] = dict(states=len(PartialState._shared_state) + len(AcceleratorState._shared_state), handler=signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
-    out["prepared"] = train("prepared")
-    assert len(PartialState._shared_state) > 0
-    torch.manual_seed(0)
-    learn = Learner(linear(), loaders(), cross_entropy, 0.1, [OwnPredict(mixed_precision="no")])
-    try: learn.fit(1)
-    except RuntimeError as e: out["own"] = str(e)
-    learn = Learner(linear(), loaders(), cross_entropy, 0.1, [OwnRun(mixed_precision="no"), Quiet(accuracy)])
+    "Every way to train, and what is left"
+    out = {name: train(name) for name in JOBS}
+    from accelerate.state import AcceleratorState
+    out["left"] = len(AcceleratorState._shared_state)
+    learn = Learner(normed(), loaders(n=60), cross_entropy, 0.1, [default_trainer(), Quiet(accuracy)])
     learn.fit(1)
-    out["evaluated"] = [r for r in learn.metrics.rows if r["train"] == "eval"]
-    learn.fit(1, train=False)  # not shared: each process goes through everything
+    out["evaluated"] = [learn.metrics.rows[-1]]
+    learn.fit(1, train=False)  # not shared: each process goes through everything, with the same buffers
     out["evaluated"].append(learn.metrics.rows[-1])
+    learn = Learner(linear(), loaders(seed=RANK), cross_entropy, 0.1, [default_trainer(), losses := Losses()])
+    learn.fit(1)  # loaders whose seeds differ take the order of process 0
+    out["seeds"] = losses.values
     (Path(folder)/f"{RANK}.json").write_text(json.dumps(out))
-    Learner(linear(), loaders(n=61 + RANK), cross_entropy, 0.1, [default_trainer()]).fit(1)  # not the same data: refused
+    try: Learner(linear(), list(loaders().train), cross_entropy, cbs=[default_trainer()]).fit(1)
+    except ValueError as e: print(e, file=sys.stderr)
+    Learner(linear(), loaders(n=60 + 2*RANK), cross_entropy, 0.1, [default_trainer()]).fit(1)  # not the same data
 
 
 class Dies(Callback):
     order = 2000
     def after_batch(self, learn):
-        if RANK == 1 and learn.training and (learn.epoch, learn.iter) == (1, 3): os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Sleeps(Callback):
-    def after_batch(self, learn):
-        if RANK == 1 and learn.training and learn.iter == 2:
-            print("process 1 sleeps", flush=True)
-            time.sleep(100)
-
-
-def resumable(folder, *cbs, trainer=None):
-    torch.manual_seed(7)
-    return Learner(normed(), loaders(n=62), cross_entropy, 0.1, [trainer or default_trainer(), Quiet(accuracy), CheckpointCB(Path(folder)/"run", every=2, resume=True), *cbs])
+        if RANK == 1 and learn.training and (learn.epoch, learn.iter) == (1, 3): os.kill(os.getpid(), 9)
 
 
 class Stops(Callback):
     order = 2000
     def after_batch(self, learn):
         if learn.training and (learn.epoch, learn.iter) == (1, 3): raise RuntimeError("stopped here")
+
+
+def resumable(folder, *cbs):
+    torch.manual_seed(7)
+    return Learner(linear(), loaders(), cross_entropy, 0.1,
+        [default_trainer(), Quiet(accuracy), CheckpointCB(Path(folder)/"run", every=2, resume=True), *cbs])
 
 
 def shaken(batch):
@@ -178,28 +156,19 @@ def whole(path, stop):
     learn = noisy(path, resume=stop)
     with redirect_stdout(io.StringIO()): learn.fit(3)
     rows = [{k: o.tolist() if isinstance(o, torch.Tensor) else o for k, o in row.items()} for row in learn.metrics.rows]
-    return dict(rows=rows, state=[o.flatten().tolist() for o in learn.model.state_dict().values()], draws=[torch.rand(1).item(), random.random(), np.random.rand()],
-                left=[type(cb).__name__ for cb in learn.cbs])
+    return dict(rows=rows, state=[o.flatten().tolist() for o in learn.model.state_dict().values()])
 
 
 def job_exact(folder):
-    "Bit for bit, and what two parts of it are for"
+    "Bit for bit, and what the seeds of the other processes are for"
     folder, out = Path(folder), {}
     out["never"], out["resumed"] = whole(folder/"never", False), whole(folder/"resumed", True)
-    together, MetricsCB.together = MetricsCB.together, lambda self, learn: nullcontext()
-    out["apart"], MetricsCB.together = whole(folder/"apart", True), together
-    seeded, _NoiseCB.before_batch = _NoiseCB.before_batch, lambda self, learn: None
-    out["unseeded"], _NoiseCB.before_batch = whole(folder/"unseeded", True), seeded
+    seeded, AccelerateCB.before_batch = AccelerateCB.before_batch, lambda self, learn: None
+    out["unseeded"], AccelerateCB.before_batch = whole(folder/"unseeded", True), seeded
     (folder/f"{RANK}.json").write_text(json.dumps(out))
 
 
-def job_killed(folder):
-    resumable(folder, Dies()).fit(3)
-
-
-def job_hung(folder):
-    learn = Learner(linear(), loaders(), cross_entropy, 0.1, [AccelerateCB(timeout=4), MetricsCB(accuracy), Sleeps()])
-    learn.fit(1)
+def job_killed(folder): resumable(folder, Dies()).fit(3)
 
 
 if __name__ == "__main__":
@@ -216,7 +185,8 @@ from hypothesis import given, strategies as st
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 # `accelerate launch --cpu --num_processes 2` starts one process (seen with 1.15); --multi_gpu starts as many as asked for, also where there are only CPUs
-ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+    "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
 needs_accelerate = pytest.mark.skipif(not __import__("importlib").util.find_spec("accelerate"), reason="accelerate is not installed")
 
 
@@ -225,19 +195,14 @@ def environment(**kwargs):
     return dict(env, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **kwargs)
 
 
-def launch(launcher, job, folder, timeout=150):
-    start = time.monotonic()
-    done = subprocess.run([*launcher, __file__, job, str(folder)], env=environment(), capture_output=True, text=True, timeout=timeout, cwd=folder)
-    return SimpleNamespace(rc=done.returncode, out=done.stdout, err=done.stderr, seconds=time.monotonic() - start)
-
-
 def launch_by_hand(job, folder, timeout=150):
     "Two processes without a launcher: the environment is all that is needed"
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     envs = [environment(RANK=str(r), LOCAL_RANK=str(r), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)) for r in (0, 1)]
-    both = [subprocess.Popen([sys.executable, __file__, job, str(folder)], env=env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for env in envs]
+    both = [subprocess.Popen([sys.executable, __file__, job, str(folder)], env=env, cwd=folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for env in envs]
     try: err = [p.communicate(timeout=timeout)[1] for p in both]
     finally:
         for p in both: p.kill()
@@ -262,50 +227,36 @@ def test_two_processes_are_one(same, name):
     "The same losses of every update, metrics and weights as one process, where the last batch is a single sample"
     (a, b), one = (o[name] for o in same[0]), train(name)
     if name != "total": assert a["losses"] == b["losses"] and close(a["losses"], one["losses"], 1e-5)
-    assert len(a["losses"]) == len(one["losses"]) == 12
+    assert len(a["losses"]) == len(one["losses"]) >= 10
     for p, q in zip(a["rows"], one["rows"], strict=True): assert close(list(p.values()), list(q.values()), 1e-5)
     assert a["rows"] == b["rows"] and a["state"] == b["state"]
     for k, o in one["state"].items(): assert close(a["state"][k], o, 1e-4), k
 
 
 def test_random_numbers(same):
-    "Process 0 draws what one process would; process 1 draws others, and all end with the same generator"
+    "Process 0 draws what one process would; process 1 draws others"
     a, b = (o["plain"] for o in same[0])
     assert a["noise"] == train("plain")["noise"]
-    assert len({*a["noise"], *b["noise"]}) >= len(set(b["noise"])) + 1 and not set(a["noise"]) & set(b["noise"])
-    assert len(set(b["noise"])) == 12
-    assert a["rng"] == b["rng"]
+    assert not set(a["noise"]) & set(b["noise"]) and len(set(b["noise"])) == 12
 
 
-def test_nothing_is_left(same):
-    for o in same[0]: assert o["left"] == dict(states=0, handler=True)
-
-
-def test_a_predict_that_goes_around_the_trainer(same):
-    for o in same[0]: assert "self.run" in o["own"]
-
-
-def test_evaluation_is_not_shared_and_counts_the_same(same):
-    for o in same[0]:
+def test_what_is_left_and_what_is_refused(same):
+    (a, b), done = same
+    assert a["left"] == b["left"] == 0 and a["seeds"] == b["seeds"]
+    assert done.rc != 0 and "whose batches can be shared" in done.err and "as many batches as in process 0" in done.err
+    for o in (a, b):  # shared and unshared validation, with BatchNorm's buffers
         shared, alone = ([r["loss"], r["accuracy"]] for r in o["evaluated"])
         assert close(shared, alone, 1e-5)
 
 
-def test_other_data_is_refused(same):
-    assert same[1].rc != 0 and "the same data in each process" in same[1].err
-
-
 def test_killed_process(tmp_path):
-    "kill -9 of one of two: the other says so and ends, its checkpoint is whole, and one process finishes the run, with every row right"
+    "kill -9 of one of two: the launcher names it and ends, its checkpoint is whole, and one process finishes the run, with every row right"
     pytest.importorskip("accelerate")
-    done = launch(TORCHRUN, "killed", tmp_path)
-    assert done.rc != 0
-    said = [o for o in done.err.splitlines() if re.search(r"has lost the others|stopped by the launcher", o)]
-    assert len(said) == 1, done.err
-    assert list((tmp_path/"run").glob("checkpoint-*.pt")) and not list((tmp_path/"run").glob(".*"))
-    learn = resumable(tmp_path)
+    done = subprocess.run([*TORCHRUN, __file__, "killed", str(tmp_path)], env=environment(), capture_output=True, text=True, timeout=150, cwd=tmp_path)
+    assert done.returncode != 0 and re.search(r"exitcode *: -9", done.stderr), done.stderr
+    assert list((tmp_path/"run").glob("checkpoint-*")) and not list((tmp_path/"run").glob(".*"))
+    learn, never = resumable(tmp_path), resumable(tmp_path/"never")
     learn.fit(3)
-    never = resumable(tmp_path/"never")
     never.fit(3)
     for k, o in never.model.state_dict().items(): torch.testing.assert_close(learn.model.state_dict()[k], o, rtol=1e-4, atol=1e-4)
     assert [r["train"] for r in learn.metrics.rows] == ["train", "eval"]*3
@@ -313,139 +264,79 @@ def test_killed_process(tmp_path):
 
 
 def test_resumed_by_two_is_never_stopped(tmp_path):
-    "Weights, every row and the generators, bit for bit, with dropout, random changes and a stop between two batches; each of two parts is needed for it"
+    "Weights and every row, bit for bit, with dropout, random changes and a stop between two batches; the seeds are needed for it"
     pytest.importorskip("accelerate")
     done = launch_by_hand("exact", tmp_path)
     assert (tmp_path/"1.json").exists(), done.err
     a, b = (json.loads((tmp_path/f"{r}.json").read_text()) for r in (0, 1))
     assert a["resumed"] == a["never"] == b["never"] == b["resumed"] and len(a["never"]["rows"]) == 6
-    assert sum(map(sum, a["never"]["rows"][2]["matrix"])) == 61 and "_NoiseCB" not in a["never"]["left"]
-    assert a["apart"]["state"] == a["never"]["state"] and a["apart"]["rows"][2] != a["never"]["rows"][2]
+    assert sum(map(sum, a["never"]["rows"][2]["matrix"])) == 61
     assert a["unseeded"]["state"] != a["never"]["state"]
 
 
 def test_digits_by_accelerate_launch(tmp_path):
-    "`accelerate launch -m minitrain digits`: stopped, resumed, one process writes and prints, and the rows are those of one process"
+    "`accelerate launch -m minitrain digits`: stopped, resumed; one process writes and prints"
     pytest.importorskip("accelerate")
-    def start(*args): return subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *args], env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(*args):
+        return subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *args], env=environment(), cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     stopped = start("--epochs", "2", "--width", "4", "--batch_size", "256", "--save_every", "3", "--affine", "0", "--warp", "0", "--out", "run")
     while not list((tmp_path/"run").glob("checkpoint-*")) and stopped.poll() is None: time.sleep(0.002)
     stopped.terminate()  # the launcher passes it on, as it does when a machine is shut down
     said = stopped.communicate(timeout=100)[1]
-    assert stopped.returncode != 0 and "stopped by the launcher (SIGTERM)" in said, said
-    before = len((tmp_path/"run"/"metrics.csv").read_text().splitlines()) if (tmp_path/"run"/"metrics.csv").exists() else 1
+    assert stopped.returncode != 0, said
     resumed = start("--resume", "run")
     out, said = resumed.communicate(timeout=200)
     assert resumed.returncode == 0, said
     first, *rows, last = out.splitlines()
     assert re.match(r"going on at epoch \d, batch \d+ ", first) and last == "run"
-    assert before < 3 and len(rows) >= 2 and len(set(rows)) == len(rows)  # each once
+    assert len(rows) >= 2 and len(set(rows)) == len(rows)  # each once
     names = {o.name for o in (tmp_path/"run").iterdir()}
     assert {"config.yaml", "metrics.csv", "model.safetensors", "result.json", "loss.png", "mistakes.csv"} <= names and not [o for o in names if o.startswith(".")]
     alone = digits.run(load_config(tmp_path/"run"/"config.yaml", DigitsConfig), tmp_path/"alone", progress=False)[0]
-    pd.testing.assert_frame_equal(RunDir(tmp_path/"run").metrics, alone.metrics, rtol=1e-2)
-
-
-def test_hung_process(tmp_path):
-    "By accelerate's own launcher: a process that sleeps for ever is given up after the timeout, and told to end; one process prints"
-    pytest.importorskip("accelerate")
-    done = launch(ACCELERATE, "hung", tmp_path)
-    assert done.rc != 0 and done.seconds < 100
-    assert done.out.count("process 1 sleeps") == 1
-    assert "process 0 of 2 has lost the others" in done.err and "gave no answer for 4 s" in done.err, done.err
-    assert "process 1 of 2: stopped by the launcher (SIGTERM)" in done.err
+    pd.testing.assert_frame_equal(RunDir(tmp_path/"run").metrics, alone.metrics, rtol=0.2)  # near: BatchNorm sees parts
 
 
 # ---------------------------------------------------------------- alone
 
 @given(st.integers(0, 200), st.integers(1, 20))
 def test_parts(n, world):
-    got = [range(n)[_part(n, r, world)] for r in range(world)]
+    got = [range(n)[part(n, r, world)] for r in range(world)]
     assert sum(map(list, got), []) == list(range(n))
     assert max(map(len, got)) - min(map(len, got)) <= 1 and len(got[0]) == max(map(len, got))
 
 
-def members(world): return [SimpleNamespace(rank=r, world=world, tell=lambda o: o) for r in range(world)]
-
-
-def seen(dl, world):
-    "What each process gets, with the samples that do not count left out"
-    out = []
-    for g in members(world):
-        share = _Share(dl, g)
-        out.append([[float(v) for v in batch[0].flatten()] if share.real else [] for batch in share])
-    return out
-
-
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
-@pytest.mark.parametrize("kind", ["ours", "ours_sampler", "ours_drop", "torch", "torch_workers", "list", "iterable"])
-def test_shares_are_the_batches(kind, world):
-    x, y = torch.arange(11.), torch.zeros(11)
-    ds = TensorDataset(x, y)
-    class Stream(torch.utils.data.IterableDataset):
-        def __iter__(self): return iter(zip(x, y))
-    make = dict(ours=lambda: DataLoader(Dataset(x, y), 5, shuffle=True, seed=2), ours_sampler=lambda: DataLoader(Dataset(x, y, tfm=lambda o: o), 5, sampler=list(range(10, -1, -1)), seed=2),
-        ours_drop=lambda: DataLoader(Dataset(x, y), 4, drop_last=True, shuffle=True, seed=2), torch=lambda: TorchLoader(ds, 5, shuffle=True, generator=torch.Generator().manual_seed(1)),
-        torch_workers=lambda: TorchLoader(ds, 5, num_workers=1), list=lambda: [(x[:7], y[:7]), (x[7:8], y[7:8])], iterable=lambda: TorchLoader(Stream(), 5))[kind]
-    if kind == "torch_workers" and world != 2: pytest.skip("once is enough")
-    whole = [[float(v) for v in batch[0]] for batch in make()]
-    got = []
-    for g in members(world):
-        share = _Share(make(), g)
-        got.append([[float(v) for v in b[0]] if share.real else [] for b in share])
-        assert len(got[-1]) == len(whole)
-    assert [sum((o[i] for o in got), []) for i in range(len(whole))] == whole
-
-
-def test_share_leaves_the_loader_alone():
-    dl = DataLoader(Dataset(torch.arange(11.), torch.zeros(11)), 5, shuffle=True, seed=2)
-    before = dict(vars(dl))
-    it = iter(_Share(dl, members(2)[1]))
-    next(it); next(it)
-    assert set(vars(dl)) == set(before) and (dl.state_dict()["epoch"], dl.state_dict()["batch"]) == (0, 2)
-    twin = DataLoader(Dataset(torch.arange(11.), torch.zeros(11)), 5, shuffle=True, seed=2)
+@pytest.mark.parametrize("kwargs", [dict(shuffle=True), dict(sampler=list(range(10, -1, -1))), dict(shuffle=True, drop_last=True)], ids=str)
+@pytest.mark.parametrize("tfm", [None, lambda o: o + torch.rand(())], ids=["plain", "random"])
+def test_shares_are_the_batches(kwargs, tfm, world):
+    "Parts put together are the batches of the whole run, random changes included; the position is the run's"
+    def make(): return DataLoader(Dataset(torch.arange(11.), torch.zeros(11), tfm=tfm), 5, seed=2, **kwargs)
+    want, got = [x.tolist() for x, y in make()], []
+    for rank in range(world):
+        dl = make()
+        dl.shard(rank, world)
+        got.append([x.tolist() for x, y in dl])
+        assert len(got[-1]) == len(want) == len(dl)
+    assert [sum((o[i] for o in got), []) for i in range(len(want))] == want
+    it = iter(dl)
+    next(it)
+    twin = make()
     twin.load_state_dict(dl.state_dict())  # the checksum of the whole order fits
-    assert torch.equal(next(iter(twin))[0][-len(b := next(it)[0]):], b) or not len(b)
+    dl.shard(0, 1)
+    assert next(iter(twin))[0].tolist() == next(it)[0].tolist()
 
 
-def test_accelerates_loader_repeats_and_ours_does_not():
-    shard = pytest.importorskip("accelerate.data_loader").BatchSamplerShard
-    x = torch.arange(5.)
-    def prepared(r): return TorchLoader(TensorDataset(x, x), batch_sampler=shard(torch.utils.data.BatchSampler(range(5), 2, False), 2, r))
-    theirs = [float(v) for r in (0, 1) for b in prepared(r) for v in b[0]]
-    assert len(theirs) > 5  # the control
-    ours = [[[float(v) for v in b[0]] if s.real else [] for b in s] for r in (0, 1) for s in [_Share(prepared(r), members(2)[r])]]
-    assert ours == [[[0, 1], [4]], [[2, 3], []]]
-
-
-@pytest.mark.parametrize("make, shape", [(partial(nn.BatchNorm1d, 3), (6, 3)), (partial(nn.BatchNorm1d, 3, affine=False), (4, 3, 5)), (partial(nn.BatchNorm2d, 3, momentum=None), (4, 3, 2, 2)),
-    (partial(nn.BatchNorm2d, 3, track_running_stats=False), (4, 3, 2, 2)), (partial(nn.BatchNorm3d, 3), (2, 3, 2, 2, 2))])
-def test_norm_of_one_is_torchs(make, shape):
+def fitted(trainer, n=2, model=linear):
     torch.manual_seed(0)
-    ours, theirs = make(), make()
-    alone = SimpleNamespace(real=True, group=SimpleNamespace(sum=lambda t: t.clone()))
-    for training in (True, True, False):
-        x = torch.randn(shape)*3 + 100
-        a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
-        ours.train(training); theirs.train(training)
-        p, q = _normed(ours, alone, a), theirs(b)
-        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-4)
-        up = torch.randn_like(p)
-        p.backward(up); q.backward(up)
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-4)
-    for p, q in zip(ours.buffers(), theirs.buffers(), strict=True): torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-4)
-
-
-def fitted(trainer, n=2, **kwargs):
-    torch.manual_seed(0)
-    learn = Learner(mixed() if kwargs.pop("drop", False) else linear(), loaders(), cross_entropy, 0.1, [trainer, Quiet(accuracy)], **kwargs)
+    learn = Learner(model(), loaders(), cross_entropy, 0.1, [trainer, Quiet(accuracy)])
     learn.fit(n)
     return learn
 
 
 @needs_accelerate
 def test_alone_it_is_a_train_cb():
-    a, b = fitted(AccelerateCB(mixed_precision="no"), drop=True), fitted(TrainCB(), drop=True)
+    a, b = fitted(AccelerateCB(mixed_precision="no"), model=mixed), fitted(TrainCB(), model=mixed)
     for p, q in zip(a.model.parameters(), b.model.parameters()): assert torch.equal(p, q)
     assert a.metrics.rows == b.metrics.rows
     half = fitted(AccelerateCB())  # fp16 asked for: a CPU computes in bf16
@@ -453,6 +344,11 @@ def test_alone_it_is_a_train_cb():
     far = (half.model[1].weight - full.model[1].weight).abs().max()
     assert 0 < far < 0.02 and half.preds.dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
+    weight = half.model[1].weight.detach().clone()
+    half.fit(1)  # half precision again, after everything was put back
+    twin = fitted(AccelerateCB(), 3)
+    assert torch.equal(half.model[1].weight, twin.model[1].weight) and not torch.equal(half.model[1].weight, weight)
+    assert set(vars(half.model)) == set(vars(linear()))
 
 
 @needs_accelerate
@@ -462,9 +358,10 @@ def test_scaler_drops_an_update_and_tells_the_schedule():
     class Steps(Callback):
         def after_step(self, learn): steps.append(learn.iter)
     class Scaled(AccelerateCB):
-        def _begin(self, learn, cpu):
-            super()._begin(learn, cpu)
-            self.acc.scaler = torch.amp.GradScaler("cpu", init_scale=2.**127)
+        def accelerator(self):
+            acc = super().accelerator()
+            acc.scaler = torch.amp.GradScaler("cpu", init_scale=2.**127)
+            return acc
     torch.manual_seed(0)
     large = lambda preds, yb: cross_entropy(preds, yb)*4  # times 2**127 that is more than float32 holds
     learn = Learner(linear(), loaders(), large, 0.02, [cb := Scaled(), Steps()])
@@ -480,23 +377,42 @@ def test_scaler_drops_an_update_and_tells_the_schedule():
     assert cb.state_dict() == {}  # after the fit
 
 
+@needs_accelerate
+def test_the_optimizers_dicts_stay():
+    "Whoever noted a group in before_fit steers the optimizer that steps"
+    class Notes(Callback):
+        order = -5
+        def before_fit(self, learn): self.group = learn.opt.param_groups[0]
+        def after_fit(self, learn): self.same = self.group is learn.opt.param_groups[0]
+    torch.manual_seed(0)
+    Learner(linear(), loaders(), cross_entropy, 0.1, [AccelerateCB(), notes := Notes()]).fit(1)
+    assert notes.same
+
+
+@needs_accelerate
+def test_sync_norms_for_the_fit_alone():
+    "On GPUs BatchNorm is replaced and put back: the same layers, with the buffers that were trained"
+    model = nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.BatchNorm1d(2)))
+    norm, names, cb = model[1][0], list(model.state_dict()), AccelerateCB()
+    cb._made = False
+    cb._sync_norms(model)
+    assert type(model[1][0]) is nn.SyncBatchNorm and list(model.state_dict()) == names
+    model[1][0].running_mean += 1
+    cb.cleanup_fit(SimpleNamespace(model=model, dls=SimpleNamespace(train=None)))
+    assert model[1][0] is norm and norm.running_mean.tolist() == [1, 1]
+
+
 def test_default_trainer(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert type(default_trainer()) is TrainCB and default_trainer(2).n_inp == 2
-    with pytest.raises(KeyError): default_trainer(mixed_precision="half")
     half = default_trainer(mixed_precision="bf16")
     assert type(half).__name__ == "MixedPrecision" and half.dtype is torch.bfloat16
     if __import__("importlib").util.find_spec("accelerate"):
         monkeypatch.setenv("WORLD_SIZE", "2")
-        cb = default_trainer(2, "bf16", timeout=5)
-        assert type(cb) is AccelerateCB and (cb.n_inp, cb.mixed_precision, cb.timeout) == (2, "bf16", 5)
+        cb = default_trainer(2, "bf16")
+        assert type(cb) is AccelerateCB and (cb.n_inp, cb.mixed_precision) == (2, "bf16")
         monkeypatch.setenv("RANK", "1")
         assert not cb.is_main and not Learner(linear(), loaders(), cbs=cb).is_main
-
-
-def test_missing_accelerate(monkeypatch):
-    monkeypatch.setattr("minitrain.scale.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'minitrain\[distributed\]'"): AccelerateCB()
 
 
 def test_compiled_is_eager_undone_and_keeps_names():

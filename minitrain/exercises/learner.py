@@ -9,7 +9,7 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_large
            'check_wsd', 'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units', 'check_call_order',
            'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
            'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told',
-           'check_shares', 'check_weigh']
+           'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -2553,3 +2553,107 @@ def _weigh_case(fn, counts, x):
 def weigh(loss, n, counts):
     if not n: return torch.zeros_like(loss, requires_grad=True)
     return loss*len(counts)*n/sum(counts)
+
+# %% ../../nbs/53_learner.ipynb #check-harmless
+@check
+def check_harmless(
+    answer:int # Yours: a number of processes
+)->Report: # Passed, or a sentence that says what is wrong
+    "Which processes get equal parts of 10"
+    case = "the largest number of processes below 10 with which the plain mean is right"
+    reading(answer, 5, 5, case, "Is it the largest? Turn `world` further.",
+        "Has each of them as many of the 10 digits as the others?")
+
+# %% ../../nbs/53_learner.ipynb #solve-harmless
+reads("harmless", "harmless = 5  # it divides 10: equal parts, equal weights")
+
+# %% ../../nbs/53_learner.ipynb #in-place-helpers
+class _Tables(TorchDispatchMode):
+    "Counts new tensors with as many numbers as the scores"
+    def __init__(self, z):
+        super().__init__()
+        self.n,self.known,self.made = z.numel(),{z.untyped_storage().data_ptr()},0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for o in out if isinstance(out, (list, tuple)) else [out]:
+            if not isinstance(o, torch.Tensor) or o.numel() < self.n: continue
+            where = o.untyped_storage().data_ptr()
+            self.made += where not in self.known
+            self.known.add(where)
+        return out
+
+def _in_place_traps(z, y):
+    "Hint -> what that mistake leaves in the table"
+    n,rows = len(z),range(len(z))
+    p = z.softmax(1)
+    grad = p.clone()
+    grad[rows, y] -= 1
+    moved = z - z.amax(1, keepdim=True)
+    e = moved.exp()
+    e[rows, y] -= 1
+    return {
+        "The loss is a mean. Of how many rows?": grad,
+        "Is the mean over the rows, or over all numbers?": grad/z.numel(),
+        "Probabilities are there. What is taken off, and where?": p/n,
+        "Which way is downhill? This has the other sign.": -grad/n,
+        "Do the exponentials of a row sum to 1 before 1 is taken off?": e/n,
+        "Is the table still the scores? Write into it.": z,
+        "Is the table still the scores less their maximum? Go on.": moved}
+
+# %% ../../nbs/53_learner.ipynb #check-gradient-in-place
+@check
+def check_gradient_in_place(
+    fn:Callable # Yours: called with scores (n, k) and labels (n,), returns the loss
+)->Report: # Passed, or a sentence that says what is wrong
+    "The mean cross-entropy; its gradient lies where the scores were, and no table was made"
+    g = torch.Generator().manual_seed(0)
+    for n,k,size in ((3, 4, 1), (50, 7, 1), (1, 1000, 5), (6, 3, 500), (8, 2, 0)):
+        z = torch.randn(n, k, generator=g)*size
+        y = torch.randint(k, (n,), generator=g)
+        case = f"{n} rows of {k} scores" + ", as large as 500"*(size == 500)
+        table,labels,want = z.clone(),y.clone(),z.clone().requires_grad_()
+        loss = F.cross_entropy(want, y)
+        loss.backward()
+        made,moved = [],z - z.amax(1, keepdim=True)
+        @wraps(fn)
+        def watched(*args):
+            with _Tables(args[0]) as seen, torch.no_grad(): out = fn(*args)
+            made.append(seen.made)
+            return out
+        got = ask(watched, table, labels, case=case, keep=False)
+        holds(torch.equal(labels, y), case, "changed the labels", "Whose labels are they?")
+        same(table, want.grad, f"{case}, the table afterwards",
+            "Is it (p - one-hot) of each row, by the number of rows?", _in_place_traps(z, y))
+        same(got, loss, f"{case}, the loss", "Is it the mean of -log p at the labels?", {
+            "A mean of the rows, or their sum?": loss.detach()*n,
+            "What is -log p of a label, and which sign has the loss?": -loss.detach(),
+            "Were the scores at the labels read while they were still there?":
+                (moved.logsumexp(1) - moved.exp()[range(n), y]).mean(),
+            "Is the loss -p of the label, or -log p?": F.nll_loss(z.softmax(1), y)})
+        if n*k > 40: holds(made == [0], case,
+            f"made {made[0]} new table{'s'*(made[0] > 1)} as large as the scores",
+            "Which of your operations has a form that ends in _, or takes out=?")
+
+# %% ../../nbs/53_learner.ipynb #solve-gradient-in-place
+@solves("gradient_in_place")
+def gradient_in_place(z, y):
+    n,at = len(z),y[:, None]
+    z.sub_(z.amax(1, keepdim=True))
+    picked = z.gather(1, at)
+    sums = z.exp_().sum(1, keepdim=True)
+    z.div_(sums).scatter_add_(1, at, -torch.ones_like(picked)).div_(n)
+    return (sums.log() - picked).mean()
+
+# %% ../../nbs/53_learner.ipynb #check-vanish
+@check
+def check_vanish_at(
+    answer:int # Yours: a power of two
+)->Report: # Passed, or a sentence that says what is wrong
+    "From how many rows on most of a float16 gradient is 0"
+    case = "the first power of two from which more than half of the gradient is 0"
+    reading(answer, 2**15, 2**15, case, "Is `share` above 0.5 there?",
+        "Is it the first? Was `share` above 0.5 at half as many rows?")
+
+# %% ../../nbs/53_learner.ipynb #solve-vanish
+reads("vanish_at", "vanish_at = 2**15  # p of about 1/1600, divided by 32768, is below half of float16's smallest number")

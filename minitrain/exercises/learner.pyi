@@ -19,7 +19,8 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_call_order', 'check_conv_macs', 'check_smallest_batch',
            'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
            'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
-           'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_newest', 'check_told', 'check_shares', 'check_weigh',
+           'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -704,3 +705,40 @@ def check_weigh(fn:Callable)->Report:
 
 @solves('weigh')
 def weigh(loss, n, counts): ...
+
+@check
+def check_harmless(answer:int)->Report:
+    """Which processes get equal parts of 10
+
+    Args:
+        answer: Yours: a number of processes
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_gradient_in_place(fn:Callable)->Report:
+    """The mean cross-entropy; its gradient lies where the scores were, and no table
+    was made
+
+    Args:
+        fn: Yours: called with scores (n, k) and labels (n,), returns the loss
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('gradient_in_place')
+def gradient_in_place(z, y): ...
+
+@check
+def check_vanish_at(answer:int)->Report:
+    """From how many rows on most of a float16 gradient is 0
+
+    Args:
+        answer: Yours: a power of two
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """

@@ -1420,3 +1420,104 @@ BANK["check_smallest_batch"] = Bank(
     right=[8, 8.0, torch.tensor(8)],
     wrong=[(2, "above the other"), (4, "above the other"), (1, "above the other"), (16, "half of that"), (32, "half of that"),
         ("8 digits", "no number"), ([8, 16], "no number"), ({8}, "no number")])
+
+
+# ---------------------------------------------------------------- harmless
+BANK["check_harmless"] = Bank([5, 5.0, torch.tensor(5)], [
+    (2, "Turn `world` further"), (4, "Turn `world` further"), (1, "Turn `world` further"),
+    (9, "as many of the 10"), (8, "as many of the 10"), (10, "as many of the 10"),
+    ("five", "What did you read off"), ([2, 5], "What did you read off")])
+
+
+# ---------------------------------------------------------------- gradient_in_place
+def in_place_numpy(z, y):
+    "In the same memory, by way of NumPy"
+    a, rows = z.numpy(), np.arange(len(z))
+    a -= a.max(1, keepdims=True)
+    picked = a[rows, y.numpy()].copy()
+    np.exp(a, out=a)
+    sums = a.sum(1, keepdims=True)
+    a /= sums
+    a[rows, y.numpy()] -= 1
+    a /= len(z)
+    return torch.as_tensor((np.log(sums[:, 0]) - picked).mean())
+
+
+def in_place_rows(z, y):
+    "Row by row"
+    loss = 0.
+    for row, t in zip(z, y):
+        row -= row.max()
+        at = row[t].item()
+        row.exp_()
+        total = row.sum().item()
+        loss += math.log(total) - at
+        row /= total
+        row[t] -= 1
+    z /= len(z)
+    return torch.tensor(loss/len(z))
+
+
+def in_place_but(middle=lambda z, y, at: None, top=True, early=True, n=lambda z: len(z),
+        value=torch.mean, sign=-1., divide=True):
+    "The solution with one thing done another way"
+    def answer(z, y):
+        at = y[:, None]
+        if top: z.sub_(z.amax(1, keepdim=True))
+        picked = z.gather(1, at)
+        sums = z.exp_().sum(1, keepdim=True)
+        if not early: picked = z.gather(1, at)
+        if divide: z.div_(sums)
+        z.scatter_add_(1, at, torch.full_like(picked, sign)).div_(n(z))
+        middle(z, y, at)
+        return value(sums.log() - picked)
+    return answer
+
+
+def in_place_copied(z, y):
+    loss = F.cross_entropy(z, y)
+    z.copy_((z.softmax(1) - F.one_hot(y, z.shape[1]))/len(z))
+    return loss
+
+
+def in_place_one_copy(z, y):
+    p = z.softmax(1)
+    loss = -p[range(len(y)), y].clamp_min(1e-30).log().mean()
+    loss = F.cross_entropy(z, y)
+    z.copy_(p)
+    z[range(len(y)), y] -= 1
+    z.div_(len(y))
+    return loss
+
+
+def in_place_new(z, y):
+    z = (z.softmax(1) - F.one_hot(y, z.shape[1]))/len(z)
+    return -z[range(len(y)), y].mean()
+
+
+def in_place_no_return(z, y): in_place_rows(z, y)
+
+
+def in_place_labels(z, y):
+    loss = in_place_rows(z, y)
+    y.zero_()
+    return loss
+
+
+BANK["check_gradient_in_place"] = Bank([in_place_numpy, in_place_rows, in_place_but()], [
+    (in_place_copied, "ends in _"), (in_place_one_copy, "ends in _"),
+    (in_place_new, "still the scores"), (lambda z, y: F.cross_entropy(z, y), "still the scores"),
+    (in_place_but(top=False), "nan"), (in_place_but(early=False), "still there"),
+    (in_place_but(n=lambda z: 1), "Of how many rows"),
+    (in_place_but(n=lambda z: z.numel()), "over all numbers"),
+    (in_place_but(sign=0.), "What is taken off"), (in_place_but(divide=False), "sum to 1"),
+    (in_place_but(lambda z, y, at: z.neg_()), "downhill"),
+    (in_place_but(value=torch.sum), "or their sum"),
+    (in_place_but(value=lambda o: -o.mean()), "which sign"),
+    (in_place_no_return, "None"), (in_place_labels, "labels")])
+
+
+# ---------------------------------------------------------------- vanish_at
+BANK["check_vanish_at"] = Bank([2**15, 32768.0, torch.tensor(32768)], [
+    (2**14, "above 0.5 there"), (2**10, "above 0.5 there"), (15, "above 0.5 there"),
+    (2**16, "half as many rows"), (2**20, "half as many rows"), ("2**15", "What did you read off")])
