@@ -80,7 +80,7 @@ class AccelerateCB(TrainCB):
         "Whether this process prints and writes"
         return os.environ.get("RANK", "0") == "0"
 
-    def accelerator(self): # An `Accelerator` of all processes
+    def accelerator(self)->object: # An `accelerate.Accelerator`
         "accelerate's object, which knows processes, device and precision"
         from accelerate import Accelerator, DataLoaderConfiguration
         cpu,half = def_device == "cpu",self.mixed_precision

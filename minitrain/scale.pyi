@@ -61,11 +61,11 @@ class AccelerateCB(TrainCB):
         Returns:
             True in a single process
         """
-    def accelerator(self):
+    def accelerator(self)->Any:
         """accelerate's object, which knows processes, device and precision
 
-        Args:
-            self: An `Accelerator` of all processes
+        Returns:
+            An `accelerate.Accelerator`
         """
     def before_fit(self, learn:Learner)->None:
         """Have model and optimizer prepared; a fit that trains joins the other
