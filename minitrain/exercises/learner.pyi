@@ -3,7 +3,7 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -15,7 +15,8 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet
            'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
            'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
            'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_enough_seeds', 'check_text', 'check_newest', 'check_told',
+           'check_save_minutes', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -464,6 +465,17 @@ def check_digits_needed(fn:Callable)->Report:
 def digits_needed(p, d, z): ...
 
 @check
+def check_enough_seeds(answer)->Report:
+    """How many seeds show a difference as large as its spread to nine people in ten
+
+    Args:
+        answer: Yours: a number of seeds
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_text(cls:Callable)->Report:
     """A nesting through strict JSON and back, with every type
 
@@ -520,6 +532,17 @@ class Told:
     def __iter__(self): ...
     def state_dict(self): ...
     def load_state_dict(self, state)->None: ...
+
+@check
+def check_save_minutes(answer)->Report:
+    """The interval at which a training that is killed now and then is done soonest
+
+    Args:
+        answer: Yours: minutes between two checkpoints
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_shares(fn:Callable)->Report:
