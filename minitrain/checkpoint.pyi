@@ -1,4 +1,6 @@
-"""What a run is, saved whole or not at all, and resumed bit for bit."""
+"""What a training consists of, found by forgetting one part after the other; then a
+file that no kill can tear and no stranger can arm.
+"""
 # Made by tools/make_stubs.py: do not edit
 from minitrain.learner import Callback, Learner
 from minitrain.runs import RunDir
@@ -6,28 +8,25 @@ from pathlib import Path
 from torch import nn
 from typing import Any
 
-__all__ = ['CheckpointCB', 'save_run', 'resume']
+__all__ = ['CheckpointCB']
 
 class CheckpointCB(Callback):
-    """Saves a run as it goes on, and goes on with a saved run: to the same weights,
-    bit for bit
+    """Saves a run as it goes on, and goes on with a saved run, to the same bits
 
     Args:
-        run: A run, or the path of its folder, which is made if it is not there
-        every: Also save after each `every` training batches; None saves at the
-            ends of training and validation epochs
-        best: Column such as "valid_loss" or "valid_accuracy": the weights with
-            its best value go to model-best.safetensors
+        run: A run, or its folder, which is made if it is not there
+        every: Also save after each `every` training batches
+        best: Such as "valid_loss": keep the weights with its best value
         keep: How many checkpoints stay; None keeps all
-        resume: Go on with the last checkpoint of the run, where there is one
-        mode: "min" or "max", which is best; None asks the metric, or its name
+        resume: Go on with the newest checkpoint, where there is one
+        mode: "min" or "max", which is best; None: as the metric says
     """
     order, only_in_fit = (1000, True)
     path: Any
     every: int | None
-    best: str | None
     keep: int | None
     resume: bool
+    best: str | None
     mode: str | None
     def __init__(
         self,
@@ -44,15 +43,8 @@ class CheckpointCB(Callback):
         Args:
             learn: Put where the run stands, if there is something to go on with
         """
-    def before_epoch(self, learn:Learner)->None:
-        """Go on inside an epoch
-
-        Args:
-            learn: Put in the middle of its epoch, if that is where the run stands
-        """
     def cleanup_batch(self, learn:Learner)->None:
-        """Save after `every` batches, at the end of training, and before Ctrl-C ends
-        the fit
+        """Save after `every` batches, and where training ends and validation begins
 
         Args:
             learn: Saved, if it is time
@@ -64,14 +56,21 @@ class CheckpointCB(Callback):
             learn: Saved, if its epoch is complete
         """
     def cleanup_fit(self, learn:Learner)->None:
-        """Give Ctrl-C back
+        """Count the fits: a script that was killed in the second passes over the
+        first
 
         Args:
             learn: Loses the callback that kept the best weights
         """
+    def before_epoch(self, learn:Learner)->None:
+        """Go on inside an epoch: undo what its beginning has done a second time
+
+        Args:
+            learn: Put in the middle of its epoch, if that is where the run stands
+        """
 
 def spoilt(model:nn.Module)->bool:
-    """Are these weights lost? Such a model is not saved
+    """Are these weights lost? Such a model is neither saved nor resumed
 
     Args:
         model: Any
@@ -80,26 +79,22 @@ def spoilt(model:nn.Module)->bool:
         Whether a parameter holds nan or infinity
     """
 
-def save_run(learn:Learner, run:RunDir | str | Path)->Path:
-    """Save a Learner as it is after a fit: `resume` goes on from there
+def pack_weights(model:nn.Module)->bytes:
+    """The weights of a model, and a digest of them
 
     Args:
-        learn: Not in the middle of a fit
-        run: A run, or the path of its folder, which is made if it is not there
+        model: Any
 
     Returns:
-        The file
+        A safetensors file
     """
 
-def resume(learn:Learner, run:RunDir | str | Path)->dict[str, int]:
-    """Take up a run: the next `fit(n)` goes on where the last checkpoint stands, up
-    to `n` epochs in all
+def read_weights(file:str | Path)->dict:
+    """The weights in a file, checked against their digest if it has one
 
     Args:
-        learn: Built as for the run: the weights are put back now, everything else
-            by the next fit, which goes on
-        run: The run, or its folder
+        file: Any safetensors file
 
     Returns:
-        "epoch" and "batch" where it goes on, both from 0
+        Tensors by name
     """

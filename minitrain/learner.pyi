@@ -221,6 +221,20 @@ class Learner:
             cbs: Callbacks for this alone, such as a BatchTransformCB
             **kwargs: Passed on to `show_images`
         """
+    def save(self, path:str | Path)->None:
+        """Write the weights, to use the model elsewhere; a run is saved by
+        `CheckpointCB`
+
+        Args:
+            path: File to write, such as "digits.safetensors"
+        """
+    def load(self, path:str | Path)->None:
+        """Fill the model with weights that `save` or `CheckpointCB(best=...)` has
+        written
+
+        Args:
+            path: A safetensors file with weights of such a model
+        """
     def summary(self, depth:int=1)->_Summary:
         """The table of the function `summary` for a batch of the Learner's own data;
         model, optimizer, loaders and random numbers are as before

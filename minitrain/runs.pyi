@@ -1,5 +1,5 @@
-"""Files that are whole or not there, a folder that one run owns, and configurations
-that are checked before a step is made.
+"""What is left of a training when the process is gone: its configuration, its
+versions, its curve, each file whole.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Iterator, Mapping
@@ -8,93 +8,8 @@ from pandas import DataFrame
 from pathlib import Path
 from typing import Any
 
-__all__ = ['atomic_write', 'setting', 'check_fields', 'Config', 'typed_config',
-           'load_config', 'versions', 'RunDir', 'run_folder', 'save_results',
-           'mean_interval']
-
-@contextmanager
-def atomic_write(path:str | Path, mode:str='w')->Iterator[Any]:
-    """Write `path` whole or not at all: a temporary neighbour is fsynced, then
-    renamed over it
-
-    Args:
-        path: File to write or replace
-        mode: "w" for text (UTF-8), "wb" for bytes
-
-    Returns:
-        Context manager that gives the open temporary file
-    """
-
-def setting(default, **limits)->Any:
-    """A field of a configuration with the values that it allows
-
-    Args:
-        default: The field's default
-        **limits: Of its values: ge, gt, le, lt, each a number
-
-    Returns:
-        A dataclass field
-    """
-
-def convert(hint, v)->Any:
-    """A value as an annotated type, if nothing is lost by it; else a TypeError
-
-    Args:
-        hint: A type as it is annotated: bool, int, float, str, Literal, dict,
-            list, a dataclass, a union of these
-        v: A value from a file, a command line or a call
-
-    Returns:
-        The value as that type
-    """
-
-def check_fields(config)->None:
-    """Check each field of a configuration against its type and its `setting`
-
-    Args:
-        config: A dataclass instance; values are converted in place where nothing
-            is lost
-    """
-
-class Config:
-    """Base of configurations: a dataclass that checks its fields when it is made"""
-    def __post_init__(self)->None: ...
-
-def read_yaml(path:Path)->dict:
-    """Read a YAML file; whatever is wrong with it is an ArgumentError that names it
-
-    Args:
-        path: A YAML file of keys and values, at most a megabyte
-
-    Returns:
-        Its content
-    """
-
-def typed_config(schema:type, values:Mapping)->Any:
-    """Build a dataclass from values; an unknown name or a wrong value is an
-    ArgumentError
-
-    Args:
-        schema: A dataclass
-        values: Values by field name
-
-    Returns:
-        An instance of `schema`, its values checked and converted
-    """
-
-def load_config(config:str | Path, schema:type | None=None, **overrides)->Any:
-    """Read a YAML configuration, on top of the file that its `base:` names, and
-    check it
-
-    Args:
-        config: Name of a packaged configuration (without .yaml), or the path of a
-            file
-        schema: A dataclass of names, types and defaults; None gives a plain dict
-        **overrides: Values that win over the file's
-
-    Returns:
-        An instance of `schema`, or a dict
-    """
+__all__ = ['versions', 'atomic_write', 'RunDir', 'setting', 'Config', 'load_config',
+           'save_results', 'mean_interval']
 
 def versions()->dict:
     """What a result was made with: Python, the packages that matter, platform,
@@ -104,17 +19,38 @@ def versions()->dict:
         Versions by name, the platform, and the git state of the code
     """
 
+@contextmanager
+def atomic_write(path:str | Path, mode:str='w')->Iterator[Any]:
+    """Write `path` whole or not at all: a neighbour is written, forced to disk,
+    renamed
+
+    Args:
+        path: File to write or replace; of a link, what it points to
+        mode: "w" for text (UTF-8), "wb" for bytes
+
+    Returns:
+        Context manager that gives the open temporary file
+    """
+
+def read_yaml(path:Path)->dict:
+    """Read a YAML file; whatever is wrong with it is an ArgumentError that names it
+
+    Args:
+        path: A YAML file of keys and values
+
+    Returns:
+        Its content
+    """
+
 class RunDir:
-    """A folder that holds one run: config.yaml, versions.json, metrics.csv and more,
-    each whole
+    """A folder that holds one run: config.yaml, versions.json, metrics.csv and more
 
     Args:
         path: Folder of the run; made with its parents if it is not there
         config: Begins a run: written as config.yaml; None opens a run
     """
-    new: Any
     path: Any
-    def __init__(self, path:str | Path, config:dict | None=None)->None: ...
+    def __init__(self, path:str | Path, config:dict | None=None): ...
     def __truediv__(self, name): ...
     def __repr__(self): ...
     def hold(self)->None:
@@ -149,25 +85,70 @@ class RunDir:
             pandas DataFrame: one row per call of `log`; empty before the first
                 row
         """
-    def discard(self)->None:
-        """Delete the files that this object made, and the folder if it made it and
-        it is empty
-        """
 
-def run_folder(name:str, out:str | Path | None=None)->Path:
-    """Where a run goes
+def convert(hint, v)->Any:
+    """A value as an annotated type, if nothing is lost by it; else a TypeError
 
     Args:
-        name: Of the job
-        out: The user's choice; None makes runs/<name>-<date>-<time>
+        hint: As annotated: bool, int, float, str, Literal, dict, list, dataclass,
+            union
+        v: A value from a file, a command line or a call
 
     Returns:
-        The user's folder, or a new one
+        The value as that type
+    """
+
+def setting(default, **limits)->Any:
+    """A field of a configuration with the values that it allows
+
+    Args:
+        default: The field's default
+        **limits: Of its values: ge, gt, le, lt, each a number
+
+    Returns:
+        A dataclass field
+    """
+
+class Config:
+    """Base of configurations: a dataclass that checks its fields when it is made"""
+    def __post_init__(self)->None: ...
+
+def check_fields(config)->None:
+    """Check each field of a configuration against its type and its `setting`
+
+    Args:
+        config: A dataclass instance; values are converted in place where nothing
+            is lost
+    """
+
+def load_config(config:str | Path, schema:type | None=None, **overrides)->Any:
+    """Read a YAML configuration, on top of the file that its `base:` names, and
+    check it
+
+    Args:
+        config: Name of a packaged configuration, or the path of a YAML file
+        schema: A dataclass of names, types, defaults; None: a plain dict
+        **overrides: Values that win over the file's
+
+    Returns:
+        An instance of `schema`, or a dict
+    """
+
+def typed_config(schema:type, values:Mapping)->Any:
+    """Build a dataclass from values; unknown names and wrong values are
+    ArgumentErrors
+
+    Args:
+        schema: A dataclass
+        values: Values by field name
+
+    Returns:
+        An instance of `schema`, its values checked and converted
     """
 
 def save_results(df, path:str | Path, command:str, **meta)->None:
-    """Store a table with the command, seeds, versions and machine that made it, as
-    comment lines above the CSV
+    """Store a table, with the command, seeds, versions and machine as comments above
+    it
 
     Args:
         df: pandas DataFrame of results
@@ -184,5 +165,5 @@ def mean_interval(values, comparisons:int=1)->tuple[float, float, float]:
         comparisons: How many intervals hold together (Bonferroni)
 
     Returns:
-        Mean, and the ends of its interval; nan ends for one value
+        Mean, and the ends of its interval; nan for one value
     """

@@ -1,5 +1,5 @@
 """Checkpoints: the bits of what is stored, every kind of run resumed at every point, kills at random instants, and files that must be refused."""
-import importlib.util, io, os, pickle, random, shutil, signal, struct, sys, threading
+import importlib.util, io, pickle, random, shutil, struct, threading
 from collections import Counter, defaultdict, deque, OrderedDict
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,8 +13,8 @@ from torch import nn
 
 from conftest import ROOT
 from minitrain import checkpoint as ckpt
-from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, SGD, TrainCB, TrainLearner, accuracy, resume, save_run, set_seed
-from minitrain.checkpoint import _checkpoints, _digest, _pack, _unpack
+from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, RecorderCB, SGD, TrainCB, TrainLearner, accuracy, set_seed
+from minitrain.checkpoint import _checkpoints, _digest, _pack, _unpack, read_weights
 from minitrain.runs import RunDir
 from minitrain.progress import CSVLogCB, HistoryCB
 
@@ -185,6 +185,11 @@ def state_of(learn):
     return bits([dict(learn.model.state_dict()), hidden, opt, learn.metrics.rows, ema, [p.requires_grad for p in learn.model.parameters()], torch.get_rng_state(), list(random.getstate())]), history.to_csv()
 
 
+def place(file):
+    state = _unpack(file.read_bytes())
+    return state["epoch"], state["batch"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
     make = KINDS[kind]
@@ -196,7 +201,7 @@ def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
     run_fit(learn)
     assert state_of(learn) == want, "saving must change nothing"
     files = _checkpoints(tmp_path/"run")
-    assert len(files) == (6 if every is None else 3*6 + 3*(kind != "cancelling"))  # its second epoch ends after three batches
+    assert len(files) == 1 + (6 if every is None else 3*6 + 3*(kind != "cancelling"))  # its second epoch ends after three batches
     for file in random.Random(kind).sample(files, 5) if every else files:
         shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
         again = make(7, CheckpointCB(tmp_path/file.stem, resume=True))
@@ -205,33 +210,17 @@ def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
         assert state_of(again) == want, file.name
 
 
-@pytest.mark.parametrize("part", ["_set_opt", "_set_loader", "set_rng_state", "_set_model"])
+@pytest.mark.parametrize("part", ["_to_opt", "_to_loader", "set_rng_state", "_to_model"])
 def test_the_comparison_can_fail(part, tmp_path, monkeypatch):
     make = KINDS["onecycle"]
     whole = make(0)
     run_fit(whole)
     run_fit(make(0, CheckpointCB(tmp_path/"run", every=3, keep=None)))
-    shutil.copy(_checkpoints(tmp_path/"run")[0], RunDir(tmp_path/"one", {}).path)
+    shutil.copy(_checkpoints(tmp_path/"run")[1], RunDir(tmp_path/"one", {}).path)
     monkeypatch.setattr(ckpt, part, lambda *args: None)
     again = make(7, CheckpointCB(tmp_path/"one", resume=True))
     run_fit(again)
     assert state_of(again) != state_of(whole)
-
-
-def test_resume_and_save_run(tmp_path):
-    whole = KINDS["onecycle"](0)
-    run_fit(whole)
-    part = KINDS["onecycle"](0)
-    run_fit(part, 2)
-    file = save_run(part, tmp_path/"run")
-    assert file.name == "checkpoint-000001.pt"
-    again = KINDS["onecycle"](7)
-    assert resume(again, tmp_path/"run") == dict(epoch=2, batch=0)
-    assert all(map(torch.equal, again.model.state_dict().values(), part.model.state_dict().values()))
-    n = len(again.cbs)
-    run_fit(again)
-    assert state_of(again) == state_of(whole) and len(again.cbs) == n - 1
-    with pytest.raises(ArgumentError, match="a run with a checkpoint"): resume(again, RunDir(tmp_path/"new", {}))
 
 
 def test_a_script_with_two_fits(tmp_path):
@@ -269,8 +258,7 @@ def test_error_and_second_start(tmp_path):
     run_fit(whole)
     learn = KINDS["plain"](0, CheckpointCB(tmp_path/"run", every=2), Fails())
     with pytest.raises(ZeroDivisionError): run_fit(learn)
-    saved = ckpt._Saved(_checkpoints(tmp_path/"run")[-1])
-    assert (saved.epoch, saved.batch) == (1, 2)
+    assert place(_checkpoints(tmp_path/"run")[-1]) == (1, 2)
     again = KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True))
     run_fit(again)
     assert state_of(again) == state_of(whole)
@@ -292,7 +280,7 @@ def test_early_stop(tmp_path):
     learn = make(0, CheckpointCB(tmp_path/"run", keep=None))
     run_fit(learn, 12)
     files = _checkpoints(tmp_path/"run")
-    assert (ckpt._Saved(files[-1]).epoch, ckpt._Saved(files[-1]).batch) == (n, 0)
+    assert place(files[-1]) == (n, 0)
     for file in files:
         shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
         again = make(7, CheckpointCB(tmp_path/file.stem, resume=True))
@@ -311,34 +299,7 @@ def test_rows_in_a_file_are_written_once(tmp_path):
         assert (tmp_path/"again.csv").read_bytes() == (tmp_path/"whole.csv").read_bytes()
 
 
-@pytest.mark.parametrize("when", [(0, 2, True), (1, 0, False), (2, 5, True)])
-def test_ctrl_c_waits_for_the_end_of_the_batch(when, tmp_path):
-    class Interrupts(Callback):
-        def after_loss(self, learn):
-            if (learn.epoch, learn.iter, learn.training) == when: os.kill(os.getpid(), signal.SIGINT)
-    whole = KINDS["accumulation"](0)
-    run_fit(whole)
-    before = signal.getsignal(signal.SIGINT)
-    learn = KINDS["accumulation"](0, CheckpointCB(tmp_path/"run"), Interrupts())
-    with pytest.raises(KeyboardInterrupt): run_fit(learn)
-    assert signal.getsignal(signal.SIGINT) is before
-    saved = ckpt._Saved(_checkpoints(tmp_path/"run")[-1])
-    assert (saved.epoch, saved.batch) == (when[0], when[1] + 1 if when[2] else 6)
-    again = KINDS["accumulation"](7, CheckpointCB(tmp_path/"run", resume=True))
-    run_fit(again)
-    assert state_of(again) == state_of(whole)
-
-
-def test_ctrl_c_twice_does_not_wait(tmp_path):
-    class Interrupts(Callback):
-        def after_predict(self, learn):
-            for _ in range(2): os.kill(os.getpid(), signal.SIGINT)
-            raise AssertionError("the second one must raise")
-    with pytest.raises(KeyboardInterrupt): run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run"), Interrupts()))
-    assert not _checkpoints(tmp_path/"run")
-
-
-def test_in_a_thread_without_signals(tmp_path):
+def test_in_a_thread(tmp_path):
     errors = []
     def work():
         try: KINDS["plain"](0, CheckpointCB(tmp_path/"run")).fit(1)
@@ -365,7 +326,7 @@ def test_keep_and_best(tmp_path):
     best = max(range(4), key=lambda i: float(rows[i]))
     got = load_file(tmp_path/"run"/"model-best.safetensors")
     assert all(torch.equal(got[k], o) for k, o in keep.weights[best].items())
-    assert not any(type(o).__name__ == "_BestCB" for o in learn.cbs)
+    assert cb in learn.cbs and len(learn.cbs) == 6
 
 
 def test_left_overs_are_cleared_away(tmp_path):
@@ -379,12 +340,7 @@ def test_left_overs_are_cleared_away(tmp_path):
     assert RunDir(tmp_path/"torn").config == {}
 
 
-@pytest.mark.parametrize("kwargs, words", [(dict(every=0), "`every`"), (dict(keep=0), "`keep`"), (dict(mode="up"), "`mode`")])
-def test_arguments(kwargs, words, tmp_path):
-    with pytest.raises(ArgumentError, match=words): CheckpointCB(tmp_path/"run", **kwargs)
-
-
-def test_more_arguments(tmp_path):
+def test_arguments(tmp_path):
     with pytest.raises(ArgumentError, match="one of .*valid_accuracy"): base(0, CheckpointCB(tmp_path/"run", best="valid_f1")).fit(1)
     with pytest.raises(ArgumentError, match="cannot tell its position"): base(0, CheckpointCB(tmp_path/"run", every=1), dls=torch_loaders).fit(1)
     x = torch.utils.data.DataLoader([0], num_workers=1, persistent_workers=True)
@@ -393,10 +349,6 @@ def test_more_arguments(tmp_path):
         (tmp_path/"other").mkdir()
         (tmp_path/"other"/"thesis.tex").write_text("mine")
         base(0, CheckpointCB(tmp_path/"other")).fit(1)
-    learn = base(0)
-    class Saves(Callback):
-        def after_batch(self, learn): save_run(learn, tmp_path/"x")
-    with pytest.raises(RuntimeError, match="in the middle of a fit"): base(0, Saves()).fit(1)
 
 
 def test_a_validation_alone_saves_nothing(tmp_path):
@@ -427,8 +379,6 @@ def refuse(learn, run, words):
     before = look()
     with pytest.raises(ArgumentError, match=words) as e, redirect_stdout(io.StringIO()): learn.fit(3)
     assert "\n" not in str(e.value) and look() == before
-    with pytest.raises(ArgumentError): resume(learn, run)
-    assert look() == before
 
 
 class Bomb:
@@ -466,14 +416,14 @@ def test_a_torn_file_is_one_line(good, tmp_path):
         with pytest.raises(ArgumentError, match="^`file`: expected a whole checkpoint") as e: _unpack(data[:size], "file")
         assert "\n" not in str(e.value)
     with pytest.raises(ArgumentError): _unpack(data + b"\0")
-    refuse(KINDS["onecycle"](0), put(tmp_path, data[:-5]), "cut short")
+    refuse(KINDS["onecycle"](0), put(tmp_path, data[:-5]), "damaged.*|delete it")
 
 
 CHANGES = dict(
     form=lambda s: s.update(form=2), nothing=lambda s: s.clear(), learner=lambda s: s.update(learner="TrainLearner"),
     shape=lambda s: s["model"]["weights"].update({"0.weight": torch.zeros(9, 6)}), dtype=lambda s: s["model"]["weights"].update({"0.bias": torch.zeros(8, dtype=torch.float64)}),
     missing=lambda s: s["model"]["weights"].pop("4.bias"), extra=lambda s: s["model"]["weights"].update(more=torch.zeros(1)), text=lambda s: s["model"]["weights"].update({"0.bias": "zeros"}),
-    grad=lambda s: s["model"]["grads"].update({"0.weight": torch.zeros(2)}), hidden=lambda s: s["model"]["hidden"].update(x=torch.zeros(1)),
+    grad=lambda s: s["model"]["grads"].update({"0.weight": torch.zeros(2)}),
     opt=lambda s: s["opt"].update(kind="Lion"), names=lambda s: s["opt"]["names"][0].reverse(),
     group=lambda s: s["opt"]["state"]["param_groups"].pop(), cbs=lambda s: s["callbacks"].pop(),
     cb_order=lambda s: s["callbacks"].reverse(), cb_state=lambda s: s["callbacks"][0].__setitem__(1, {"wrong": 1}), cb_type=lambda s: s["callbacks"][-1].__setitem__(1, 3),
@@ -502,7 +452,7 @@ def test_the_state_fits_when_nothing_is_changed(good, tmp_path):
 
 @pytest.mark.parametrize("learn, words", [
     (lambda: base(0, sched(), opt=Momentum), "the kind of optimizer: AdamW"), (lambda: base(0, sched(), cls=TrainLearner), "TrainLearner"),
-    (lambda: base(0), "callbacks with something to remember"), (lambda: base(0, sched(), GradAccumCB(2)), "callbacks with something to remember"),
+    (lambda: base(0), "callbacks that remember"), (lambda: base(0, sched(), GradAccumCB(2)), "callbacks that remember"),
     (lambda: base(0, sched(), dls=torch_loaders), "the training loader: "), (lambda: base(0, sched(), dls=lambda: [loaders().train]), "the validation loader: "),
 ], ids=range(6))
 def test_another_learner(learn, words, good):

@@ -70,7 +70,7 @@ def test_compare_says_what_failed(tmp_path):
     assert len((tmp_path/"out"/"runs.csv").read_text().splitlines()) == 2
     for wrong in (dict(arms={}), dict(primary="x"), dict(sweeps=dict(bc={})), dict(others=dict(bc={})), dict(arms={"a/b": {}}), dict(seeds=0)):
         with pytest.raises(ArgumentError): comparison(**wrong)
-    with pytest.raises(ArgumentError, match="`config`"): compare(gaze, comparison(arms=dict(bc=dict(lambda_=1)), primary="", against=[]), tmp_path/"b")
+    with pytest.raises(ArgumentError, match="`lambda_`"): compare(gaze, comparison(arms=dict(bc=dict(lambda_=1)), primary="", against=[]), tmp_path/"b")
 
 
 def test_killed_comparison_leaves_no_process(tmp_path):

@@ -8,8 +8,9 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_large
            'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
            'check_wsd', 'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units', 'check_call_order',
            'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told',
-           'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest',
+           'check_told', 'check_save_minutes', 'check_shares', 'check_weigh', 'check_harmless',
+           'check_gradient_in_place', 'check_vanish_at']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -1993,6 +1994,20 @@ def check_digits_needed(
 @solves("digits_needed")
 def digits_needed(p, d, z): return z*z*2*p*(1 - p)/(d*d)
 
+# %% ../../nbs/53_learner.ipynb #check-enough
+from .start import reading, reads
+
+@check
+def check_enough_seeds(
+    answer # Yours: a number of seeds
+)->Report: # Passed, or a sentence that says what is wrong
+    "How many seeds show a difference as large as its spread to nine people in ten"
+    case = "the seeds that convince nine people in ten"
+    reading(answer, 12, 14, case, "What share of the people does the cell print for it?",
+        "Would fewer do? Go down until the share falls below 0.9.")
+
+reads("enough_seeds", "enough_seeds = 13  # 0.91 of the people, and 0.88 with 12")
+
 # %% ../../nbs/53_learner.ipynb #text-equal
 def _text_same(a, b):
     "Whether two nestings are equal, types and order of keys included"
@@ -2393,6 +2408,18 @@ class Told:
         return dict(seed=self.seed, epoch=self.epoch, batch=self.batch)
 
     def load_state_dict(self, state): vars(self).update(state)
+
+# %% ../../nbs/53_learner.ipynb #check-minutes
+@check
+def check_save_minutes(
+    answer # Yours: minutes between two checkpoints
+)->Report: # Passed, or a sentence that says what is wrong
+    "The interval at which a training that is killed now and then is done soonest"
+    reading(answer, 18, 35, "minutes between two checkpoints",
+        "How much of an hour goes into writing then?",
+        "How much training does a kill undo on average: all of it, or half?")
+
+reads("save_minutes", "save_minutes = 24  # sqrt(2*write*between): writing costs what kills undo")
 
 # %% ../../nbs/53_learner.ipynb #shares-pairs
 def _shares_pairs(got, case):

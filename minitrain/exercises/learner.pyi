@@ -18,9 +18,10 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units',
            'check_call_order', 'check_conv_macs', 'check_smallest_batch',
            'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
-           'check_newest', 'check_told', 'check_shares', 'check_weigh',
-           'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_enough_seeds',
+           'check_text', 'check_newest', 'check_told', 'check_save_minutes',
+           'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place',
+           'check_vanish_at']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -620,6 +621,17 @@ def check_digits_needed(fn:Callable)->Report:
 def digits_needed(p, d, z): ...
 
 @check
+def check_enough_seeds(answer)->Report:
+    """How many seeds show a difference as large as its spread to nine people in ten
+
+    Args:
+        answer: Yours: a number of seeds
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_text(cls:Callable)->Report:
     """A nesting through strict JSON and back, with every type
 
@@ -676,6 +688,17 @@ class Told:
     def __iter__(self): ...
     def state_dict(self): ...
     def load_state_dict(self, state)->None: ...
+
+@check
+def check_save_minutes(answer)->Report:
+    """The interval at which a training that is killed now and then is done soonest
+
+    Args:
+        answer: Yours: minutes between two checkpoints
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_shares(fn:Callable)->Report:

@@ -12,7 +12,8 @@ from pathlib import Path
 from ..atari import AtariEnv, load_clone, play_atari, watch_scenes
 from ..core import need
 from .gaze import write_scenes
-from ..runs import atomic_write, run_folder
+from .job import run_folder
+from ..runs import atomic_write
 
 # %% ../../nbs/45_atari.ipynb #judge-clone
 def judge_clone(

@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 from ..core import is_int, load_results, need
-from .job import Job, begin_worker, job_address, png_bytes, run_in_worker
+from .job import (Job, begin_worker, job_address, png_bytes,
+    run_folder, run_in_worker)
 from ..runs import (Config, RunDir, atomic_write, check_fields, load_config,
-    mean_interval, run_folder, setting, typed_config)
+    mean_interval, setting, typed_config)
 
 # %% ../../nbs/46_compare.ipynb #compare-config
 @dataclass

@@ -18,13 +18,13 @@ from ..augment import RandAffine, digits_model, tta
 from ..callbacks import BatchTransformCB, DeviceCB
 from ..core import asset_path, def_device, load_digits, load_final_digits, set_seed, show_image
 from ..data import DataLoader, Dataset
-from .job import CountCB, Job, curves_figure, need_device
+from .job import CountCB, Job, curves_figure, need_device, run_folder
 from ..diagnose import summary
 from ..learner import Learner
 from ..likelihood import cross_entropy, nll_loss
 from ..metrics import Accuracy, MetricsCB
 from ..optim import AdamW
-from ..runs import Config, load_config, run_folder, setting
+from ..runs import Config, load_config, setting
 from ..scale import AccelerateCB, CompileCB, default_trainer
 from ..schedule import BatchSchedCB, one_cycle
 

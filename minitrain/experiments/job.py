@@ -11,17 +11,19 @@ import io, json, math, multiprocessing, os, sys, threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from time import process_time
 
 import torch
 from ..progress import CSVLogCB, ProgressCB
-from ..checkpoint import CheckpointCB, spoilt
+from ..checkpoint import CheckpointCB, pack_weights, read_weights, spoilt
 from ..core import ArgumentError, need
 from ..learner import Callback, Learner
 from ..metrics import MetricsCB
-from ..runs import RunDir, load_config, run_folder
+from ..runs import RunDir, load_config
 from ..scale import launched
 from torch import nn
 
@@ -105,6 +107,30 @@ def measure(
         except Exception as e: failed[name] = f"{type(e).__name__}: {e}"
     return done, failed
 
+# %% ../../nbs/40_job.ipynb #places
+def run_folder(
+    name:str, # Of the job
+    out:str|Path|None=None # The user's choice; None makes runs/<name>-<date>-<time>
+)->Path: # The user's folder, or a new one
+    "Where a run goes"
+    if out is not None: return Path(out)
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for i in count(1):
+        path = Path("runs")/(stem if i == 1 else f"{stem}-{i}")
+        try: path.mkdir(parents=True)
+        except FileExistsError: continue
+        return path
+
+def discard(
+    run:RunDir, # That has not made a step
+    made:bool # Whether its folder is this run's own
+):
+    "Delete what a run wrote at its beginning, and its own folder if nothing else is in it"
+    for o in (*run.path.glob("checkpoint-*.pt"), run/"config.yaml", run/"versions.json"):
+        o.unlink(missing_ok=True)
+    run.release()
+    if made and not any(run.path.iterdir()): run.path.rmdir()
+
 # %% ../../nbs/40_job.ipynb #job
 @dataclass
 class Job:
@@ -126,10 +152,10 @@ class Job:
         "Train to the end, judge, and write what there is"
         need(out is not None or launched() == 1, "out", None, "a folder that all processes share")
         learn = self.make(config)  # what fails here leaves nothing
+        made = out is None or not Path(out).exists()
         path = run_folder(self.name.split()[0], out)
         run = RunDir(path, asdict(config)) if learn.is_main else path
-        if learn.is_main: run.new |= out is None
-        return run, self._train(run, learn, config, progress)
+        return run, self._train(run, learn, config, progress, made)
 
     def resume(self,
         run:str|Path|RunDir, # Of a run that was interrupted
@@ -139,7 +165,7 @@ class Job:
         run, config = self.read(run)
         learn = self.make(config)
         if learn.is_main: run.hold()
-        return run, self._train(run, learn, config, progress, resume=True)
+        return run, self._train(run, learn, config, progress, False, resume=True)
 
     def read(self,
         run:str|Path|RunDir # Folder of a run of this job
@@ -160,7 +186,7 @@ class Job:
         need(isinstance(found, dict), "run", str(run.path), "a run that is done (with a whole result.json)")
         return found
 
-    def _train(self, run, learn, config, progress, resume=False):
+    def _train(self, run, learn, config, progress, made, resume=False):
         "Fit with what records, and write what there is, whatever the end"
         path, count = Path(getattr(run, "path", run)), CountCB()
         learn.cbs += [count, CSVLogCB(path/"metrics.csv"),
@@ -170,7 +196,7 @@ class Job:
             if isinstance(o, MetricsCB) and not progress: o._log = lambda row: None
         try: learn.fit(self.epochs(config))
         except BaseException as e:
-            if learn.is_main: self._failed(e, run, learn, config, count, resume)
+            if learn.is_main: self._failed(e, run, learn, config, count, made, resume)
             raise
         else:
             if learn.is_main:
@@ -179,10 +205,10 @@ class Job:
             if learn.is_main: run.release()
         return learn
 
-    def _failed(self, e, run, learn, config, count, resume):
+    def _failed(self, e, run, learn, config, count, made, resume):
         "Write what a failed run has, if it has something, and say how to go on"
         if not count.steps:
-            if not resume: run.discard()
+            if not resume: discard(run, made)
             return
         lost = spoilt(learn.model)
         if not lost:
@@ -193,9 +219,7 @@ class Job:
 
     def _keep(self, run, learn, config):
         "Write weights and pictures; what cannot be drawn is told"
-        from safetensors.torch import save
-        weights = {k: v.detach().cpu().contiguous() for k, v in learn.model.state_dict().items()}
-        run.write("model.safetensors", save(weights))
+        run.write("model.safetensors", pack_weights(learn.model))
         try: files, failed = measure(self.pictures(learn, config, run.metrics))
         except Exception as e: files, failed = {}, {"pictures": f"{type(e).__name__}: {e}"}
         for name, o in files.items():
@@ -226,9 +250,8 @@ def load_weights(
 )->nn.Module: # The model, in evaluation mode
     "Fill a model with a run's weights; nothing is unpickled"
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
     need(file.is_file(), "run", str(file.parent), "a run that is done (it has no model.safetensors)")
-    try: model.load_state_dict({k: v.float() for k, v in load_file(file).items()})
+    try: model.load_state_dict({k: v.float() for k, v in read_weights(file).items()})
     except (SafetensorError, RuntimeError) as e:
         raise ArgumentError("run", f"{file}: {str(e).splitlines()[0]}", "the weights of this run") from None
     need(not spoilt(model), "run", str(file), "finite weights")

@@ -85,6 +85,26 @@ def measure(parts:Mapping)->tuple[dict, dict]:
         Values by name, and by name what went wrong
     """
 
+def run_folder(name:str, out:str | Path | None=None)->Path:
+    """Where a run goes
+
+    Args:
+        name: Of the job
+        out: The user's choice; None makes runs/<name>-<date>-<time>
+
+    Returns:
+        The user's folder, or a new one
+    """
+
+def discard(run:RunDir, made:bool)->None:
+    """Delete what a run wrote at its beginning, and its own folder if nothing else
+    is in it
+
+    Args:
+        run: That has not made a step
+        made: Whether its folder is this run's own
+    """
+
 @dataclass
 class Job:
     """A recipe that can be run, resumed and judged

@@ -20,14 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import BatchTransformCB, DeviceCB, EMACB, GradAccumCB, GradClipCB
 from ..core import ArgumentError, def_device, is_int, need, set_seed
-from .job import Job, need_device, png_bytes
+from .job import Job, need_device, png_bytes, run_folder
 from ..learner import Learner
 from ..metrics import MetricsCB, MultilabelAccuracy
 from ..optim import AdamW
 from ..compose import (ReasoningClassifier, calibration_error, equal_views,
     map_logistic, minus_log_posterior, query_views, reliability)
 from ..reasoning import ReasoningModel, learning_curve, load_head, reasoning_model
-from ..runs import Config, RunDir, atomic_write, check_fields, run_folder, setting
+from ..runs import Config, RunDir, atomic_write, check_fields, setting
 from ..scale import default_trainer, launched
 from ..schedule import BatchSchedCB, warmup_cosine
 from ..tasks import (Curriculum, GaussianSampler, LogisticRegressionTask, TaskLoader,

@@ -1245,6 +1245,17 @@ BANK["check_told"] = Bank([ToldRandom, ToldGenerator, ToldIterator], [
     (ToldNoSeedUsed, "does the seed change")])
 
 
+# ---------------------------------------------------------------- enough_seeds, save_minutes
+BANK["check_enough_seeds"] = Bank([13, 14., np.int64(12)], [
+    (3, "share of the people"), (2, "share of the people"), (10, "share of the people"),
+    (5, "share of the people"), (20, "Would fewer do"), (100, "Would fewer do"),
+    (0.91, "share of the people"), ("many", "no number")])
+
+BANK["check_save_minutes"] = Bank([24, 20., 30], [
+    (600, "undo on average"), (60, "undo on average"), (1200, "undo on average"),
+    (1, "into writing"), (5, "into writing"), (0.5, "into writing"),
+    (0, "into writing"), ("often", "no number")])
+
 # ---------------------------------------------------------------- shares
 def shares_divmod(n, world):
     q, rest = divmod(n, world)

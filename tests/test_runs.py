@@ -1,0 +1,129 @@
+"Laws of lesson 20: files that are whole, a folder that one run owns, typed configurations, results."
+import json, os, random, stat, subprocess, sys, time
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+import pytest
+
+from conftest import ROOT
+from minitrain.core import ArgumentError, load_results
+from minitrain.runs import RunDir, atomic_write, load_config, mean_interval, save_results, versions
+
+
+@pytest.mark.parametrize("mode, old, new", [("w", "old", "néw\n"), ("wb", b"old", b"\x00new\r\n")])
+def test_atomic_write(tmp_path, mode, old, new):
+    path = tmp_path/"f"
+    for content in (old, new):
+        with atomic_write(path, mode) as f: f.write(content)
+    with pytest.raises(KeyboardInterrupt):
+        with atomic_write(path, mode) as f: f.write(old); raise KeyboardInterrupt
+    assert path.read_bytes() == (new if mode == "wb" else new.encode()) and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ArgumentError, match="`mode`"):
+        with atomic_write(path, "a"): pass
+    with pytest.raises(FileNotFoundError):
+        with atomic_write(tmp_path/"no"/"f") as f: f.write("x")
+
+
+WRITER = """
+import sys; from minitrain.runs import atomic_write
+print("ready", flush=True)
+for i in range(10**6):
+    with atomic_write(sys.argv[1]) as f:
+        for _ in range(200): f.write(f"{i:07}\\n")
+"""
+
+
+def test_a_file_killed_at_random_is_whole(tmp_path):
+    "SIGKILL at 5 random instants: the file holds 200 equal lines each time, and one run's leftovers never block the next"
+    path, rng = tmp_path/"f", random.Random(0)
+    for _ in range(5):
+        child = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        time.sleep(rng.uniform(0.02, 0.3))
+        child.kill(); child.wait(); child.stdout.close()
+        if path.exists():
+            lines = path.read_text().splitlines()
+            assert len(lines) == 200 and len(set(lines)) == 1
+    assert path.exists()
+
+
+def test_torn_rows_are_dropped(tmp_path):
+    "Whatever byte the file ends at, reading and appending go on from the last whole row"
+    run = RunDir(tmp_path/"run", {})
+    for i in range(4): run.log(i=i, note=f"a, \"b\" {i}")
+    whole = (run/"metrics.csv").read_bytes()
+    for cut in range(len(whole) + 1):
+        (run/"metrics.csv").write_bytes(whole[:cut])
+        again = RunDir(tmp_path/"run")
+        rows = again.metrics
+        n = max(whole[:cut].count(b"\n") - 1, 0)
+        assert len(rows) == n and (n == 0 or rows["i"].tolist() == list(range(n)))
+        again.log(i=99, note="")
+        assert RunDir(tmp_path/"run").metrics["i"].tolist() == [*range(n), 99]
+
+
+def test_rundir_refuses(tmp_path):
+    (tmp_path/"file").write_text("")
+    for path in (tmp_path/"file", tmp_path):
+        with pytest.raises(ArgumentError, match="new or empty folder"): RunDir(path, {})
+    with pytest.raises(ArgumentError, match="holds a run"): RunDir(tmp_path/"none")
+    assert not (tmp_path/"none").exists()
+    run = RunDir(tmp_path/"run", dict(a=1))
+    run.log(x=1)
+    with pytest.raises(ArgumentError, match="columns"): run.log(x=1, y=2)
+    with pytest.raises(ArgumentError, match="columns"): run.log(y=2)
+    assert run.metrics["x"].tolist() == [1]
+    run.write("note.bin", b"\x00")
+    assert (run/"note.bin").read_bytes() == b"\x00" and json.loads((run/"versions.json").read_text())["torch"]
+
+
+def test_versions_tell_the_commit_of_tracked_code(monkeypatch):
+    state = versions()["git"]
+    if (ROOT/".git").exists() and state is not None: assert len(state["commit"]) == 40
+    monkeypatch.setenv("PATH", "")
+    assert versions()["git"] is None
+
+
+def test_results_round_trip(tmp_path):
+    df = pd.DataFrame(dict(a=[1, 2], b=[0.1, float("nan")], c=["x#y", "z"]))
+    save_results(df, tmp_path/"r.csv", command="make bench # all", seeds=[0, 1])
+    back = load_results(tmp_path/"r.csv")
+    pd.testing.assert_frame_equal(back, df)
+    assert back.attrs["command"] == "make bench # all" and back.attrs["seeds"] == [0, 1] and back.attrs["torch"]
+    for bad in ("nothing", tmp_path/"no.csv"):
+        with pytest.raises(ArgumentError, match="`name`"): load_results(bad)
+
+
+@dataclass
+class Inner: lr: float = 0.1; name: Literal["sgd", "adam"] = "sgd"
+
+
+@dataclass
+class Outer:
+    epochs: int
+    inner: Inner = field(default_factory=Inner)
+    sizes: list[int] = field(default_factory=list)
+    note: str | None = None
+
+
+def write(path, **files):
+    for name, text in files.items(): (path/f"{name}.yaml").write_text(text)
+
+
+def test_config_inherits_and_types(tmp_path):
+    write(tmp_path, a="epochs: 1\ninner: {lr: 1e-3, name: adam}", b="base: a.yaml\nepochs: 2\ninner: {lr: 1}")
+    assert load_config(tmp_path/"b.yaml", Outer, sizes=[1]) == Outer(2, Inner(1.0, "adam"), [1])
+    assert load_config(tmp_path/"b.yaml") == dict(epochs=2, inner=dict(lr=1, name="adam"))
+
+
+@pytest.mark.parametrize("text, said", [
+    ("epocs: 1", "epocs"), ("epochs: 1.5", "`epochs`: expected int, got 1.5"), ("epochs: true", "`epochs`"), ("epochs: x", "`epochs`"),
+    ("epochs: 1\ninner: {name: rmsprop}", r"`inner.name`: expected .*rmsprop"), ("epochs: 1\ninner: {rate: 1}", "rate"),
+    ("epochs: 1\nsizes: [1, a]", "`sizes`"), ("epochs: 1\nnote: 3", "`note`"), ("- 1", "keys and values"), ("a: [", "valid YAML"),
+    ("base: gone.yaml", "a file that exists"), ("base: c.yaml", "circle"), ("inner: {lr: 1}", "epochs"),
+])
+def test_config_refuses_in_one_line(tmp_path, text, said):
+    write(tmp_path, c=text)
+    with pytest.raises(ArgumentError, match=said) as e: load_config(tmp_path/"c.yaml", Outer)
+    assert "\n" not in str(e.value)
