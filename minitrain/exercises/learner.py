@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean', 'check_f1', 'check_moving_average',
-           'check_clip_norm', 'check_target', 'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet', 'check_fold', 'check_rotation',
-           'check_mixup', 'check_digits_needed', 'check_text', 'check_newest', 'check_told', 'check_shares',
-           'check_weigh']
+           'check_clip_norm', 'check_target', 'check_wsd', 'check_restarts', 'check_suggest', 'check_kept_signal',
+           'check_dead_units', 'check_call_order', 'check_conv_macs', 'check_overflow_factor', 'check_gain',
+           'check_quiet', 'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
+           'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -21,9 +21,9 @@ from functools import partial, wraps
 from io import StringIO
 from itertools import count, islice, product
 from ..core import ArgumentError
-from minitrain.exercises.start import (
-    as_double, ask, check, first_line, holds, Report, same, show, solution, solves,
-    Wrong, wrong)
+from .start import (
+    as_double, ask, check, first_line, holds, reading, reads, Report, same, show,
+    solution, solves, Wrong, wrong)
 from ..hooks import Hooks
 from ..init import act_gr, ResBlock
 from minitrain.learner import (
@@ -1016,6 +1016,21 @@ def suggest(lrs, losses):
     falls = [b - a for a, b in zip(losses, losses[1:lowest + 1])]
     return lrs[falls.index(min(falls))]
 
+# %% ../../nbs/53_learner.ipynb #check-kept-signal
+@check
+def check_kept_signal(
+    answer:float # Yours: a number
+)->Report: # Passed, or a sentence that says what is wrong
+    "The factor at which activations vary as much after the last ReLU as after the first"
+    reading(answer, 2.87, 3.01, "the factor at which first and last agree",
+        "Does the last ReLU still vary less than the first there?",
+        "Does the last ReLU vary more than the first there? And is it `factor` that you "
+        "wrote down?")
+
+# %% ../../nbs/53_learner.ipynb #solve-kept-signal
+reads("kept_signal",
+    "kept_signal = 2.94  # both are 0.34; lesson 18 works such a factor out")
+
 # %% ../../nbs/53_learner.ipynb #dead-units-traps
 def _dead_units_traps(act, want):
     "Hint -> what that mistake returns"
@@ -1265,6 +1280,20 @@ def conv_macs(conv, hgt, wid):
         reach = conv.dilation[i]*(conv.kernel_size[i] - 1) + 1
         return (n + 2*conv.padding[i] - reach)//conv.stride[i] + 1
     return conv.weight.numel()*size(hgt, 0)*size(wid, 1)
+
+# %% ../../nbs/53_learner.ipynb #check-overflow-factor
+@check
+def check_overflow_factor(
+    answer:float # Yours: a number
+)->Report: # Passed, or a sentence that says what is wrong
+    "The smallest factor of the weights at which module `4` is the first to overflow"
+    reading(answer, 74, 81, "the smallest factor at which `4` is named",
+        "Which module is named there: one behind `4`?",
+        "Is `4` named at a smaller factor already?")
+
+# %% ../../nbs/53_learner.ipynb #solve-overflow-factor
+reads("overflow_factor",
+    "overflow_factor = 78  # three layers multiply by it before `4` is through")
 
 # %% ../../nbs/53_learner.ipynb #gain-moments
 def _gain_mean(f, kind="normal"):

@@ -3,7 +3,7 @@ schedules.
 """
 # Made by tools/make_stubs.py: do not edit
 from collections.abc import Callable
-from minitrain.exercises.start import Report, check, solves
+from minitrain.exercises.start import Report, check, reads, solves
 from minitrain.learner import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -12,10 +12,11 @@ from typing import Any
 
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_quiet_mean',
            'check_f1', 'check_moving_average', 'check_clip_norm', 'check_target',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_gain', 'check_quiet',
-           'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_text', 'check_newest', 'check_told', 'check_shares', 'check_weigh']
+           'check_wsd', 'check_restarts', 'check_suggest', 'check_kept_signal',
+           'check_dead_units', 'check_call_order', 'check_conv_macs',
+           'check_overflow_factor', 'check_gain', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_text',
+           'check_newest', 'check_told', 'check_shares', 'check_weigh']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -338,6 +339,18 @@ def check_suggest(fn:Callable)->Report:
 def suggest(lrs, losses): ...
 
 @check
+def check_kept_signal(answer:float)->Report:
+    """The factor at which activations vary as much after the last ReLU as after the
+    first
+
+    Args:
+        answer: Yours: a number
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_dead_units(fn:Callable)->Report:
     """The share of channels that are 0 for every sample and at every place
 
@@ -378,6 +391,18 @@ def check_conv_macs(fn:Callable)->Report:
 
 @solves('conv_macs')
 def conv_macs(conv, hgt, wid): ...
+
+@check
+def check_overflow_factor(answer:float)->Report:
+    """The smallest factor of the weights at which module `4` is the first to
+    overflow
+
+    Args:
+        answer: Yours: a number
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_gain(fn:Callable)->Report:
