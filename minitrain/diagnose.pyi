@@ -1,4 +1,6 @@
-"""Shapes and sizes of any module, and where a NaN was born."""
+"""Shapes and multiply-adds of any model, the module in which a NaN was born, and a
+table of symptoms.
+"""
 # Made by tools/make_stubs.py: do not edit
 from minitrain.learner import Callback, Learner
 from torch import nn
@@ -6,16 +8,14 @@ from torch import nn
 __all__ = ['summary', 'NaNStopCB']
 
 class _Summary:
-    """The table of `summary`: `print` shows it, and so does Jupyter
+    """The table of `summary`, which shows itself
 
     Args:
-        rows: Dicts with the columns as keys
+        rows: Dicts: Module, Input, Output, Num params, MFLOPS
         params: Parameters of the model, shared ones once
         trainable: Those of them that require a gradient
-        mflops: Of the whole model
+        mflops: Millions of multiply-adds for one sample, of the whole model
     """
-    columns = ('Module', 'Input', 'Output', 'Num params', 'MFLOPS')
-    note = 'MFLOPS: millions of multiply-adds for one sample, forward, in convolutions, matrix products and attention. Not counted: biases, activations, normalisation, pooling, everything elementwise.'
     rows: list
     params: int
     trainable: int
@@ -29,28 +29,23 @@ class _Summary:
             One line
         """
     def __repr__(self): ...
-    def __str__(self): ...
 
 def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
-    """Shapes, parameters and multiply-adds of the parts of a model, from one forward
-    pass in evaluation mode
+    """Shapes, parameters and multiply-adds of the parts of a model, in one forward
+    pass
 
     Args:
-        model: Any module; weights, buffers, modes and random numbers are as
-            before afterwards
+        model: Any module; afterwards it is as before, and so are random numbers
         *inputs: One batch, as `model` is called with it; the first axis counts
-            the samples
+            samples
         depth: 1 for the children of `model`, 2 for their children too, and so on
 
     Returns:
-        A table that prints well, with `.rows`, `.params`, `.trainable` and
-            `.mflops`
+        Shows itself; has `.rows`, `.params`, `.trainable` and `.mflops`
     """
 
 class NaNStopCB(Callback):
-    """Stops a fit at the first loss or gradient that is not finite, before the
-    update, and names the module it came from
-    """
+    """Stops a fit at a loss or gradient that is not finite, and names the module"""
     order, only_in_fit, report = (15, True, None)
     def before_batch(self, learn:Learner)->None:
         """Note the random numbers, so that the batch can be run again as it was
@@ -59,7 +54,7 @@ class NaNStopCB(Callback):
             learn: Not looked at
         """
     def after_loss(self, learn:Learner)->None:
-        """Check the loss
+        """Check the loss, unless it is of a batch that weighs nothing
 
         Args:
             learn: Its loss is read
@@ -68,6 +63,5 @@ class NaNStopCB(Callback):
         """Check the gradients
 
         Args:
-            learn: Its gradients are read, unless a gradient scaler looks after
-                them
+            learn: Its gradients are read, unless a scaler looks after them
         """

@@ -1,5 +1,5 @@
-"""From one hook to statistics of every layer, a summary of any module, and a stop at
-the first NaN.
+"""From numbers noted by hand to statistics of every layer, and what their pictures
+can and cannot tell.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -10,17 +10,15 @@ from pandas import DataFrame
 from torch import nn
 from typing import Any
 
-__all__ = ['Hook', 'Hooks', 'tensors_in', 'append_stats', 'get_hist', 'get_min',
-           'HooksCallback', 'ActivationStats', 'GradientStats', 'plot_func']
+__all__ = ['Hook', 'Hooks', 'append_stats', 'get_hist', 'get_min', 'HooksCallback',
+           'ActivationStats', 'GradientStats', 'plot_func']
 
 class Hook:
-    """Calls `f(hook, module, inputs, output)` after each forward pass of a module,
-    until it is removed
+    """Calls `f(hook, module, inputs, output)` after each forward pass of a module
 
     Args:
         m: Module to watch
-        f: What it returns, unless None, takes the place of the output, as with
-            torch's own hooks
+        f: What it returns, unless None, replaces the output
     """
     module: nn.Module
     func: Callable
@@ -43,15 +41,13 @@ class Hooks(list):
     """
     def __init__(self, ms:Iterable[nn.Module], f:Callable)->None: ...
     def remove(self)->None:
-        """Take all hooks off their modules; they stay in the list with what they
-        have recorded
-        """
+        """Take all hooks off; they stay in the list with what they have recorded"""
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
     def __delitem__(self, i)->None: ...
 
 def tensors_in(x)->Iterator[torch.Tensor]:
-    """The tensors in a nest
+    """The tensors in a nest of tuples, lists, dicts and dataclasses
 
     Args:
         x: Any nesting of tensors: an output, inputs, a batch
@@ -65,17 +61,14 @@ def append_stats(hook:Hook, mod:nn.Module, inp:tuple, outp)->None:
     `HooksCallback`
 
     Args:
-        hook: Gets or has `stats`: lists of means, standard deviations, and
-            histograms of |activation|
+        hook: Gets `stats`: lists of means, deviations, histograms of |activation|
         mod: Not looked at
         inp: Not looked at
-        outp: Output; of a tuple, list, dict or dataclass the first floating-point
-            tensor counts
+        outp: Output; the first floating-point tensor in it counts
     """
 
 def get_hist(h:Hook)->torch.Tensor:
-    """log(1 + count) in each row of the histogram: |activation| from 0, in steps of
-    0.25; the last row has all from 9.75 up
+    """log(1 + count) in each row: |activation| from 0 in steps of 0.25
 
     Args:
         h: Its `stats` have been filled by `append_stats`
@@ -85,8 +78,7 @@ def get_hist(h:Hook)->torch.Tensor:
     """
 
 def get_min(h:Hook)->torch.Tensor:
-    """Share of the values in the lowest row: for activations, of those below 0.25 in
-    size
+    """Share of the lowest row: for activations, of those below 0.25 in size
 
     Args:
         h: Its `stats` have been filled by `append_stats`
@@ -96,25 +88,22 @@ def get_min(h:Hook)->torch.Tensor:
     """
 
 class HooksCallback(Callback):
-    """Hooks during a fit, on all modules of the model or on some; the same hooks go
-    on in the next fit
+    """Hooks during a fit, on all modules or on some; they go on in the next fit
 
     Args:
-        hookfunc: Called as hookfunc(hook, module, inputs, output); what it
-            returns is not used
-        mod_filter: Which modules: called with each, true for those to be watched;
-            all of them by default
+        hookfunc: Called as for `Hook`; what it returns is not used
+        mod_filter: Which modules: called with each; by default all
         on_train: Call it in training
         on_valid: Call it in validation
-        mods: Modules to watch instead of those of `mod_filter`
+        mods: Modules to watch, in place of `mod_filter`
     """
     only_in_fit = True
-    mods: Any
-    hooks: Any
     hookfunc: Callable
     mod_filter: Callable
+    hooks: Any
     on_train: bool
     on_valid: bool
+    mods: Any
     def __init__(
         self,
         hookfunc:Callable,
@@ -124,8 +113,7 @@ class HooksCallback(Callback):
         mods:Iterable[nn.Module] | None=None,
     )->None: ...
     def before_fit(self, learn:Learner)->None:
-        """Put the hooks on; a module that was watched before gets its old hook, with
-        all it has recorded
+        """Put the hooks on; a module that was watched before gets its old hook
 
         Args:
             learn: Its model is watched
@@ -144,31 +132,34 @@ class ActivationStats(HooksCallback):
     """Mean, standard deviation and histogram of each module's output in each batch
 
     Args:
-        mod_filter: Which modules: called with each, true for those to be watched;
-            all of them by default
+        mod_filter: Which modules: called with each; by default all
         every: Look at every so many-th batch
         **kwargs: `on_train`, `on_valid` and `mods`, as for `HooksCallback`
     """
     every: int
     def __init__(self, mod_filter:Callable=noop, every:int=1, **kwargs)->None: ...
-    @property
-    def stats(self)->list:
-        """What has been recorded
+    def before_fit(self, learn:Learner)->None:
+        """Put the hooks on, with what they have recorded before
 
-        Returns:
-            For each hook its lists of means, standard deviations and histograms
+        Args:
+            learn: Its model is watched
         """
     @property
     def df(self)->DataFrame:
-        """What has been recorded, a row for each module and call
+        """A row for each module and call; `lowest` is the share of the lowest row
 
         Returns:
-            pandas DataFrame: columns module, call, mean, std, lowest (share in
-                the lowest row of the histogram)
+            pandas DataFrame: module, call, mean, std, lowest
+        """
+    def plot_stats(self, figsize:tuple=(10, 4))->None:
+        """Means and standard deviations of each module's values, by batch
+
+        Args:
+            figsize: In inches
         """
     def color_dim(self, figsize:tuple=(11, 5))->None:
-        """For each module a picture of its histograms: a column for each call,
-        bright where many values are; the top row has all above too
+        """The histograms of each module, a column for each call, bright where many
+        are
 
         Args:
             figsize: In inches
@@ -180,17 +171,11 @@ class ActivationStats(HooksCallback):
         Args:
             figsize: In inches
         """
-    def plot_stats(self, figsize:tuple=(10, 4))->None:
-        """Means and standard deviations of each module's values, by batch
-
-        Args:
-            figsize: In inches
-        """
     def state_dict(self)->dict:
         """What has been recorded, for `load_state_dict`
 
         Returns:
-            "stats": means, standard deviations and histograms by module name
+            "stats" by module name
         """
     def load_state_dict(self, state:dict)->None:
         """Go on from there: at once where the hooks are on, else in the next fit
@@ -198,17 +183,9 @@ class ActivationStats(HooksCallback):
         Args:
             state: From `state_dict`
         """
-    def before_fit(self, learn:Learner)->None:
-        """Put the hooks on, with what they have recorded before
-
-        Args:
-            learn: Its model is watched
-        """
 
 class GradientStats(ActivationStats):
-    """Mean, standard deviation and histogram of the gradient of the loss at each
-    module's output, in each batch
-    """
+    """The same of the gradient of the loss at each module's output"""
 
 def plot_func(
     f:Callable,
@@ -220,7 +197,7 @@ def plot_func(
     """Draw a function of one number, with a grid and both axes
 
     Args:
-        f: Called with a float tensor (steps,), gives one of the same shape
+        f: Called with a float tensor (steps,), returns one of the same shape
         start: First x
         end: Last x
         steps: How many points

@@ -236,15 +236,15 @@ class Learner:
             path: A safetensors file with weights of such a model
         """
     def summary(self, depth:int=1)->_Summary:
-        """The table of the function `summary` for a batch of the Learner's own data;
-        model, optimizer, loaders and random numbers are as before
+        """The table of `summary` for a batch of the Learner's own data; nothing is
+        changed
 
         Args:
             depth: 1 for the children of the model, 2 for their children too, and
                 so on
 
         Returns:
-            A table; outside of notebooks it is printed too
+            A table that shows itself
         """
     def get_preds(self, dl=None, cbs=None, inps:bool=False)->tuple:
         """Predictions for every sample of a loader, in evaluation mode; nothing else

@@ -6,11 +6,11 @@
 __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_largest_order', 'check_quiet_mean',
            'check_averaging_decay', 'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
            'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
-           'check_wsd', 'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units', 'check_call_order',
-           'check_conv_macs', 'check_smallest_batch', 'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest',
-           'check_told', 'check_save_minutes', 'check_shares', 'check_weigh', 'check_harmless',
-           'check_gradient_in_place', 'check_vanish_at']
+           'check_wsd', 'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff', 'check_dead_units',
+           'check_call_order', 'check_conv_macs', 'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
+           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
+           'check_enough_seeds', 'check_text', 'check_newest', 'check_told', 'check_save_minutes', 'check_shares',
+           'check_weigh', 'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -1249,6 +1249,21 @@ def suggest(lrs, losses):
     falls = [b - a for a, b in zip(losses, losses[1:lowest + 1])]
     return lrs[falls.index(min(falls))]
 
+# %% ../../nbs/53_learner.ipynb #check-kept-signal
+@check
+def check_kept_signal(
+    answer:float # Yours: a number
+)->Report: # Passed, or a sentence that says what is wrong
+    "The factor at which activations vary as much after the last ReLU as after the first"
+    reading(answer, 2.87, 3.01, "the factor at which first and last agree",
+        "Does the last ReLU still vary less than the first there?",
+        "Does the last ReLU vary more than the first there? And is it `factor` that you "
+        "wrote down?")
+
+# %% ../../nbs/53_learner.ipynb #solve-kept-signal
+reads("kept_signal",
+    "kept_signal = 2.94  # both are 0.34; lesson 18 works such a factor out")
+
 # %% ../../nbs/53_learner.ipynb #check-cliff
 @check
 def check_cliff(
@@ -1510,6 +1525,20 @@ def conv_macs(conv, hgt, wid):
         reach = conv.dilation[i]*(conv.kernel_size[i] - 1) + 1
         return (n + 2*conv.padding[i] - reach)//conv.stride[i] + 1
     return conv.weight.numel()*size(hgt, 0)*size(wid, 1)
+
+# %% ../../nbs/53_learner.ipynb #check-overflow-factor
+@check
+def check_overflow_factor(
+    answer:float # Yours: a number
+)->Report: # Passed, or a sentence that says what is wrong
+    "The smallest factor of the weights at which module `4` is the first to overflow"
+    reading(answer, 74, 81, "the smallest factor at which `4` is named",
+        "Which module is named there: one behind `4`?",
+        "Is `4` named at a smaller factor already?")
+
+# %% ../../nbs/53_learner.ipynb #solve-overflow-factor
+reads("overflow_factor",
+    "overflow_factor = 78  # three layers multiply by it before `4` is through")
 
 # %% ../../nbs/53_learner.ipynb #check-smallest-batch
 @check

@@ -15,13 +15,13 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_enough_tries', 'check_r2', 'check_bumps', 'check_json_log',
            'check_moving_average', 'check_clip_norm', 'check_target',
            'check_answered_alone', 'check_log_mean_of_views', 'check_wsd',
-           'check_restarts', 'check_suggest', 'check_cliff', 'check_dead_units',
-           'check_call_order', 'check_conv_macs', 'check_smallest_batch',
-           'check_rms_norm', 'check_gain', 'check_quiet', 'check_fold',
-           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_enough_seeds',
-           'check_text', 'check_newest', 'check_told', 'check_save_minutes',
-           'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place',
-           'check_vanish_at']
+           'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff',
+           'check_dead_units', 'check_call_order', 'check_conv_macs',
+           'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
+           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest',
+           'check_told', 'check_save_minutes', 'check_shares', 'check_weigh',
+           'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -459,6 +459,18 @@ def check_suggest(fn:Callable)->Report:
 def suggest(lrs, losses): ...
 
 @check
+def check_kept_signal(answer:float)->Report:
+    """The factor at which activations vary as much after the last ReLU as after the
+    first
+
+    Args:
+        answer: Yours: a number
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_cliff(answer:float)->Report:
     """The lowest peak at which one cycle with Adam fails
 
@@ -510,6 +522,18 @@ def check_conv_macs(fn:Callable)->Report:
 
 @solves('conv_macs')
 def conv_macs(conv, hgt, wid): ...
+
+@check
+def check_overflow_factor(answer:float)->Report:
+    """The smallest factor of the weights at which module `4` is the first to
+    overflow
+
+    Args:
+        answer: Yours: a number
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_smallest_batch(answer:int)->Report:

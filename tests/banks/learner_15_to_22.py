@@ -11,6 +11,18 @@ from banks import Bank
 
 BANK = {}
 
+# --------------------------------------------------------------- kept_signal
+BANK["check_kept_signal"] = Bank(
+    right=[2.94, 2.9, np.float32(2.95), torch.tensor(3.0)],
+    wrong=[
+        (2.2, "still vary less"),  # the factor it starts with
+        (2.45, "still vary less"),  # sqrt(6), lesson 18's for layers without a border
+        (2.8, "still vary less"), (1, "still vary less"), (-2.94, "still vary less"),
+        (0.34, "still vary less"),  # the deviation
+        (3.1, "vary more"), (3.5, "vary more"), (29.4, "vary more"),
+        ("three", "is no number"), ([2.94, 3.0], "is no number")])
+
+
 # ---------------------------------------------------------------- dead_units
 def dead_loop(act):
     dead = [all(float(sample[c].abs().sum()) == 0 for sample in act)
@@ -287,6 +299,16 @@ BANK["check_conv_macs"] = Bank([macs_runs, macs_loop, macs_numpy, macs_but], [
     (macs_filter, "every output channel"),
     (lambda c, h, w: macs_but(c, h, w)//c.weight.numel(), "products are there"),
     (lambda c, h, w: macs_but(c, h, w, plus=0), "room to move")])
+
+
+# ------------------------------------------------------------ overflow_factor
+BANK["check_overflow_factor"] = Bank(
+    right=[78, 77.5, np.int64(79), torch.tensor(75.)],
+    wrong=[
+        (26, "one behind"), (36, "one behind"), (10, "one behind"), (70, "one behind"),
+        (4, "one behind"), (-78, "one behind"),
+        (100, "smaller factor already"), (360, "smaller factor already"),
+        ("4", "one behind"), ("large", "is no number"), ([78, 79], "is no number")])
 
 
 # ---------------------------------------------------------------- gain
