@@ -412,7 +412,7 @@ def stopped(model, cbs=(), **kwargs):
     stop = NaNStopCB()
     learn = learner(model, [stop, *cbs], **kwargs)
     before = [p.detach().clone() for p in model.parameters()]
-    with pytest.raises(FloatingPointError, match="the weights are those from before this batch"): learn.fit(1)
+    with pytest.raises(FloatingPointError, match="weights are those from before this batch"): learn.fit(1)
     if stop.report["iter"] == 0:
         for p, q in zip(model.parameters(), before): assert torch.equal(p.nan_to_num(), q.nan_to_num())
     assert not hooks_on(model) and all(p.grad is None for p in model.parameters())
@@ -456,6 +456,12 @@ def test_a_batch_that_weighs_nothing_is_let_pass():
         learn = Learner(mlp(), DataLoaders(train, valid), ignoring, cbs=[TrainCB(), stop])
         learn.fit(2)
         assert stop.report is None and all(p.isfinite().all() for p in learn.model.parameters())
+    own = lambda p, t: nn.functional.cross_entropy(p, t, ignore_index=-100)  # says nothing of its weight
+    for size, stops in ((None, True), (lambda t: (t != -100).sum(), False)):
+        stop = NaNStopCB(size)
+        try: Learner(mlp(), DataLoaders([good, none]), own, cbs=[TrainCB(), stop]).fit(1)
+        except FloatingPointError: pass
+        assert (stop.report is not None) == stops
     spoilt = x.clone()
     spoilt[0] = torch.nan
     for dls in (DataLoaders([(spoilt, labels)]), DataLoaders([good], [(spoilt, labels)])):
