@@ -54,15 +54,6 @@ def test_copies_are_not_watched(copy):
     assert calls == [1]
 
 
-def test_hooks_list():
-    model = mlp()
-    hooks = Hooks(model, append_stats)
-    del hooks[:2]
-    assert len(hooks) == 1 and hooks_on(model) == 1
-    del hooks[0]
-    assert not hooks and not hooks_on(model)
-
-
 # callbacks
 
 @pytest.mark.parametrize("event", ["before_epoch", "after_predict", "after_loss", "after_batch", "after_fit"])
@@ -204,15 +195,6 @@ def test_a_module_that_runs_twice_is_recorded_twice():
     stats = ActivationStats(lambda m: isinstance(m, nn.Tanh))
     learner(Twice(), [stats]).fit(1)
     assert len(stats[0].stats[0]) == 6
-
-
-def test_reading_in_the_middle_of_an_epoch_gives_all():
-    class ReadCB(Callback):
-        order, seen = 5, []
-        def cleanup_batch(self, learn): self.seen.append(len(stats[0].stats[0]))
-    stats, read = ActivationStats(lambda m: isinstance(m, nn.ReLU)), ReadCB()
-    learner(cbs=[stats, read], batches=20).fit(1)
-    assert read.seen == list(range(1, 21))
 
 
 def test_every():
