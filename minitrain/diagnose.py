@@ -130,6 +130,7 @@ def summary(self:Learner,
         finally: self.dls = dls
 
 # %% ../nbs/16_diagnose.ipynb #bad
+#| code-fold: true
 def _bad(x):
     "What in a nest is not finite, as '3 nan and 1 inf among 640 values', or no text"
     xs = [o.coalesce().values() if o.is_sparse else o for o in tensors_in(x)]
@@ -151,7 +152,7 @@ def _watched(model, backward, see):
         return args,kwargs
     def after(name, m, args, kwargs, out):
         (grads if backward else see)(name, backward, out)
-    with ExitStack() as stack:
+    with ExitStack() as stack, torch.compiler.set_stance("force_eager"):
         for name,m in model.named_modules():
             pre,post = partial(before, name),partial(after, name)
             stack.callback(m.register_forward_pre_hook(pre, with_kwargs=True).remove)
@@ -161,7 +162,11 @@ def _watched(model, backward, see):
 # %% ../nbs/16_diagnose.ipynb #nan-stop
 class NaNStopCB(Callback):
     "Stops a fit at a loss or gradient that is not finite, and names the module"
-    order,only_in_fit,report = 15,True,None
+    order,only_in_fit = 15,True
+
+    def __init__(self,
+        size:Callable|None=None # Weight of a batch, from its targets; None: the loss tells
+    ): self.size,self.report = size,None
 
     def before_batch(self,
         learn:Learner # Not looked at
@@ -173,7 +178,7 @@ class NaNStopCB(Callback):
         learn:Learner # Its loss is read
     ):
         "Check the loss, unless it is of a batch that weighs nothing"
-        if learn.loss.isfinite().all() or loss_weight(learn) == 0: return
+        if learn.loss.isfinite().all() or loss_weight(learn, self.size) == 0: return
         self._stop(learn, False)
 
     def after_backward(self,
@@ -182,17 +187,15 @@ class NaNStopCB(Callback):
         "Check the gradients"
         scalers = [getattr(cb, "scaler", None) for cb in learn.cbs]
         if any(o is not None and o.is_enabled() for o in scalers): return
-        grads = [p.grad for p in learn.model.parameters() if p.grad is not None]
-        grads = [g.coalesce().values() if g.is_sparse else g for g in grads]
-        norm = nn.utils.get_total_norm(grads, math.inf)
-        if not norm.isfinite(): self._stop(learn, True)
+        gs = [p.grad for p in learn.model.parameters() if p.grad is not None]
+        gs = [g.coalesce().values() if g.is_sparse else g for g in gs]
+        if not nn.utils.get_total_norm(gs, math.inf).isfinite(): self._stop(learn, True)
 
     def _stop(self, learn, backward):
         kind,module,text = self._origin(learn, backward)
-        self.report = dict(kind=kind, module=module, text=text, loss=learn.loss.item(),
-            epoch=learn.epoch, iter=learn.iter, training=learn.training)
-        raise FloatingPointError(f"{text}. The loss is {self.report['loss']:.4g}; "
-            "the weights are those from before this batch")
+        self.report = dict(kind=kind, module=module, text=text, epoch=learn.epoch,
+            iter=learn.iter, training=learn.training, loss=learn.loss.item())
+        raise FloatingPointError(f"{text}; weights are those from before this batch")
 
 # %% ../nbs/16_diagnose.ipynb #nan-stop-look
 @patch

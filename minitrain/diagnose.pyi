@@ -2,8 +2,10 @@
 table of symptoms.
 """
 # Made by tools/make_stubs.py: do not edit
+from collections.abc import Callable
 from minitrain.learner import Callback, Learner
 from torch import nn
+from typing import Any
 
 __all__ = ['summary', 'NaNStopCB']
 
@@ -45,8 +47,15 @@ def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
     """
 
 class NaNStopCB(Callback):
-    """Stops a fit at a loss or gradient that is not finite, and names the module"""
-    order, only_in_fit, report = (15, True, None)
+    """Stops a fit at a loss or gradient that is not finite, and names the module
+
+    Args:
+        size: Weight of a batch, from its targets; None: the loss tells
+    """
+    order, only_in_fit = (15, True)
+    size: Callable | None
+    report: Any
+    def __init__(self, size:Callable | None=None)->None: ...
     def before_batch(self, learn:Learner)->None:
         """Note the random numbers, so that the batch can be run again as it was
 

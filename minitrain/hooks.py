@@ -133,8 +133,8 @@ class HooksCallback(Callback):
         on_valid:bool=False, # Call it in validation
         mods:Iterable[nn.Module]|None=None # Modules to watch, in place of `mod_filter`
     ):
-        self.hookfunc,self.mod_filter,self.hooks = hookfunc,mod_filter,Hooks([], hookfunc)
-        self.on_train,self.on_valid,self.mods = on_train,on_valid,mods and list(mods)
+        self.hookfunc,self.mod_filter,self.mods = hookfunc,mod_filter,mods and [*mods]
+        self.on_train,self.on_valid,self.hooks = on_train,on_valid,Hooks([], hookfunc)
 
     def before_fit(self,
         learn:Learner # Its model is watched

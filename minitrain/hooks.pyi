@@ -100,10 +100,10 @@ class HooksCallback(Callback):
     only_in_fit = True
     hookfunc: Callable
     mod_filter: Callable
-    hooks: Any
+    mods: Any
     on_train: bool
     on_valid: bool
-    mods: Any
+    hooks: Any
     def __init__(
         self,
         hookfunc:Callable,
