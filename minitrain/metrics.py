@@ -438,7 +438,8 @@ def state_dict(self:MetricsCB
 )->dict: # The rows, and in the middle of an epoch the state of each metric
     "What a checkpoint keeps"
     running = self.all_metrics if self._seen and not self.whole else {}
-    ms = {name: [o for _,o in _held(m)] for name,m in running.items()}
+    def cut(o): return o.detach() if isinstance(o, torch.Tensor) else o  # off its graph
+    ms = {name: [map_nested(cut, o) for _,o in _held(m)] for name,m in running.items()}
     return deepcopy(dict(rows=self.rows, seen=self._seen, whole=self.whole, metrics=ms))
 
 @patch

@@ -625,3 +625,20 @@ def test_torchmetrics_keep_their_persistence():
     save = Save(1)
     run(MetricsCB(m), batches(*data(8, share=0), 4), extra=[save])
     assert m.state_dict() == {} and save.state[0]["metrics"]["MulticlassAUROC"]
+
+
+def test_a_metric_that_keeps_a_graph_is_stored_without_it():
+    class Kept:
+        def reset(self): self.all = []
+        def update(self, preds, target): self.all.append(torch.ones(1, requires_grad=True)*2)
+        def compute(self): return float(len(self.all))
+
+    class Stop(Callback):
+        order = 5
+        def after_batch(self, learn): self.state = learn.metrics.state_dict()
+
+    x, y = torch.randn(8, 2), torch.randn(8, 1)
+    stop = Stop()
+    Learner(nn.Linear(2, 1), [(x, y)]*2, cbs=[TrainCB(), MetricsCB(kept=Kept()), stop]).fit(1)
+    [[held]] = [o for name, o in stop.state["metrics"].items() if name == "kept"]
+    assert len(held["all"]) == 2 and not held["all"][0].requires_grad
