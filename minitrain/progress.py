@@ -418,7 +418,7 @@ class TensorBoardCB(HistoryCB):
         if not hasattr(log_dir, "add_scalar"):
             try: from torch.utils.tensorboard import SummaryWriter
             except ImportError: raise ImportError("TensorBoardCB needs tensorboard: "
-                "pip install tensorboard, or give it a writer of your own") from None
+                "pip install minitrain[tensorboard], or give it a writer") from None
             log_dir = SummaryWriter(log_dir)
         self.writer,self.every,self._step = log_dir,every,0
 
