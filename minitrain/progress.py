@@ -22,6 +22,7 @@ from .learner import Callback, Learner
 from .metrics import ConfusionMatrix, MetricsCB, Sums
 
 # %% ../nbs/11_progress.ipynb #need-metrics
+#| code-fold: true
 def metrics_of(
     learn:Learner, # In a fit
     who:Callback # Who asks
