@@ -79,10 +79,9 @@ class HistoryCB(Kept, Callback):
         df = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
         return df[["epoch", *(k for k in _columns(o[6:] for o in df) if k in df)]]
 
-def _columns(names, parts=("train", "valid")):
+def _columns(ks, parts=("train", "valid")):
     "Columns in order: the loss, then each metric, for each part"
-    names = dict.fromkeys(["loss", *filter(None, names)])
-    return [f"{part}_{k}" for k in names for part in parts]
+    return [f"{p}_{k}" for k in dict.fromkeys(["loss", *filter(None, ks)]) for p in parts]
 
 # %% ../nbs/11_progress.ipynb #better
 #| code-fold: true
@@ -124,7 +123,7 @@ def plot(self:HistoryCB,
     "Draw training and validation against the epochs, the best epoch marked"
     df = self.df.set_index("epoch")
     names = names or list(dict.fromkeys(o[6:] for o in df))
-    _,axs = subplots(1, len(names), squeeze=False)
+    _,axs = subplots(1, len(names), figsize=(2.8*len(names), 2.4), squeeze=False)
     for name,ax in zip(names, axs[0]):
         for o in (f"train_{name}", f"valid_{name}"):
             if o in df: ax.plot(df[o], ".-", label=o[:5])
@@ -141,8 +140,7 @@ def _screen(
     "What fits where the output of this program is read"
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if hasattr(shell, "kernel"): return _Cell()
-    there = not getattr(sys.stderr, "closed", True) # it may be None
-    return _Lines(there and sys.stderr.isatty())
+    return _Lines(not getattr(sys.stderr, "closed", True) and sys.stderr.isatty())
 
 class _Lines:
     "Rows on standard output, and in a terminal a bar below them"
