@@ -81,7 +81,8 @@ class HistoryCB(Kept, Callback):
 
 def _columns(ks, parts=("train", "valid")):
     "Columns in order: the loss, then each metric, for each part"
-    return [f"{p}_{k}" for k in dict.fromkeys(["loss", *filter(None, ks)]) for p in parts]
+    ks = dict.fromkeys(["loss", *filter(None, ks)])
+    return [f"{part}_{k}" for k in ks for part in parts]
 
 # %% ../nbs/11_progress.ipynb #better
 #| code-fold: true
