@@ -59,7 +59,6 @@ def is_sum_loss(
     "Whether a loss adds its samples up instead of averaging them"
     return _options(loss_func)[1]["reduction"] == "sum"
 
-# %% ../nbs/10_metrics.ipynb #weigher
 def _weigher(
     loss_func:Callable, # A loss
     size:Callable|None=None # A user's own answer, called with the targets
@@ -76,13 +75,13 @@ def _weigher(
         return 1 if n is None else n
     return weigh
 
-# %% ../nbs/10_metrics.ipynb #sums
 def wide_dtype(
     device:torch.device|str # Any
 )->torch.dtype: # float64, where the device has it
     "The dtype for long sums"
     return torch.float32 if torch.device(device).type == "mps" else torch.float64
 
+# %% ../nbs/10_metrics.ipynb #sums
 class Sums:
     "A metric whose state is one tensor of sums; its value is the first over the second"
     higher_is_better = None # What a better value is, where that is known
@@ -192,9 +191,9 @@ class MetricsCB(Callback):
     def _row(self, learn):
         "Note the values and hand them on to `_log`"
         place = dict(epoch=learn.epoch, train="train" if learn.training else "eval")
-        dist = torch.distributed # others' metrics may wait for all processes, or in vain
-        ask = self.whole if dist.is_available() and dist.is_initialized() else self._seen
-        values = _values(self.all_metrics, ask)
+        dist = torch.distributed # where others' metrics wait for all, or in vain
+        many = dist.is_available() and dist.is_initialized()
+        values = _values(self.all_metrics, self.whole if many else self._seen)
         self.rows.append(place | values)
         texts = {k: f"{v:.3f}" for k,v in values.items() if isinstance(v, float)}
         if learn.is_main: self._log(texts | place)
@@ -303,7 +302,7 @@ class Accuracy(Sums):
 
 def _fit(preds, target):
     "Require a label for each row of scores; others would broadcast"
-    shape = tuple(preds[:, 0].shape)
+    shape = (*preds.shape[:1], *preds.shape[2:])
     need(target.shape == shape, "target", target, f"shape {shape}, a class a row")
 
 # %% ../nbs/10_metrics.ipynb #top-k
@@ -374,7 +373,7 @@ def plot(self:ConfusionMatrix,
     m = self.compute().cpu()
     k,share = len(m),m/m.sum(1, keepdim=True).clamp_min(1)
     names,right = [str(o) for o in names or range(k)],torch.eye(k).bool()
-    if ax is None: _,ax = subplots(figsize=(max(3, 0.4*k + 1),)*2, layout="constrained")
+    if ax is None: _,ax = subplots(figsize=(max(3, 0.4*k),)*2)
     for mask,cmap in ((~right, "Blues"), (right, "Reds")):
         part = share.masked_fill(mask, math.nan)
         most = 1.6*part.nan_to_num().max().clamp_min(0.1) # pale, for black numbers
@@ -431,7 +430,8 @@ def _held(
     "The state of a metric: torchmetrics', a collection's, ours, or any other's"
     if isinstance(m, nn.Module):
         return [(o, o.metric_state) for o in m.modules() if hasattr(o, "device")]
-    return [(m, {k: o for k,o in vars(m).items() if not callable(o)})]
+    plain = torch.Tensor, int, float, str, list, tuple, dict, type(None)
+    return [(m, {k: o for k,o in vars(m).items() if isinstance(o, plain)})]
 
 @patch
 def state_dict(self:MetricsCB

@@ -22,6 +22,7 @@ from .learner import Callback, Learner
 from .metrics import ConfusionMatrix, MetricsCB, Sums
 
 # %% ../nbs/11_progress.ipynb #need-metrics
+#| code-fold: true
 def metrics_of(
     learn:Learner, # In a fit
     who:Callback # Who asks
@@ -78,10 +79,10 @@ class HistoryCB(Kept, Callback):
         df = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
         return df[["epoch", *(k for k in _columns(o[6:] for o in df) if k in df)]]
 
-def _columns(names, parts=("train", "valid")):
+def _columns(ks, parts=("train", "valid")):
     "Columns in order: the loss, then each metric, for each part"
-    names = dict.fromkeys(["loss", *filter(None, names)])
-    return [f"{part}_{k}" for k in names for part in parts]
+    ks = dict.fromkeys(["loss", *filter(None, ks)])
+    return [f"{part}_{k}" for k in ks for part in parts]
 
 # %% ../nbs/11_progress.ipynb #better
 #| code-fold: true
@@ -123,7 +124,7 @@ def plot(self:HistoryCB,
     "Draw training and validation against the epochs, the best epoch marked"
     df = self.df.set_index("epoch")
     names = names or list(dict.fromkeys(o[6:] for o in df))
-    _,axs = subplots(1, len(names), squeeze=False)
+    _,axs = subplots(1, len(names), figsize=(2.8*len(names), 2.4), squeeze=False)
     for name,ax in zip(names, axs[0]):
         for o in (f"train_{name}", f"valid_{name}"):
             if o in df: ax.plot(df[o], ".-", label=o[:5])
@@ -140,8 +141,7 @@ def _screen(
     "What fits where the output of this program is read"
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if hasattr(shell, "kernel"): return _Cell()
-    there = not getattr(sys.stderr, "closed", True) # it may be None
-    return _Lines(there and sys.stderr.isatty())
+    return _Lines(not getattr(sys.stderr, "closed", True) and sys.stderr.isatty())
 
 class _Lines:
     "Rows on standard output, and in a terminal a bar below them"
@@ -418,7 +418,7 @@ class TensorBoardCB(HistoryCB):
         if not hasattr(log_dir, "add_scalar"):
             try: from torch.utils.tensorboard import SummaryWriter
             except ImportError: raise ImportError("TensorBoardCB needs tensorboard: "
-                "pip install tensorboard, or give it a writer of your own") from None
+                "pip install minitrain[tensorboard], or give it a writer") from None
             log_dir = SummaryWriter(log_dir)
         self.writer,self.every,self._step = log_dir,every,0
 
