@@ -277,9 +277,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder: df, took = measure(args.runs, args.fresh, args.seed, Path(folder))
     runs.save_results(df, args.out, command=f"python bench/resume.py --runs {args.runs} --fresh {args.fresh} --seed {args.seed}", seed=args.seed, seconds=round(took, 2))
     print(df.groupby("stage").agg(kills=("kill", "size"), unreadable=("unreadable", "sum"), leftovers=("leftovers", "sum"), identical=("identical", "all")))
-    runs = df.groupby("run").identical.all()
-    print(f"{runs.sum()} of {len(runs)} runs bit-identical, {len(df)} kills, {df.unreadable.sum()} unreadable checkpoints")
-    if not runs.all() or df.unreadable.sum(): raise SystemExit(1)
+    ended = df.groupby("run").identical.all()
+    print(f"{ended.sum()} of {len(ended)} runs bit-identical, {len(df)} kills, {df.unreadable.sum()} unreadable checkpoints")
+    if not ended.all() or df.unreadable.sum(): raise SystemExit(1)
 
 
 if __name__ == "__main__": main()

@@ -120,6 +120,7 @@ def _to_opt(learn, state):
         now |= {k: o.to(now[k].device) for k, o in values.items() if torch.is_tensor(o)}
 
 # %% ../nbs/21_checkpoint.ipynb #loaders
+#| code-fold: true
 def _of_loader(dl, whole):
     "What a loader must remember: its place, or what its generators hold"
     if dl is None: return None
@@ -191,7 +192,7 @@ class CheckpointCB(Callback):
         learn:Learner # Put where the run stands, if there is something to go on with
     ):
         "Go on with the run, or begin it"
-        self._around, self._torn = sys.exception(), True
+        self._around, self._torn = sys.exception(), False
         self._state = self._keeper = None
         if not learn.trains: return
         self._ready(learn)
@@ -216,7 +217,6 @@ class CheckpointCB(Callback):
         "Save after an epoch, also when a callback ends the fit there"
         last = learn.trains and not (learn.training and learn.validates)
         if last and self._whole(): self._save(learn, learn.epoch + 1, 0)
-        self._torn = True  # until the next batch is whole
 
     def cleanup_fit(self,
         learn:Learner # Loses the callback that kept the best weights
@@ -285,7 +285,7 @@ def _ready(self:CheckpointCB, learn):
     need(tells or not self.every, "every", self.every,
         f"None: a {name} cannot tell its position in an epoch")
     stay = getattr(train, "persistent_workers", False)
-    need(not stay, "persistent_workers", stay, "False: their random numbers cannot be saved")
+    need(not stay, "persistent_workers", stay, "False: their state cannot be saved")
     if self.best: self._keeper = _BestCB(self, learn)
     if self.best: learn.cbs.append(self._keeper)
     if not learn.is_main: return
@@ -311,7 +311,7 @@ def _go_on(self:CheckpointCB, learn, name, state):
         stops = [cb for cb in learn.cbs if isinstance(cb, EarlyStopCB)]
         if not state["batch"] and any(o.waited >= o.patience for o in stops): end = 0
     learn.epochs, learn.first_iter = range(first, end), state["batch"]
-    place = f"going on at epoch {first}, batch {state['batch']} (both from 0)"
+    place = f"going on at epoch {first}, batch {state['batch']} (both counted from 0)"
     done = f"nothing left to do: the run has {first} of {learn.n_epochs} epochs"
     if learn.is_main: print(place if first < end else done)
 

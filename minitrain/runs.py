@@ -71,6 +71,7 @@ def atomic_write(
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/20_runs.ipynb #read-yaml
+#| code-fold: true
 def read_yaml(
     path:Path # A YAML file of keys and values
 )->dict: # Its content
@@ -209,6 +210,7 @@ class Config:
     def __post_init__(self): check_fields(self)
 
 # %% ../nbs/20_runs.ipynb #check-fields-main
+#| code-fold: true
 def _named(name, hint, v):
     "A value as an annotated type; what is wrong is told by the name of the field"
     try: return convert(hint, v)
@@ -234,6 +236,7 @@ def check_fields(
             need(ok, o.name, value, f"a {whole}number, {words}")
 
 # %% ../nbs/20_runs.ipynb #load-config
+#| code-fold: true
 def _with_base(path, seen=()):
     "A YAML file on top of the file that its `base:` names, relative to it"
     path = path.resolve()

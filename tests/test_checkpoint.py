@@ -467,6 +467,121 @@ def test_a_run_is_not_begun_twice_by_accident(good):
     with pytest.raises(ArgumentError, match="resume=True"): KINDS["onecycle"](0, CheckpointCB(good[0])).fit(3)
 
 
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    "tests/checkpoint-000005.pt was written in epoch 1, after two batches, before checkpoints knew their configuration"
+    def learner(seed, *cbs):
+        set_seed(seed)
+        x = torch.arange(48.).reshape(6, 4, 2)/48
+        batches = list(zip(x, (x.sum(2) > 1).long()))
+        return Learner(nn.Linear(2, 2), DataLoaders(batches), nn.functional.cross_entropy, 0.1, opt_func=torch.optim.AdamW, cbs=[TrainCB(), *cbs])
+    whole = learner(0)
+    whole.fit(3)
+    shutil.copy(ROOT/"tests"/"checkpoint-000005.pt", RunDir(tmp_path/"run", {}).path)
+    again = learner(9, CheckpointCB(tmp_path/"run", resume=True))
+    assert "epoch 1, batch 2" in run_fit(again)
+    assert torch.equal(again.model.weight, whole.model.weight) and torch.equal(again.model.bias, whole.model.bias)
+
+
+def test_a_configuration_that_was_edited(tmp_path):
+    run = RunDir(tmp_path/"run", dict(lr=0.1, seed=1))
+    run_fit(KINDS["plain"](0, CheckpointCB(run)), 1)
+    run.write("config.yaml", "lr: 0.5\nseed: 1\n")
+    refuse(KINDS["plain"](0), run, "`config.yaml`: expected {'lr': 0.1}, as when the run began, got {'lr': 0.5}")
+
+
+def test_spoilt_weights_are_neither_saved_nor_gone_on_with(tmp_path, good):
+    class Spoils(Callback):
+        def after_step(self, learn):
+            if learn.epoch == 1: learn.model[0].weight.data[0] = float("nan")
+    with pytest.raises(FloatingPointError): run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"a", keep=None), Spoils()))
+    assert place(_checkpoints(tmp_path/"a")[-1]) == (1, 0)
+    state = _unpack(good[1].read_bytes())
+    state["model"]["weights"]["0.weight"][0] = float("inf")
+    refuse(KINDS["onecycle"](0), put(tmp_path, _pack(state)), "nan or infinity")
+
+
+def test_a_damaged_newest_checkpoint_says_what_to_do(tmp_path):
+    whole = KINDS["plain"](0)
+    run_fit(whole)
+    run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run", keep=3)))
+    newest = _checkpoints(tmp_path/"run")[-1]
+    newest.write_bytes(b"\0" + newest.read_bytes()[1:])
+    refuse(KINDS["plain"](0), tmp_path/"run", f"^`{newest.name}`: .*delete it to go on from the one before")
+    newest.unlink()
+    run_fit(again := KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True)))
+    assert state_of(again) == state_of(whole)
+
+
+@pytest.mark.parametrize("kind", ["plain", "half"])
+def test_a_group_noted_early_is_the_one_that_is_stepped(kind, tmp_path):
+    "Whoever holds `param_groups[0]` from before_fit reads, after a resume, what the schedule writes"
+    class Notes(Callback):
+        order = -10
+        def __init__(self): self.rates = []
+        def before_fit(self, learn): self.pg = learn.opt.param_groups[0]
+        def after_batch(self, learn): self.rates.append((learn.opt.param_groups[0]["lr"], self.pg["lr"]))
+    run_fit(KINDS[kind](0, sched(), CheckpointCB(tmp_path/"run")), 1)
+    run_fit(KINDS[kind](7, sched(), CheckpointCB(tmp_path/"run", resume=True), notes := Notes()), 3)
+    assert len({a for a, _ in notes.rates}) > 10 and all(a == b for a, b in notes.rates)
+
+
+def test_moments_keep_their_dtype(tmp_path):
+    "torch rounds them to the dtype of their parameter"
+    learn = base(0, CheckpointCB(tmp_path/"run"), opt=torch.optim.Adam)
+    run_fit(learn, 1)
+    w = learn.model[0].weight
+    state = ckpt._of_opt(learn)
+    for o in state["state"]["state"].values(): o["exp_avg"] = o["exp_avg"].double()
+    ckpt._to_opt(learn, _unpack(_pack(state)))
+    assert learn.opt.state[w]["exp_avg"].dtype == torch.float64 and learn.opt.state[w]["exp_avg_sq"].dtype == torch.float32
+
+
+def test_a_run_killed_before_its_first_epoch_has_no_row_too_many(tmp_path):
+    "And is the same run, whatever seed its script has meanwhile"
+    class Fails(Callback):
+        def after_step(self, learn):
+            if learn.iter == 2: raise ZeroDivisionError
+    whole = KINDS["plain"](0, CSVLogCB(tmp_path/"whole.csv"))
+    run_fit(whole)
+    with pytest.raises(ZeroDivisionError):
+        run_fit(KINDS["plain"](0, CSVLogCB(tmp_path/"log.csv"), CheckpointCB(tmp_path/"run", resume=True), Fails()))
+    run_fit(again := KINDS["plain"](7, CSVLogCB(tmp_path/"log.csv"), CheckpointCB(tmp_path/"run", resume=True)))
+    assert state_of(again) == state_of(whole)
+    assert (tmp_path/"log.csv").read_bytes() == (tmp_path/"whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize("stop", ["before_epoch", "after_epoch", "after_batch"])
+def test_a_fit_that_a_callback_ends(stop, tmp_path):
+    "Its epoch is over when it ended after it, and not when it was broken off; the best weights are kept either way"
+    class Ends(Callback):
+        order = -5
+    def end(self, learn):
+        if (learn.epoch, learn.training) == (1, stop == "after_batch"): raise CancelFitException
+    setattr(Ends, stop, end)
+    run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run", best="valid_loss"), Ends()), 4)
+    want = dict(before_epoch=(1, 6), after_batch=(1, 0), after_epoch=(1, 6))
+    assert place(_checkpoints(tmp_path/"run")[-1]) == ((2, 0) if stop == "after_epoch" else want[stop])
+    whole = KINDS["plain"](0)
+    run_fit(whole)
+    run_fit(again := KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True)))
+    assert state_of(again)[0][1][0] == state_of(whole)[0][1][0]  # weights
+
+
+def test_saved_weights_and_a_flipped_bit(tmp_path):
+    learn, other = base(0), base(1)
+    learn.save(tmp_path/"a.safetensors")
+    other.load(tmp_path/"a.safetensors")
+    assert all(map(torch.equal, learn.model.state_dict().values(), other.model.state_dict().values()))
+    other.save(tmp_path/"b.safetensors")
+    data = (tmp_path/"a.safetensors").read_bytes()
+    assert data == (tmp_path/"b.safetensors").read_bytes(), "nothing in it changes from one write to the next"
+    for i in range(int.from_bytes(data[:8], "little") + 8, len(data), 7):
+        bad = bytearray(data)
+        bad[i] ^= 4
+        (tmp_path/"c.safetensors").write_bytes(bad)
+        with pytest.raises(ArgumentError, match="digest"): read_weights(tmp_path/"c.safetensors")
+
+
 # Kills
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,21 @@ def test_atomic_write(tmp_path, mode, old, new):
         with atomic_write(tmp_path/"no"/"f") as f: f.write("x")
 
 
+def test_a_link_a_mode_and_a_device_stay(tmp_path):
+    (tmp_path/"real").write_text("old")
+    (tmp_path/"link").symlink_to("real")
+    (tmp_path/"mine").touch(mode=0o600)
+    for name in ("link", "mine"):
+        with atomic_write(tmp_path/name) as f: f.write("new")
+    assert (tmp_path/"link").is_symlink() and (tmp_path/"real").read_text() == "new"
+    assert stat.S_IMODE((tmp_path/"mine").stat().st_mode) == 0o600
+    with pytest.raises(IsADirectoryError):
+        with atomic_write(tmp_path) as f: f.write("x")
+    code = "from minitrain.runs import atomic_write\nwith atomic_write('/dev/stdout') as f: f.write('through')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "through"
+    assert {o.name for o in tmp_path.iterdir()} == {"real", "link", "mine"}
+
+
 WRITER = """
 import sys; from minitrain.runs import atomic_write
 print("ready", flush=True)
@@ -73,9 +88,25 @@ def test_rundir_refuses(tmp_path):
     run.log(x=1)
     with pytest.raises(ArgumentError, match="columns"): run.log(x=1, y=2)
     with pytest.raises(ArgumentError, match="columns"): run.log(y=2)
+    with pytest.raises(ArgumentError, match="one line"): run.log(x="a\nb")
     assert run.metrics["x"].tolist() == [1]
+    (run/"metrics.csv").write_bytes(b"x\n\xff\n")
+    with pytest.raises(ArgumentError, match="a table of rows"): run.metrics
     run.write("note.bin", b"\x00")
     assert (run/"note.bin").read_bytes() == b"\x00" and json.loads((run/"versions.json").read_text())["torch"]
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    run = RunDir(tmp_path/"run", {})
+    with pytest.raises(ArgumentError, match="no other process"): RunDir(tmp_path/"run").hold()
+    run.release()
+    RunDir(tmp_path/"run").hold()
+    racing = "from minitrain.runs import RunDir; import sys; sys.stdin.read(1)\ntry: RunDir('race', {}); print('mine'); sys.stdin.read()\nexcept ValueError as e: print('taken')"
+    both = [subprocess.Popen([sys.executable, "-c", racing], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for o in both: o.stdin.write("g"); o.stdin.flush()
+    said = [o.stdout.readline().strip() for o in both]
+    for o in both: o.stdin.close(); o.wait(); o.stdout.close()
+    assert sorted(said) == ["mine", "taken"]
 
 
 def test_versions_tell_the_commit_of_tracked_code(monkeypatch):
@@ -121,9 +152,17 @@ def test_config_inherits_and_types(tmp_path):
     ("epocs: 1", "epocs"), ("epochs: 1.5", "`epochs`: expected int, got 1.5"), ("epochs: true", "`epochs`"), ("epochs: x", "`epochs`"),
     ("epochs: 1\ninner: {name: rmsprop}", r"`inner.name`: expected .*rmsprop"), ("epochs: 1\ninner: {rate: 1}", "rate"),
     ("epochs: 1\nsizes: [1, a]", "`sizes`"), ("epochs: 1\nnote: 3", "`note`"), ("- 1", "keys and values"), ("a: [", "valid YAML"),
-    ("base: gone.yaml", "a file that exists"), ("base: c.yaml", "circle"), ("inner: {lr: 1}", "epochs"),
+    ("base: gone.yaml", "a file that exists"), ("base: [c.yaml]", "a file that exists"), ("base: 5", "a file that exists"), ("base: /dev/zero", "a file that exists"),
+    ("epochs: 1\ninner: {lr: .inf}", "`inner.lr`: expected a finite number"), ("base: c.yaml", "circle"), ("inner: {lr: 1}", "epochs"),
 ])
 def test_config_refuses_in_one_line(tmp_path, text, said):
     write(tmp_path, c=text)
     with pytest.raises(ArgumentError, match=said) as e: load_config(tmp_path/"c.yaml", Outer)
     assert "\n" not in str(e.value)
+
+
+def test_a_mean_and_its_interval():
+    assert mean_interval([1.]) == pytest.approx((1, float("nan"), float("nan")), nan_ok=True)
+    mean, low, high = mean_interval([1., 2., 3.])
+    assert mean == 2 and (high - low)/2 == pytest.approx(4.302653/3**0.5)  # Student's t, 2 degrees of freedom
+    assert mean_interval([1., 2., 3.], 2)[1] < low
