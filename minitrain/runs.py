@@ -218,6 +218,8 @@ def _named(name, hint, v):
         raise ArgumentError(f"{name}.{e.name}", e.got, e.expected) from None
     except TypeError:
         kind = hint.__name__ if isinstance(hint, type) else str(hint)
+        if typing.get_origin(hint) is typing.Literal:
+            kind = f"one of {list(typing.get_args(hint))}"
         raise ArgumentError(name, v, kind.replace("typing.", "")) from None
 
 def check_fields(
