@@ -276,6 +276,8 @@ def typed_config(
     for k, o in known.items():
         bare = o.default is MISSING and o.default_factory is MISSING
         need(k in values or not bare, k, "nothing", "a value, for it has no default")
+        if is_dataclass(o.default) and isinstance(values.get(k), Mapping):
+            values = {**values, k: vars(o.default) | values[k]}  # the rest is as before
     config = schema(**values)
     check_fields(config)
     return config
