@@ -149,7 +149,11 @@ def test_config_inherits_and_types(tmp_path):
 
 
 @dataclass(frozen=True)
-class Span: start: int; end: int
+class Span:
+    start: int
+    end: int
+    def __post_init__(self):  # which may count on the types
+        if self.end < self.start: raise ArgumentError("end", self.end, "an end after the start")
 
 
 @dataclass
@@ -158,7 +162,8 @@ class Nested: span: Span = Span(5, 10)
 
 def test_a_part_of_a_default_leaves_the_rest(tmp_path):
     write(tmp_path, a="span: {end: 20}")
-    assert load_config(tmp_path/"a.yaml", Nested) == Nested(Span(5, 20))
+    assert load_config(tmp_path/"a.yaml", Nested) == Nested(Span(5, 20)) == load_config(tmp_path/"a.yaml", Nested, span=dict(end="20"))
+    with pytest.raises(ArgumentError, match="`span.end`: expected an end"): load_config(tmp_path/"a.yaml", Nested, span=dict(end=1))
     with pytest.raises(ArgumentError, match="`span.stop`: expected only the keys"): load_config(tmp_path/"a.yaml", Nested, span=dict(stop=1))
 
 
