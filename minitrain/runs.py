@@ -271,14 +271,16 @@ def typed_config(
     values:Mapping # Values by field name
 )->object: # An instance of `schema`, its values checked and converted
     "Build a dataclass from values; unknown names and wrong values are ArgumentErrors"
-    known = {o.name: o for o in fields(schema)}
+    known, hints = {o.name: o for o in fields(schema)}, typing.get_type_hints(schema)
     for k, v in values.items():
         near = [f"; {o}?" for o in difflib.get_close_matches(str(k), known, 1)]
         need(k in known, str(k), v, f"only the keys {[*known]}{''.join(near)}")
     for k, o in known.items():
         bare = o.default is MISSING and o.default_factory is MISSING
         need(k in values or not bare, k, "nothing", "a value, for it has no default")
-    config = schema(**values)
+        if is_dataclass(o.default) and isinstance(values.get(k), Mapping):
+            values = {**values, k: vars(o.default) | values[k]}  # the rest is as before
+    config = schema(**{k: _named(k, hints[k], v) for k, v in values.items()})
     check_fields(config)
     return config
 

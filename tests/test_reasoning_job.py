@@ -155,7 +155,7 @@ def test_a_bad_config_is_refused_and_makes_no_folder(kwargs, name, tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("stepz: 3", "`config`: expected only the keys"), ("steps: many", "`steps`: expected int, got 'many'"), ("dims: {start: a}", "`dims.start`: expected int, got 'a'"), ("dims: {stop: 3}", "dims.stop"),
+    ("stepz: 3", "`stepz`: expected only the keys"), ("steps: many", "`steps`: expected int, got 'many'"), ("dims: {start: a}", "`dims.start`: expected int, got 'a'"), ("dims: {stop: 3}", "dims.stop"),
     ("n_embd: 62", "`n_embd`: expected a multiple of n_head, 4, got 62"), ("points: {end: 65}", "`points.end`: expected at most n_positions, 64, got 65"), ("base: nowhere.yaml", "a file that exists"),
     ("steps: [", "valid YAML")])
 def test_a_bad_file_is_one_clear_line(text, words, tmp_path):

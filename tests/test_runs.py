@@ -148,6 +148,25 @@ def test_config_inherits_and_types(tmp_path):
     assert load_config(tmp_path/"b.yaml") == dict(epochs=2, inner=dict(lr=1, name="adam"))
 
 
+@dataclass(frozen=True)
+class Span:
+    start: int
+    end: int
+    def __post_init__(self):  # which may count on the types
+        if self.end < self.start: raise ArgumentError("end", self.end, "an end after the start")
+
+
+@dataclass
+class Nested: span: Span = Span(5, 10)
+
+
+def test_a_part_of_a_default_leaves_the_rest(tmp_path):
+    write(tmp_path, a="span: {end: 20}")
+    assert load_config(tmp_path/"a.yaml", Nested) == Nested(Span(5, 20)) == load_config(tmp_path/"a.yaml", Nested, span=dict(end="20"))
+    with pytest.raises(ArgumentError, match="`span.end`: expected an end"): load_config(tmp_path/"a.yaml", Nested, span=dict(end=1))
+    with pytest.raises(ArgumentError, match="`span.stop`: expected only the keys"): load_config(tmp_path/"a.yaml", Nested, span=dict(stop=1))
+
+
 @pytest.mark.parametrize("text, said", [
     ("epocs: 1", "epocs"), ("epochs: 1.5", "`epochs`: expected int, got 1.5"), ("epochs: true", "`epochs`"), ("epochs: x", "`epochs`"),
     ("epochs: 1\ninner: {name: rmsprop}", r"`inner.name`: expected .*rmsprop"), ("epochs: 1\ninner: {rate: 1}", "rate"),
