@@ -195,7 +195,7 @@ def _curve(
     fig.subplots(subplot_kw=dict(xlabel="training batches", ylabel="loss")).plot(losses)
     fig.savefig(out, format="png", dpi=72)
     data = b64encode(out.getvalue()).decode()
-    return f'<br><img alt="training loss" src="data:image/png;base64,{data}">'
+    return f'<br><img alt="training loss by batch" src="data:image/png;base64,{data}">'
 
 def loader_length(
     dl # Any loader
