@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from copy import copy
 from difflib import get_close_matches
 from functools import partial, partialmethod
-from pathlib import Path
 from types import SimpleNamespace
 
 import torch
@@ -404,17 +403,6 @@ def __repr__(self:Learner):
     cbs = ", ".join(map(name, self.cbs))
     return (f"{name(self)} of {name(self.model)}, batches: {sizes}, "
         f"loss: {name(self.loss_func)}, callbacks: {cbs}")
-
-@patch
-def save(self:Learner, path:str|Path): # A file
-    "Write the weights"
-    torch.save(self.model.state_dict(), path)
-
-@patch
-def load(self:Learner, path:str|Path): # A file from `save`
-    "Read the weights, and nothing else"
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    self.model.load_state_dict(weights)
 
 @patch
 @contextmanager

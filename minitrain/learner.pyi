@@ -178,18 +178,6 @@ class Learner:
             cb: One of its callbacks
         """
     def __repr__(self): ...
-    def save(self, path:str | Path)->None:
-        """Write the weights
-
-        Args:
-            path: A file
-        """
-    def load(self, path:str | Path)->None:
-        """Read the weights, and nothing else
-
-        Args:
-            path: A file from `save`
-        """
     def validate(self)->dict:
         """Measure on the validation loader, and change nothing
 

@@ -738,18 +738,6 @@ def test_one_trainer(cls, cbs):
     with pytest.raises(ArgumentError, match="one trainer"): learn.fit(1)
 
 
-def test_weights_travel_without_code(tmp_path, capsys):
-    learn, other = make(n=2), make(n=2)
-    learn.fit(1); learn.save(tmp_path/"w.pt")
-    other.load(tmp_path/"w.pt")
-    assert torch.equal(weights(learn.model), weights(other.model)) and other.opt is None
-    class Bad:
-        def __reduce__(self): return print, ("run",)
-    torch.save(Bad(), tmp_path/"bad.pt")
-    with pytest.raises(Exception): other.load(tmp_path/"bad.pt")
-    assert "run" not in capsys.readouterr().out, "no code of a file runs"
-
-
 def test_repr():
     text = repr(make([Log()], n=3))
     for word in ("Learner", "Sequential", "[3, 3]", "mse_loss", "TrainCB, Log"): assert word in text

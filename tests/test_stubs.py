@@ -1,6 +1,6 @@
 """What tools see: stubs with every method of a class, for pyright and jedi; annotations
 that resolve; help() at run time."""
-import importlib, inspect, json, pydoc, re, shutil, subprocess, sys, typing
+import importlib, inspect, json, pydoc, re, shutil, subprocess, sys, tempfile, typing
 
 import gymnasium
 import jedi
@@ -10,6 +10,8 @@ import minitrain.all
 from conftest import ROOT
 
 STUBS = sorted((ROOT/"minitrain").rglob("*.pyi"))
+jedi.settings.cache_directory = tempfile.mkdtemp()  # processes that share one read halves
+
 SCRIPT = """\
 import torch.nn.functional as F
 from torch import nn
