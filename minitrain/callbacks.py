@@ -28,7 +28,7 @@ from .learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts)
 from .metrics import is_sum_loss, loss_weight
-from .progress import higher_is_better, loader_length, metrics_of
+from .progress import Kept, higher_is_better, loader_length, metrics_of
 
 # %% ../nbs/12_callbacks.ipynb #position
 #| code-fold: true
@@ -132,18 +132,10 @@ class OverfitBatchCB(Callback):
 
 # %% ../nbs/12_callbacks.ipynb #early-stop
 #| code-fold: true
-class _Remembers(Callback):
-    "A callback whose attributes named in `_memory` are kept by a checkpoint"
-    def state_dict(self):
-        return {k.strip("_"): deepcopy(getattr(self, k)) for k in self._memory}
-
-    def load_state_dict(self, state):
-        for k in self._memory: setattr(self, k, deepcopy(state[k.strip("_")]))
-
-class EarlyStopCB(_Remembers):
+class EarlyStopCB(Kept, Callback):
     "Ends the fit when what it watches stops improving; the best weights come back"
     order,only_in_fit = 900,True
-    _memory = "best","best_epoch","waited","_weights"  # for a checkpoint
+    _kept = "best","best_epoch","waited","_weights"
 
     def __init__(self,
         monitor:str="valid_loss", # "train_" or "valid_", and a metric or "loss"
@@ -245,10 +237,10 @@ class ValidEveryCB(Callback):
         learn.dls = self._dls
 
 # %% ../nbs/12_callbacks.ipynb #stop-after
-class StopAfterCB(_Remembers):
+class StopAfterCB(Kept, Callback):
     "Ends the fit after a number of updates, with a last validation"
     order,only_in_fit = 950,True
-    _memory = "n",
+    _kept = "n",
 
     def __init__(self,
         steps:int # Updates; the fit may have fewer
@@ -312,17 +304,17 @@ def _updated(learn):
 
 # %% ../nbs/12_callbacks.ipynb #accum
 #| code-fold: true
-class GradAccumCB(_Remembers):
+class GradAccumCB(Kept, Callback):
     "One update for `n` batches, as of one large batch"
     order = -10
-    _memory = "_count","_weight"
+    _kept = "_count","_weight"
 
     def __init__(self,
         n:int, # Batches to an update; the last one of an epoch takes what is left
         size:Callable|None=None # Called with the targets: what the mean loss divides by
     ):
         need(is_int(n, 1), "n", n, "a whole number of batches, 1 or more")
-        self.n,self.size,self._count,self._weight,self._kept = n,size,0,0.,None
+        self.n,self.size,self._count,self._weight,self._aside = n,size,0,0.,None
 
     def before_fit(self,
         learn:Learner # Must zero its gradients after an update
@@ -330,15 +322,15 @@ class GradAccumCB(_Remembers):
         "Begin a window"
         zeroes = not isinstance(learn, MomentumLearner)
         need(zeroes, "learn", type(learn).__name__, "one that zeroes its gradients")
-        self._count,self._weight,self._kept = 0,0.,None
+        self._count,self._weight,self._aside = 0,0.,None
 
     def after_loss(self,
         learn:Learner # Its gradients so far are put aside
     ):
         "Let the backward pass begin at zero"
         if not learn.training: return
-        self._kept = {p: p.grad for p in _updated(learn)}
-        for p,grad in self._kept.items(): p.grad = torch.zeros_like(grad)
+        self._aside = {p: p.grad for p in _updated(learn)}
+        for p,grad in self._aside.items(): p.grad = torch.zeros_like(grad)
         weight = torch.as_tensor(loss_weight(learn, self.size), dtype=torch.float32)
         self._new = float(learn.reduce(weight.to(learn.loss.device)))
 
@@ -346,7 +338,7 @@ class GradAccumCB(_Remembers):
         learn:Learner # Its update is put off until the window is full
     ):
         "Make gradients the mean over the window; go on to the update at its end"
-        if self._kept is not None:
+        if self._aside is not None:
             self._mix(learn)
             last = learn.iter + 1 == loader_length(learn.dl)
             if self._count < self.n and not last: raise CancelStepException()
@@ -355,24 +347,24 @@ class GradAccumCB(_Remembers):
 
     def _mix(self, learn):
         "The gradient so far and the new one, each by its weight"
-        kept,old,self._kept = self._kept,self._weight,None
+        aside,old,self._aside = self._aside,self._weight,None
         self._weight,self._count = old + self._new,self._count + 1
         share,rest = 1.,1.  # of a sum
         if self._new and not is_sum_loss(learn.loss_func):
             share,rest = self._new/self._weight,old/self._weight
         for p in _updated(learn):
-            if not self._new: p.grad = kept.get(p)  # the new one may be nan
-            elif p in kept: p.grad.mul_(share).add_(kept[p], alpha=rest)
+            if not self._new: p.grad = aside.get(p)  # the new one may be nan
+            elif p in aside: p.grad.mul_(share).add_(aside[p], alpha=rest)
             else: p.grad.mul_(share)
 
     def cleanup_batch(self,
         learn:Learner # Its batch may have been cancelled
     ):
         "A cancelled batch counts for nothing"
-        if self._kept is None: return
+        if self._aside is None: return
         for p in _updated(learn): p.grad = None
-        for p,grad in self._kept.items(): p.grad = grad
-        self._kept = None
+        for p,grad in self._aside.items(): p.grad = grad
+        self._aside = None
 
     def after_epoch(self,
         learn:Learner # Updated, if its window is open
@@ -397,10 +389,10 @@ class GradAccumCB(_Remembers):
         learn.zero_grad()
 
 # %% ../nbs/12_callbacks.ipynb #ema
-class EMACB(_Remembers):
+class EMACB(Kept, Callback):
     "Keeps a moving average of the weights, and validates with it"
     order,only_in_fit = 30,True
-    _memory = "_n","averages"
+    _kept = "_n","averages"
 
     def __init__(self,
         decay:float=0.999, # Share that stays, at the t-th update at most t/(9 + t)
