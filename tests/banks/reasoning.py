@@ -491,6 +491,13 @@ BANK["check_streamed_attention"] = Bank(
     ])
 
 
+# ---- firm
+
+BANK["check_firm"] = Bank([5, 5.0, torch.tensor(5)], [
+    (4, "exactly 1"), (2, "exactly 1"), (0, "exactly 1"), (4.9, "exactly 1"),
+    (6, "smaller one"), (20, "smaller one"), ("five", "no number"), ([4, 5], "no number")])
+
+
 # ---- anneal
 
 def anneal(step, start, end, dec, interval):
