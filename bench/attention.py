@@ -35,7 +35,7 @@ from minitrain.runs import save_results
 
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"attention.csv"
 LAYERS, HEADS, DIM, TOKENS, BATCH, SEED = 12, 8, 256, 516, 8, 0
-SLICE = minitrain.attention._slice
+SLICE = minitrain.attention._SLICE
 
 
 class Stack(nn.Module):
@@ -46,7 +46,7 @@ class Stack(nn.Module):
         self.blocks = nn.ModuleList(TransformerBlock(DIM, HEADS, causal=True, act=partial(nn.GELU, approximate="tanh")) for _ in range(LAYERS))
 
     def forward(self, x):
-        minitrain.attention._slice = self.slice
+        minitrain.attention._SLICE = self.slice
         x = x + self.positions
         for block in self.blocks: x = block(x)
         return self.norm(x)
