@@ -171,3 +171,18 @@ def _gather(self:Attention, q, k, v, mask):
         rule = dict(attn_mask=seen[a:b, :b]) if a else dict(is_causal=True)
         parts.append(fused(q[:, :, a:b], keys, values, **rule))
     return torch.cat(parts, 2)
+
+@patch
+def read(self:TransformerBlock,
+    x:torch.Tensor, # Tokens (b, n, dim)
+    rows:slice|torch.Tensor, # Which tokens: an index into the axis n
+    mask:torch.Tensor|None=None # As for `Attention`
+)->torch.Tensor: # (b, r, dim), as `forward` returns at these tokens
+    "The outputs of some tokens, without the work for the others"
+    layer,n = self.attention,x.shape[1]
+    mask,(q,k,v) = layer._allowed(n, mask, x.device),layer._split(self.norm1(x))
+    if mask is not None: mask = mask.expand(*mask.shape[:-2], n, n)[..., rows, :]
+    out = F.scaled_dot_product_attention(
+        q[:, :, rows], k, v, attn_mask=mask, scale=layer.scale)
+    x = x[:, rows] + layer.out(rearrange(out, "b h n d -> b n (h d)"))
+    return x + self.mlp(self.norm2(x))

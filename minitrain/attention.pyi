@@ -146,6 +146,22 @@ class TransformerBlock(nn.Module):
         Returns:
             (b, n, dim), dtype of `x`
         """
+    def read(
+        self,
+        x:torch.Tensor,
+        rows:slice | torch.Tensor,
+        mask:torch.Tensor | None=None,
+    )->torch.Tensor:
+        """The outputs of some tokens, without the work for the others
+
+        Args:
+            x: Tokens (b, n, dim)
+            rows: Which tokens: an index into the axis n
+            mask: As for `Attention`
+
+        Returns:
+            (b, r, dim), as `forward` returns at these tokens
+        """
 
 def block_cost(
     n:int,
