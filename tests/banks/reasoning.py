@@ -491,6 +491,21 @@ BANK["check_streamed_attention"] = Bank(
     ])
 
 
+# ---- firm
+
+BANK["check_firm"] = Bank([5, 5.0, torch.tensor(5)], [
+    (4, "exactly 1"), (2, "exactly 1"), (0, "exactly 1"), (4.9, "exactly 1"),
+    (6, "smaller one"), (20, "smaller one"), ("five", "no number"), ([4, 5], "no number")])
+
+
+# ---- enough_examples
+
+BANK["check_enough_examples"] = Bank([64, 64.0, torch.tensor(64)], [
+    (16, "0.75 or more"), (32, "0.75 or more"), (63, "0.75 or more"), (4, "0.75 or more"),
+    (128, "half as many"), (256, "half as many"), ("64 examples", "no number"),
+    ([32, 64], "no number")])
+
+
 # ---- anneal
 
 def anneal(step, start, end, dec, interval):
