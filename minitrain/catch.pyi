@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 __all__ = ['CatchEnv', 'catch_expert', 'rollout', 'catch_rate', 'switch_accuracy',
-           'simulated_gaze', 'catch_demos']
+           'simulated_gaze', 'catch_demos', 'lamp_swap']
 
 class CatchEnv(gymnasium.Env):
     """A ball falls, a paddle moves under it; three lamps may show the last action.
@@ -228,4 +228,19 @@ def catch_demos(
 
     Returns:
         frames, actions, previous, gaze, episodes; games*steps of each
+    """
+
+def lamp_swap(policy:Callable, frames:torch.Tensor)->torch.Tensor:
+    """The answers of a policy to the same frames under each of the three lamps: one
+    that watches the ball has equal columns
+
+    Args:
+        policy: Called with frames, returns scores (b, 3); a module gets uint8
+            frames divided by 255, in evaluation mode
+        frames: uint8, or float from 0 to 1: (b, 1, hgt, wid); their own lamps are
+            painted over
+
+    Returns:
+        int64 (b, 3): the action with the highest score under the lamp of "left",
+            of "stay" and of "right"
     """

@@ -5,7 +5,8 @@ import gymnasium, numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
 from torch import nn
 
-from minitrain.catch import CatchEnv, catch_demos, catch_expert, catch_rate, rollout, simulated_gaze, switch_accuracy
+from minitrain.catch import (CatchEnv, catch_demos, catch_expert, catch_rate, lamp_swap,
+    rollout, simulated_gaze, switch_accuracy)
 from minitrain.core import ArgumentError
 
 
@@ -240,3 +241,34 @@ def test_a_sticky_expert_needs_the_lamp_and_ours_does_not():
     d = catch_demos(25, lamps=True)
     sticky = torch.where(torch.rand(len(d.actions), generator=torch.Generator().manual_seed(0)) < 0.25, d.previous, d.actions)
     assert best(d.frames, d.actions) == 1 and best(d.frames, sticky) < 1
+
+
+def scores(actions): return nn.functional.one_hot(torch.as_tensor(actions), 3).float()
+
+
+class Lamps(nn.Module):
+    "Scores that say what the lamps say"
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+    def forward(self, x):
+        self.seen.append((x.dtype, x.max().item(), self.training, torch.is_grad_enabled()))
+        return x[:, 0, 1, 6:17:4]
+
+
+def test_the_lamp_swap():
+    "Equal columns for what watches the ball, the lamps for what copies them; frames untouched"
+    d = catch_demos(2, 60, lamps=True)
+    plain, before = catch_demos(2, 60).frames, d.frames.clone()
+    for frames in (d.frames, plain, d.frames.float()/255):
+        said = lamp_swap(lambda x: scores(catch_expert(x)), frames)
+        assert said.dtype == torch.int64 and torch.equal(said, d.actions[:, None].expand(-1, 3))
+        model = Lamps().train()
+        assert torch.equal(lamp_swap(model, frames), torch.arange(3).expand(120, 3)) and model.training
+        assert set(model.seen) == {(torch.float32, 1.0, False, False)}
+    assert torch.equal(d.frames, before)
+    lit = []
+    lamp_swap(lambda x: lit.append(x) or scores(catch_expert(x)), plain)
+    for i, x in enumerate(lit):
+        own = d.previous == i
+        assert own.any() and torch.equal(x[own], d.frames[own])
