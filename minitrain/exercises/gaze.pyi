@@ -4,25 +4,22 @@ import numpy as np
 from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
-__all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout',
+__all__ = ['check_down_limit', 'check_resize_positions', 'check_rollout',
            'check_spread', 'check_lag', 'check_shuffle_gaze', 'check_held_frames',
            'check_leak', 'check_tempting_size', 'check_paired_interval',
            'check_needs_lamp', 'check_cls_row', 'check_probs_loss', 'check_shuffled',
            'check_bounce', 'check_copier', 'check_nested']
 
 @check
-def check_patch_conv(fn:Callable)->Report:
-    """A convolution that makes of images what a linear layer makes of their patches
+def check_down_limit(answer:int)->Report:
+    """By how many pixels digits are moved until four in ten are lost
 
     Args:
-        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch
+        answer: Yours: a number of pixels
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
-
-@solves('patch_conv')
-def patch_conv(linear, patch_size): ...
 
 def resized(pos, old, new, read='h w', write=None, mode='bicubic', corners=False):
     """Positions for another grid, read and written in these orders"""

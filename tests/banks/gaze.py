@@ -7,115 +7,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from torch import nn
 
 from banks import Bank
-from minitrain.vit import patchify
 
 BANK = {}
 
 
-# --------------------------------------------------------------- lesson 28: patch_conv
+# --------------------------------------------------------------- lesson 28: down_limit
 
-def conv_of(weight, bias, patch_size, stride=None):
-    conv = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2:],
-        stride=stride or patch_size, bias=bias is not None)
-    conv.weight.data = weight.detach().clone().contiguous()
-    if bias is not None: conv.bias.data = bias.detach().clone()
-    return conv
-
-
-def by_pattern(pattern, linear, p):
-    weight = rearrange(linear.weight, f"d ({pattern}) -> d c p1 p2", p1=p[0], p2=p[1])
-    return conv_of(weight, linear.bias, p)
-
-
-def by_loops(linear, p):
-    "NumPy, a number at a time"
-    d, width = linear.weight.shape
-    c = width//(p[0]*p[1])
-    old, new = linear.weight.detach().numpy(), np.zeros((d, c, *p), np.float32)
-    for i in range(p[0]):
-        for j in range(p[1]):
-            for k in range(c): new[:, k, i, j] = old[:, (i*p[1] + j)*c + k]
-    return conv_of(torch.from_numpy(new), linear.bias, p)
-
-
-def by_unflatten(linear, p):
-    "Shares its numbers with the layer, in double precision"
-    weight = linear.weight.unflatten(1, (*p, -1)).permute(0, 3, 1, 2).double()
-    conv = nn.Conv2d(weight.shape[1], len(weight), p, p, bias=linear.bias is not None)
-    conv.weight = nn.Parameter(weight)
-    if linear.bias is not None: conv.bias = nn.Parameter(linear.bias.double())
-    return conv
-
-
-def zero_bias(linear, p):
-    "A bias of zeros where there was none"
-    bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias
-    return conv_of(by_unflatten(linear, p).weight.float(), bias, p)
-
-
-def new_bias(linear, p):
-    "Copies the weights alone"
-    weight = by_unflatten(linear, p).weight.data.float()
-    conv = nn.Conv2d(weight.shape[1], len(weight), p, p)
-    conv.weight.data = weight
-    return conv
-
-
-def no_bias(linear, p): return conv_of(by_unflatten(linear, p).weight.float(), None, p)
-
-
-def untrained(linear, p):
-    return nn.Conv2d(linear.in_features//(p[0]*p[1]), linear.out_features, p, p,
-        bias=linear.bias is not None)
-
-
-def no_stride(linear, p):
-    return conv_of(by_unflatten(linear, p).weight.float(), linear.bias, p, stride=1)
-
-
-def stride_of_height(linear, p):
-    return conv_of(by_unflatten(linear, p).weight.float(), linear.bias, p, stride=p[0])
-
-
-def square_patch(linear, p):
-    weight = rearrange(linear.weight, "d (p1 p2 c) -> d c p1 p2", p1=p[0], p2=p[0])
-    return conv_of(weight, linear.bias, p)
-
-
-def grey(linear, p):
-    return conv_of(linear.weight.view(-1, 1, *p), linear.bias, p)
-
-
-def no_conv(linear, p):
-    return lambda x: rearrange(linear(patchify(x, p)), "b (h w) d -> b d h w",
-        h=x.shape[2]//p[0])
-
-
-def takes_the_layer(linear, p):
-    conv = by_unflatten(linear, p).float()
-    linear.weight.data.zero_()
-    return conv
-
-
-BANK["check_patch_conv"] = Bank(
-    right=[partial(by_pattern, "p1 p2 c"), by_loops, by_unflatten, zero_bias],
-    wrong=[
-        (partial(by_pattern, "c p1 p2"), "its pixels or their channels"),
-        (partial(by_pattern, "p2 p1 c"), "row by row"),
-        (partial(by_pattern, "c p2 p1"), "row by row"),
-        (new_bias, "bias of `linear`"),
-        (no_bias, "bias of `linear`"),
-        (untrained, "new ones"),
-        (no_stride, "How far does the kernel move"),
-        (stride_of_height, "How far does the kernel move"),
-        (square_patch, "each have their place"),
-        (grey, "How many channels does"),
-        (no_conv, "an `nn.Conv2d`, or for what it computes"),
-        (takes_the_layer, "Whose layer"),
-    ])
+BANK["check_down_limit"] = Bank(
+    right=[3, 3.0, torch.tensor(3)],
+    wrong=[(0, "How many digits"), (1, "How many digits"), (2, "How many digits"),
+        (4, "smaller moves"), (8, "smaller moves"), (lambda: 3, "is no number"),
+        ("3 pixels", "is no number")])
 
 
 # --------------------------------------------------------- lesson 28: resize_positions
