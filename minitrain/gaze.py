@@ -51,8 +51,8 @@ def need_on_screen(
     if there*10 >= n: return
     low,high = (round(o.item(), 3) for o in points[some].aminmax())
     got = f"{where}{low} to {high}: {there} of {n} on screen"
-    raise ArgumentError(name, got, "x and y as fractions of the screen, from 0 to 1 "
-        "(pixels over its width and height), and nan where the eye is lost")
+    raise ArgumentError(name, got, "fractions of the screen from 0 to 1, not pixels, "
+        "and nan for a lost eye")
 
 # %% ../nbs/29_gaze.ipynb #weights
 def _weights(seen, t, k, stride, decay):

@@ -133,7 +133,8 @@ def _read_labels(path):
         if not line.strip(): continue
         try: frame,*row,points = _label(line, names)
         except (ValueError, KeyError) as e:
-            raise ArgumentError("labels", f"{path.name}, line {i}: {e}", head) from None
+            where = f"{path.name}, line {i}: {e}"
+            raise ArgumentError("labels", where, "what the header says") from None
         again = f"{path.name}, line {i}: {frame} again"
         need(frame not in rows, "labels", again, "each frame once")
         kept = np.linspace(0, len(points) - 1, min(len(points), _most)).round()
