@@ -1,5 +1,5 @@
-"""A transformer that has seen nothing but made-up problems becomes a scikit-learn
-classifier, and is held to account.
+"""A transformer trained on made-up problems becomes a scikit-learn classifier, and
+is held to account.
 """
 # Made by tools/make_stubs.py: do not edit
 import numpy as np
@@ -69,8 +69,8 @@ def couple(z:torch.Tensor)->torch.Tensor:
     """
 
 class ReasoningClassifier(ClassifierMixin, BaseEstimator):
-    """A frozen reasoning head as a scikit-learn classifier: `fit` keeps examples,
-    `predict_proba` reads them
+    """A frozen head as a scikit-learn classifier: `fit` keeps examples, none is
+    learnt
 
     Args:
         head: A packaged head, folder of a run, or a ReasoningModel
@@ -115,7 +115,7 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
                 different ones
 
         Returns:
-            Itself, with `classes_`, `head_`, `pairs_`, `temperature_`
+            Itself; has `classes_`, `head_`, `pairs_`, `temperature_`
         """
     def predict_proba(self, X)->np.ndarray:
         """Probabilities for each query, as if it came alone after the context
