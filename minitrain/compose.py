@@ -184,7 +184,7 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
     def fit(self,
         X, # Examples (k, f): an array, a DataFrame or nested lists of finite numbers
         y # Their classes (k,): numbers, strings or booleans, two or more different ones
-    )->"ReasoningClassifier": # Itself; has `classes_`, `head_`, `pairs_`, `temperature_`
+    )->"ReasoningClassifier": # Itself, with `classes_`, `pairs_`, `temperature_`
         "Keep the examples as the head will read them; none of its weights changes"
         X,y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)

@@ -115,7 +115,7 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
                 different ones
 
         Returns:
-            Itself; has `classes_`, `head_`, `pairs_`, `temperature_`
+            Itself, with `classes_`, `pairs_`, `temperature_`
         """
     def predict_proba(self, X)->np.ndarray:
         """Probabilities for each query, as if it came alone after the context
