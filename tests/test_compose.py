@@ -411,37 +411,189 @@ def test_predict_files(frame, tmp_path):
     assert_close(stored.probability.to_numpy(), stored[["p(bad)", "p(good)"]].max(axis=1).to_numpy())
 
 
+def predict(train, test, label="y", **kw): return predict_reasoning(HEAD, train, test, label, **kw)
+
+
 def test_predict_tables(frame):
     train, test = frame[:30], frame[30:]
-    plain = predict_reasoning(HEAD, train, test.drop(columns="kind"), "kind")
-    shuffled = predict_reasoning(HEAD, train, test[["on", "kind", "c", "colour", "b", "a"]], "kind")
-    assert_close(shuffled["p(good)"].to_numpy(), plain["p(good)"].to_numpy())  # columns by name
-    assert shuffled.attrs["accuracy"] == (plain.prediction.to_numpy() == test.kind.to_numpy()).mean()
-    some = predict_reasoning(HEAD, train, test.assign(kind=[None]*20 + list(test.kind[20:])), "kind")
-    assert some.attrs["accuracy"] == (plain.prediction.to_numpy() == test.kind.to_numpy())[20:].mean()  # only where a label is given
-    predict_reasoning(HEAD, train, test.assign(colour="green"), "kind")  # a value the examples do not have: all zeros
-    numbers = predict_reasoning(HEAD, train.assign(kind=(train.kind == "good").astype(float)), test.assign(kind=(test.kind == "good").astype(int)), "kind")
+    plain = predict(train, test.drop(columns="kind"), "kind")
+    shuffled = predict(train, test[["on", "kind", "c", "colour", "b", "a"]], "kind")
+    assert_close(shuffled["p(good)"].to_numpy(), plain["p(good)"].to_numpy())  # by name
+    right = plain.prediction.to_numpy() == test.kind.to_numpy()
+    assert shuffled.attrs["accuracy"] == right.mean() and shuffled.attrs["notes"] == []
+    some = predict(train, test.assign(kind=[None]*20 + list(test.kind[20:])), "kind")
+    assert some.attrs["accuracy"] == right[20:].mean()  # only where a label is given
+    def as_(kind, o): return o.assign(kind=(o.kind == "good").astype(kind))
+    numbers = predict(as_(float, train), as_(int, test), "kind")
     assert_close(numbers["p(1.0)"].to_numpy(), plain["p(good)"].to_numpy())
-    assert numbers.attrs["accuracy"] == shuffled.attrs["accuracy"]
-    three = predict_reasoning(HEAD, train.assign(kind=[*"xyz"]*10), test, "kind")
+    assert numbers.attrs["accuracy"] == right.mean() and set(numbers.prediction) == {0., 1.}
+    three = predict(train.assign(kind=[*"xyz"]*10), test, "kind")
     assert list(three.columns) == ["prediction", "probability", "p(x)", "p(y)", "p(z)"]
+
+
+@pytest.fixture
+def plain():
+    r = np.random.default_rng(1)
+    a, b = r.normal(50, 20, 40).round(1), r.integers(1000, 90_000, 40)
+    y = np.where(a + r.normal(size=40) > 50, "yes", "no")
+    return pd.DataFrame(dict(a=a, b=b, y=y))
+
+
+SPELLINGS = {  # of the same table, as other people write it
+    "thousands": dict(b=lambda o: [f"{v:,}" for v in o]),
+    "apostrophes and spaces": dict(b=lambda o: [f"{v:,}".replace(",", "' "[i % 2]) for i, v in enumerate(o)]),
+    "currency": dict(b=lambda o: [f"${v:,}" for v in o]),
+    "unit": dict(a=lambda o: [f"{v} kg" for v in o]),
+    "per cent": dict(a=lambda o: [f"{v}%" for v in o]),
+    "minus sign": dict(a=lambda o: [str(v).replace("-", "\u2212") for v in o]),
+    "spaces around": dict(a=lambda o: [f"  {v} " for v in o])}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_table_is_read_as_a_person_reads_it(plain, name):
+    other = plain.assign(**{c: f(plain[c]) for c, f in SPELLINGS[name].items()})
+    want, got = (predict(o[:25], o[25:]) for o in (plain, other))
+    assert_close(got["p(yes)"].to_numpy(), want["p(yes)"].to_numpy())
+    assert got.attrs["notes"] == []
+
+
+def test_files_of_others(plain, tmp_path):
+    "A byte-order mark, spaces after commas, quotes, Windows line ends, a blank line: the same answers"
+    want = predict(plain[:25], plain[25:])["p(yes)"].to_numpy()
+    text = plain[:25].to_csv(index=False)
+    plain[25:].to_csv(tmp_path/"test.csv", index=False)
+    other = text.replace(",", ", ").replace("yes", '"yes"').replace("\n", "\r\n")
+    (tmp_path/"train.csv").write_bytes(b"\xef\xbb\xbf" + (other + "\r\n").encode())
+    got = predict(tmp_path/"train.csv", tmp_path/"test.csv")["p(yes)"].to_numpy()
+    assert_close(got, want)
+    y_first = plain[["y", "a", "b"]][:25].to_csv(index=False)  # the mark stands before the label
+    (tmp_path/"train.csv").write_bytes(b"\xef\xbb\xbf" + y_first.encode())
+    assert_close(predict(tmp_path/"train.csv", tmp_path/"test.csv")["p(yes)"].to_numpy(), want)
+
+
+@pytest.mark.parametrize("name, cells, why", [
+    ("Unnamed: 0", range(7, 47), "without a name"), ("", range(40), "without a name"),
+    ("patient_id", [*range(40, 60), *range(20)], "an identifier"),
+    ("PassengerId", range(100, 140), "an identifier"), ("n", range(1, 41), "row numbers"),
+    ("name", [f"Ms. {i}" for i in range(40)], "different in every row")])
+def test_identifiers_are_left_out_and_it_is_said(plain, name, cells, why):
+    want, other = predict(plain[:25], plain[25:]), plain.assign(**{name: cells})
+    got = predict(other[:25], other[25:])
+    assert_close(got["p(yes)"].to_numpy(), want["p(yes)"].to_numpy())
+    assert len(got.attrs["notes"]) == 1 and why in got.attrs["notes"][0]
+    assert (name or "(first)") in got.attrs["notes"][0]
+    predict(other[:25], plain[25:])  # the other table need not have it
+    kept = predict(other[:25], other[25:], id="none")
+    assert kept.attrs["notes"] == [] or "never in train" in kept.attrs["notes"][0]
+    if why != "different in every row":
+        assert np.abs(kept["p(yes)"] - want["p(yes)"]).max() > 1e-6
+    if name:
+        named = predict(other[:25], other[25:], id=name)
+        assert list(named.columns)[:2] == [name, "prediction"]
+        assert list(named[name]) == [str(o) for o in [*cells][25:]]
+
+
+def test_measurements_are_no_identifiers(plain):
+    "All different, paid, or few: features as before"
+    other = plain.assign(paid=np.arange(40)[::-1]*3, income=plain.b + 1)
+    assert predict(other[:25], other[25:]).attrs["notes"] == []
+    few = pd.DataFrame(dict(a=[1, 2, 3, 4], y=[0, 0, 1, 1]))
+    assert predict(few, pd.DataFrame(dict(a=[0, 5])))["prediction"].tolist() == [0, 1]
+
+
+def test_gaps_are_filled_or_named(plain, tmp_path):
+    train, test = plain[:25].astype(object), plain[25:].astype(object)
+    train["colour"], test["colour"] = ["red", "blue", "red", "NA", "red"]*5, ["NA"]*15
+    whole = predict(train, test)
+    assert whole.attrs["notes"] == []  # in text NA is a word
+    for gap in ("", None, "?", "NA", "n/a", "nan"):
+        holes = test.copy()
+        holes.iloc[3, 0] = gap
+        holes.to_csv(tmp_path/"test.csv", index=False)
+        for o, place in ((holes, "row 3"), (tmp_path/"test.csv", "test.csv line 5")):
+            with pytest.raises(ArgumentError, match=rf"`test`: expected a value in every cell, or fill, got '{place}, column a"):
+                predict(train, o)
+        filled = predict(train, holes, fill=True)
+        median = test.assign(a=[np.median(list(train.a)) if i == 3 else v for i, v in enumerate(test.a)])
+        assert_close(filled["p(yes)"].to_numpy(), predict(train, median)["p(yes)"].to_numpy())
+    word = test.assign(colour=["", *test.colour[1:]])
+    with pytest.raises(ArgumentError, match="row 0, column colour"): predict(train, word)
+    red = test.assign(colour=["red", *test.colour[1:]])
+    assert_close(predict(train, word, fill=True)["p(yes)"].to_numpy(), predict(train, red)["p(yes)"].to_numpy())
+    with pytest.raises(ArgumentError, match="column y"):
+        predict(train.assign(y=[None, *train.y[1:]]), test, fill=True)  # no label is made up
+
+
+def test_an_unseen_category_is_said(plain):
+    train, test = plain[:25].assign(c=["u", "v"]*12 + ["u"]), plain[25:].assign(c=["w"]*2 + ["u"]*13)
+    got = predict(train, test)
+    assert got.attrs["notes"] == ["column c: 'w' in 2 rows of test, never in train: read as none of its values"]
+
+
+CHANGES = [  # what is changed in a good pair of files, and what the one line says
+    ("train", ("yes\n", "yes,5\n"), ["`train`", "4 cells in train.csv line", "3, as in the header"]),
+    ("test", (",y\n", "\n"), ["`test`", "3 cells in test.csv line 2"]),
+    ("train", ("yes\n", "\n"), ["a value in every cell", "train.csv line", "column y"]),
+    ("train", ("a,b,y", "a,a,y"), ["`train`", "a name of its own"]),
+    ("train", (",", ";"), ["commas between columns", "train.csv line 1"]),
+    ("test", (".", ","), ["cells in test.csv line 2"])]
+
+
+@pytest.mark.parametrize("which, change, words", CHANGES)
+def test_files_are_refused_with_their_line(plain, tmp_path, which, change, words):
+    files = dict(train=plain[:25].to_csv(index=False), test=plain[25:].to_csv(index=False))
+    once = change[0] in ("yes\n",)
+    files[which] = files[which].replace(*change, *([1] if once else []))
+    for name, text in files.items(): (tmp_path/f"{name}.csv").write_text(text)
+    with pytest.raises(ArgumentError) as e: predict(tmp_path/"train.csv", tmp_path/"test.csv")
+    assert all(o in str(e.value) for o in words) and "\n" not in str(e.value), str(e.value)
+
+
+@pytest.mark.parametrize("cell, words", [("?*", "a number"), ("22*", "a number"), ("12 kg", "a number"),
+    ("$5", "a number"), ("1.2.3", "a number"), ("12,5", "a number"), ("inf", "a finite number"),
+    ("-Infinity", "a finite number"), ("1e999", "a finite number"), ("about 20", "a number")])
+@pytest.mark.parametrize("which", ["train", "test"])
+def test_a_stray_mark_among_numbers_is_named(plain, tmp_path, cell, words, which):
+    tables = dict(train=plain[:25].astype(object), test=plain[25:].astype(object))
+    tables[which].iloc[4, 0] = cell
+    for name, o in tables.items(): o.to_csv(tmp_path/f"{name}.csv", index=False)
+    with pytest.raises(ArgumentError) as e:
+        predict(tmp_path/"train.csv", tmp_path/"test.csv", fill=True)
+    assert f"`{which}`: expected {words}" in str(e.value)
+    assert f"{which}.csv line 6, column a: {cell}" in str(e.value)
+
+
+def test_codes_are_words_and_decimal_commas_are_named(plain):
+    zips = plain.assign(zip=["02134", "10001"]*20)
+    got = predict(zips[:25], zips[25:])
+    text = plain.assign(zip=["x", "z"]*20)
+    assert_close(got["p(yes)"].to_numpy(), predict(text[:25], text[25:])["p(yes)"].to_numpy())
+    ordinals = plain.assign(floor=["1st", "2nd", "1st", "3rd"]*10)
+    assert predict(ordinals[:24], ordinals[24:]).attrs["notes"] == []
+    comma = plain.assign(a=[f"{v:.1f}".replace(".", ",") for v in plain.a])
+    with pytest.raises(ArgumentError, match="decimal point.*row 0, column a"): predict(comma[:25], comma[25:])
 
 
 def test_predict_refuses_in_one_line(frame, tmp_path):
     train, test = frame[:30], frame[30:]
     (tmp_path/"empty.csv").write_text("")
-    (tmp_path/"torn.csv").write_text("a,b\n1,2\n1,2,3\n")
+    (tmp_path/"latin.csv").write_bytes("a,kind\n\xe9,x\n".encode("latin-1"))
+    (tmp_path/"file").write_text("x")
+    class Frame: pass
     for change, words in (
-            (dict(label="sort"), "`label`: expected one of the columns of train, a, b, c, colour, on, kind, got 'sort'"), (dict(test=test.drop(columns=["a", "b"])), "without a, b"),
-            (dict(test=test.assign(d=1)), "with d"), (dict(train=train.assign(b=[np.nan, *range(29)])), "line 2, column b"),
-            (dict(test=test.assign(c=[*range(28), None, 3])), "line 30, column c"), (dict(train=train.assign(kind=[None, *train.kind[1:]])), "column kind"),
-            (dict(train=train.assign(kind="good")), "which is good in every row"), (dict(label="a"), "30 values in 30 rows"), (dict(test=test.assign(a="x")), "x in column a"),
-            (dict(train=train.assign(colour=[f"id{i}" for i in range(30)])), "drop such a column"), (dict(train=train[["kind"]], test=test[["kind"]]), "only the label"),
-            (dict(test=test[:0]), "no rows"), (dict(train=tmp_path/"none.csv"), "a CSV file that exists"), (dict(train=tmp_path/"empty.csv"), "empty.csv"),
-            (dict(train=tmp_path/"torn.csv"), "torn.csv"), (dict(train=train.assign(a=[np.inf]*30)), "inf in column a"), (dict(head="nobody"), "expected one of"),
-            (dict(train=train.assign(kind=[0.5, 1.5]*15)), "`label`")):
+            (dict(label="sort"), "`label`: expected one of the columns of train, a, b, c, colour, on, kind, got 'sort'"),
+            (dict(id="nobody"), "`id`: expected one of the columns"), (dict(test=test.drop(columns=["a", "b"])), "without a, b"),
+            (dict(test=test.assign(d=1)), "with d"), (dict(train=train.assign(b=[np.nan, *range(29)])), "row 0, column b"),
+            (dict(test=test.assign(c=[*range(28), None, 3])), "row 28, column c"), (dict(train=train.assign(kind=[None, *train.kind[1:]])), "column kind"),
+            (dict(train=train.assign(kind="good")), "which is good in every row"), (dict(label="a"), "30 values in 30 rows"), (dict(test=test.assign(a="x")), "row 0, column a: x"),
+            (dict(train=train[["kind"]], test=test[["kind"]]), "only the label"), (dict(test=test[:0]), "no rows"), (dict(train=tmp_path/"none.csv"), "a CSV file that exists"),
+            (dict(train=tmp_path/"empty.csv"), "empty.csv"), (dict(train=tmp_path/"latin.csv"), "latin.csv"), (dict(train=train.assign(a=[np.inf]*30)), "row 0, column a: inf"),
+            (dict(head="nobody"), "expected one of"), (dict(train=Frame()), "a pandas DataFrame"), (dict(test=[[1, 2]]), "a pandas DataFrame"),
+            (dict(out=tmp_path/"file"/"x.csv"), f"{tmp_path/'file'/'x.csv'} can be"), (dict(out=tmp_path), f"{tmp_path} can be")):
         with pytest.raises(ArgumentError) as e: predict_reasoning(**{**dict(head=HEAD, train=train, test=test, label="kind"), **change})
-        assert words in str(e.value) and "\n" not in str(e.value), str(e.value)
+        assert words in str(e.value) and "\n" not in str(e.value) and ".tmp" not in str(e.value), str(e.value)
+    predict_reasoning(HEAD, train, test, "kind", tmp_path/"new"/"x.csv")
+    assert (tmp_path/"new"/"x.csv").is_file()
 
 
 def test_nothing_heavy_with_the_rest():
