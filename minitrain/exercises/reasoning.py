@@ -21,8 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ..attention import Attention, attention, attention_weights, causal_mask
-from .start import (Report, ask, check, holds, reading, reads,
-    same, solution, solves, wrong)
+from minitrain.exercises.start import (Report, ask, check, holds, reading, reads, same,
+    solution, solves, wrong)
 from ..reasoning import ReasoningModel
 from ..tasks import GaussianSampler, LogisticRegressionTask, ceiling
 
