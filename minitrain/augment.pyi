@@ -4,12 +4,13 @@ climb.
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Callable
-from minitrain.learner import Learner
+from minitrain.callbacks import BatchTransformCB
+from minitrain.learner import Callback, Learner
 from torch import nn
 from typing import Any
 
-__all__ = ['digits_model', 'rand_affine', 'RandAffine', 'rand_erase', 'RandErase',
-           'rand_copy', 'RandCopy', 'tta']
+__all__ = ['digits_model', 'rand_affine', 'RandAffine', 'MixupCB', 'rand_erase',
+           'RandErase', 'rand_copy', 'RandCopy', 'tta']
 
 def digits_model(width:int=32, margin:int=2)->nn.Sequential:
     """A small convolutional network for digits, with BatchNorm: what reads them best
@@ -51,15 +52,13 @@ def rand_affine(
     """
 
 class _BatchTransform(nn.Module):
-    """Changes images at random, each in its own way; a batch of several parts has
-    the first one changed
-    """
+    """Changes images at random, each in its own way"""
     def forward(self, x):
         """Draw from torch's global generator, and change the images
 
         Args:
-            x: Images (b, hgt, wid) or (b, c, hgt, wid), or a batch (tuple, list,
-                dict) that begins with them
+            x: Images (b, hgt, wid) or (b, c, hgt, wid), or a batch that begins
+                with them
 
         Returns:
             The same kind of thing with new images; what was given is not changed
@@ -86,6 +85,38 @@ class RandAffine(_BatchTransform):
         warp:float=0.0,
         fill:float=0.0,
     )->None: ...
+
+class MixupCB(Callback):
+    """Mixes each image of a training batch, and its target, with another one's
+
+    Args:
+        alpha: Of a Beta distribution of shares: near 0 hardly mixes, 1 is even
+    """
+    order = BatchTransformCB.order + 1
+    share: Any
+    lam: Any
+    other: Any
+    batch: Any
+    def __init__(self, alpha:float=0.4)->None: ...
+    def before_batch(self, learn:Learner)->None:
+        """Draw shares and partners, from torch's global generator, and mix the
+        images
+
+        Args:
+            learn: Its images are mixed
+        """
+    def after_predict(self, learn:Learner)->None:
+        """Mix the targets; class numbers become probabilities first
+
+        Args:
+            learn: Its targets are mixed, for the loss alone
+        """
+    def after_loss(self, learn:Learner)->None:
+        """Put the targets back
+
+        Args:
+            learn: Its targets are each image's own again, for the metrics
+        """
 
 def rand_erase(x:torch.Tensor, pct:float=0.2, max_num:int=4)->torch.Tensor:
     """Put noise of the batch's own mean, deviation and range over random patches of
