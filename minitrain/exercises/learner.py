@@ -8,9 +8,10 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_large
            'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
            'check_wsd', 'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff', 'check_dead_units',
            'check_call_order', 'check_conv_macs', 'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
-           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_enough_seeds', 'check_text', 'check_newest', 'check_told', 'check_save_minutes', 'check_shares',
-           'check_weigh', 'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
+           'check_gain', 'check_block_share', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest', 'check_told',
+           'check_save_minutes', 'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place',
+           'check_vanish_at']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -1640,6 +1641,18 @@ def check_gain(
 def gain(f):
     z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))
     return f(z).square().mean().item()**-0.5
+
+# %% ../../nbs/53_learner.ipynb #check-block-share
+@check
+def check_block_share(
+    answer:float # Yours: a share, from 0 to 1
+)->Report: # Passed, or a sentence that says what is wrong
+    "How much of a block a deep residual network begins with"
+    reading(answer, 0.29, 0.31, "the share with the lowest loss",
+        "Is the loss lower with a little more of the block, or higher?",
+        "Is the loss lower with a little less of the block, or higher?")
+
+reads("block_share", "block_share = 0.3  # near 1/sqrt(24): every pair may add a little")
 
 # %% ../../nbs/53_learner.ipynb #quiet-case
 def _quiet_learns(block, x, case):

@@ -18,10 +18,11 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff',
            'check_dead_units', 'check_call_order', 'check_conv_macs',
            'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
-           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
-           'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest',
-           'check_told', 'check_save_minutes', 'check_shares', 'check_weigh',
-           'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
+           'check_gain', 'check_block_share', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_mixup', 'check_digits_needed', 'check_enough_seeds',
+           'check_text', 'check_newest', 'check_told', 'check_save_minutes',
+           'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place',
+           'check_vanish_at']
 
 class Script:
     """A loader with batches of its own for each epoch: pairs (length, loss)"""
@@ -573,6 +574,17 @@ def check_gain(fn:Callable)->Report:
 
 @solves('gain')
 def gain(f): ...
+
+@check
+def check_block_share(answer:float)->Report:
+    """How much of a block a deep residual network begins with
+
+    Args:
+        answer: Yours: a share, from 0 to 1
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_quiet(fn:Callable)->Report:

@@ -354,6 +354,17 @@ BANK["check_gain"] = Bank([gain_numpy, gain_integral, gain_global], [
     (lambda f: 1/f(torch.zeros(3)).square().mean().sqrt(), "enough of them")])
 
 
+# ---------------------------------------------------------------- block_share
+BANK["check_block_share"] = Bank(
+    right=[0.3, np.float32(0.3), torch.tensor(0.3)],
+    wrong=[
+        (0, "little more of the block"), (0.1, "little more of the block"),
+        (0.2, "little more of the block"), (-0.3, "little more of the block"),
+        (0.4, "little less of the block"), (0.5, "little less of the block"),
+        (1, "little less of the block"), (30, "little less of the block"),
+        ("a third", "is no number"), ([0.3, 0.4], "is no number")])
+
+
 # ---------------------------------------------------------------- quiet
 def quiet_batch_norm(block):
     "The last convolution, or the scale of the BatchNorm after it"
