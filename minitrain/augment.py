@@ -43,10 +43,10 @@ def digits_model(
     "A small convolutional network for digits, with BatchNorm"
     normed,wide = partial(conv, norm=nn.BatchNorm2d),2*width
     body = nn.Sequential(normed(1, width, ks=5), normed(width, width),
-        normed(width, wide, stride=1), normed(wide, wide))
+        normed(width, wide, stride=1), normed(wide, wide)).apply(init_weights)
     side = math.ceil((28 - 2*margin)/8)
     head = nn.Flatten(),nn.Linear(wide*side*side, 10)
-    model = nn.Sequential(_Centre(margin), *body.apply(init_weights), *head)
+    model = nn.Sequential(_Centre(margin), *body, *head)
     return model.to(memory_format=torch.channels_last)  # convolved fastest on CPUs
 
 # %% ../nbs/19_augment.ipynb #affine-matrix
