@@ -403,7 +403,7 @@ def check_largest_order(
     answer:int # Yours: an order
 )->Report: # Passed, or a sentence that says what is wrong
     "The last place at which a callback still comes before another one"
-    reading(answer, 8.9, 9.1, "the largest whole order that comes before 10",
+    reading(answer, 8.9, 9.1, "the largest such order",
         "What is noted at the next larger order?",
         "Whose gradients are noted there? And who comes first among equals?")
 
