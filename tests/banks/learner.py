@@ -1255,8 +1255,11 @@ class TargetWrongKey(Target):
     def value(self, learn): return learn.metrics.rows[-1]["valid_loss"]
 
 
+class TargetInherits(Target): "Nothing of its own"
+
+
 BANK["check_target"] = Bank(
-    right=[TargetByHand, TargetInCleanup, TargetNextEpoch, Target],
+    right=[TargetByHand, TargetInCleanup, TargetNextEpoch, Target, TargetInherits],
     wrong=[(TargetAnyLoss, "training compared too"), (TargetLess, "exactly the target"),
         (TargetMore, "Lower, or higher"), (TargetNan, "Is nan less"),
         (TargetAbsolute, "Which is less"), (TargetLastBatch, "or of its last batch"),
