@@ -1,5 +1,5 @@
 """Early stopping, clipping, accumulation, averages of weights, mixed precision: each
-a few lines, and each first written wrong.
+small at heart, some first written wrong.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch

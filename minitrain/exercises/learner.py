@@ -404,7 +404,7 @@ def check_largest_order(
     answer:int # Yours: an order
 )->Report: # Passed, or a sentence that says what is wrong
     "The last place at which a callback still comes before another one"
-    reading(answer, 8.9, 9.1, "the largest whole order that comes before 10",
+    reading(answer, 8.9, 9.1, "the largest such order",
         "What is noted at the next larger order?",
         "Whose gradients are noted there? And who comes first among equals?")
 
@@ -694,22 +694,23 @@ def check_json_log(
     cls:Callable # Yours: called with a path, returns a callback
 )->Report: # Passed, or a sentence that says what is wrong
     "A line of JSON for each row of MetricsCB, in the file as soon as the row is there"
-    def run(path, case, *args, ends=None, error=None, cb=None, hint="", **kwargs):
-        "Fit with a MetricsCB and an answer; the lines, and the rows that there were"
-        metrics, seen = MetricsCB(odd=Odd()), []
+    def learner(): return follow([[(2, 1.), (2, 3.)]], [[(2, 4.)]], cbs=[MetricsCB(odd=Odd())])
+    def run(path, case, *args, ends=None, error=None, cb=None, learn=None, hint="", **kwargs):
+        "Fit with a MetricsCB and an answer; the new lines, and the new rows"
+        learn, seen = learn or learner(), []
+        metrics = next(o for o in learn.cbs if isinstance(o, MetricsCB))
         class Watch(Callback):
             order = -1000
-            def before_batch(self, learn): seen.append((len(lines_of(path, case)), len(metrics.rows)))
-        learn = follow([[(2, 1.), (2, 3.)]], [[(2, 4.)]], cbs=[metrics])
+            def before_batch(self, learn): seen.append((len(lines_of(path, case)), len(metrics.rows) - old))
         cb = ask(cls, path, case=case, keep=False) if cb is None else cb
-        before = len(lines_of(path, case))
+        before, old = len(lines_of(path, case)), len(metrics.rows)
         fit_of(learn, *args, case=case, ends=ends, hint=hint,
             cbs=[Watch(), *named(cb), *([error] if error else [])], **kwargs)
         late = [(n - before, rows) for n, rows in seen if n - before < rows]
-        holds(not late or len(lines_of(path, case)) - before < len(metrics.rows), case,
+        holds(not late or len(lines_of(path, case)) - before < len(metrics.rows) - old, case,
             "a row comes into the file only later" if late else "", "When is the file "
             "written, and is it closed or flushed then? A kill comes without a warning.")
-        return lines_of(path, case)[before:], metrics.rows
+        return lines_of(path, case)[before:], metrics.rows[old:]
     def compare(lines, rows, case, hint=""):
         holds(len(lines) == len(rows), case, f"{len(lines)} lines for {len(rows)} rows", hint)
         for line, row in zip(lines, rows):
@@ -738,6 +739,8 @@ def check_json_log(
         case = "a second epoch that is cancelled before its first batch"
         stop = Ends("before_batch", 1, True, 0, CancelEpochException(), -2000)
         compare(*run(path, case, 2, error=stop), case, "Is the last row always a new one?")
+        case, learn = "a second fit of the same Learner", learner()
+        for _ in range(2): compare(*run(path, case, 2, learn=learn), case, "Which rows were there before this fit?")
 
 # %% ../../nbs/53_learner.ipynb #json-log
 @solves("json_log")
