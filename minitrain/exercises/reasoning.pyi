@@ -6,9 +6,9 @@ from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention',
-           'check_anneal', 'check_error_rate', 'check_with_bias', 'check_split',
-           'check_seen', 'check_pack_mask', 'check_lost_in_noise', 'check_mirror',
-           'check_best_temperature']
+           'check_firm', 'check_enough_examples', 'check_anneal', 'check_error_rate',
+           'check_with_bias', 'check_split', 'check_seen', 'check_pack_mask',
+           'check_lost_in_noise', 'check_mirror', 'check_best_temperature']
 
 @check
 def check_packed_mask(fn:Callable)->Report:
@@ -51,6 +51,28 @@ def check_streamed_attention(fn:Callable)->Report:
 
 @solves('streamed_attention')
 def streamed_attention(q, k, v, size): ...
+
+@check
+def check_firm(answer:int)->Report:
+    """The smallest factor with which attention outvotes all wrong numbers
+
+    Args:
+        answer: Yours: a factor of the query
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_enough_examples(answer:int)->Report:
+    """How many examples Hebb's rule wants in 32 dimensions
+
+    Args:
+        answer: Yours: a number of examples
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_anneal(fn:Callable)->Report:
