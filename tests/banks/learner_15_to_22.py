@@ -1540,7 +1540,7 @@ def in_place_labels(z, y):
 BANK["check_gradient_in_place"] = Bank([in_place_numpy, in_place_rows, in_place_but()], [
     (in_place_copied, "ends in _"), (in_place_one_copy, "ends in _"),
     (in_place_new, "still the scores"), (lambda z, y: F.cross_entropy(z, y), "still the scores"),
-    (in_place_but(top=False), "nan"), (in_place_but(early=False), "still there"),
+    (in_place_but(top=False), r"exp\(500\)"), (in_place_but(early=False), "still there"),
     (in_place_but(n=lambda z: 1), "Of how many rows"),
     (in_place_but(n=lambda z: z.numel()), "over all numbers"),
     (in_place_but(sign=0.), "What is taken off"), (in_place_but(divide=False), "sum to 1"),
