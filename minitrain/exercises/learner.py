@@ -2343,6 +2343,12 @@ def check_told(
     holds(len({*map(tuple, whole[1] + whole[2])}) == 8, case,
         "gave an order of seed 1 in another epoch of seed 2",
         "What do seed 1 in epoch 1 and seed 2 in epoch 0 have in common?")
+    many,dl = {},cls(items, 1)
+    for i in range(1001): many.setdefault(tuple(_told_epoch(dl, n, case)), i)
+    for seed in (2, 3, 11, 101, 1001):
+        i = many.get(tuple(_told_epoch(cls(items, seed), n, case)))
+        holds(i is None, case, f"gave the first order of seed {seed} in epoch {i} of seed 1",
+            "Can two pairs of seed and epoch become one number?")
     again = cls(items, 1)
     holds([_told_epoch(again, n, case) for _ in range(2)] == whole[1][:2], case,
         "gave other orders for the same seed", "What else does the order depend on?")
@@ -2426,8 +2432,8 @@ class Told:
     def __len__(self): return len(self.batches)
 
     def __iter__(self):
-        g = torch.Generator().manual_seed(1000*self.seed + self.epoch)
-        order = torch.randperm(len(self), generator=g).tolist()
+        g = random.Random(f"seed {self.seed}, epoch {self.epoch}")
+        order = g.sample(range(len(self)), len(self))
         for i in order[self.batch:]:
             self.batch += 1
             yield self.batches[i]

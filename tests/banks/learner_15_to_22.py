@@ -1236,6 +1236,16 @@ class ToldSum(ToldRandom):
             yield self.batches[i]
         self.at, self.epoch = 0, self.epoch + 1
 
+def told_mixed(mix):
+    "Seed and epoch in one number, which other pairs have too"
+    class Mixed(ToldRandom):
+        def __iter__(self):
+            for i in told_order(len(self), mix(self.seed, self.epoch), 0)[self.at:]:
+                self.at += 1
+                yield self.batches[i]
+            self.at, self.epoch = 0, self.epoch + 1
+    return Mixed
+
 class ToldLast(ToldRandom):
     "Looks for the last batch"
     last = None
@@ -1264,7 +1274,11 @@ BANK["check_told"] = Bank([ToldRandom, ToldGenerator, ToldIterator], [
     (ToldGlobal, "Who else draws"), (ToldChoice, "a permutation"),
     (ToldTensor, "go into a file"), (ToldNumbers, "or the batches"),
     (ToldSum, "in common"), (ToldLast, "or looked for"), (ToldOnce, "whole again"),
-    (ToldNoSeedUsed, "does the seed change")])
+    (ToldNoSeedUsed, "does the seed change"),
+    (told_mixed(lambda seed, epoch: 1000*seed + epoch), "become one number"),
+    (told_mixed(lambda seed, epoch: 100*seed + epoch), "become one number"),
+    (told_mixed(lambda seed, epoch: seed + 1000*epoch), "become one number"),
+    (told_mixed(lambda seed, epoch: seed ^ epoch), "in common|become one number")])
 
 
 # ---------------------------------------------------------------- enough_seeds, save_minutes
