@@ -13,13 +13,12 @@ BANK = {}
 
 # --------------------------------------------------------------- kept_signal
 BANK["check_kept_signal"] = Bank(
-    right=[2.94, 2.9, np.float32(2.95), torch.tensor(3.0)],
+    right=[2.94, 2.9, np.float32(2.95), torch.tensor(2.9)],
     wrong=[
         (2.2, "still vary less"),  # the factor it starts with
         (2.45, "still vary less"),  # sqrt(6), lesson 18's for layers without a border
-        (2.8, "still vary less"), (1, "still vary less"), (-2.94, "still vary less"),
-        (0.34, "still vary less"),  # the deviation
-        (3.1, "vary more"), (3.5, "vary more"), (29.4, "vary more"),
+        (2.8, "still vary less"), (1, "still vary less"), (-2.94, "or a deviation"),
+        (0.34, "or a deviation"), (3.0, "vary more"), (3.1, "vary more"), (3.5, "vary more"), (29.4, "vary more"),
         ("three", "is no number"), ([2.94, 3.0], "is no number")])
 
 
