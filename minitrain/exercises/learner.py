@@ -1534,7 +1534,7 @@ def check_overflow_factor(
     answer:float # Yours: a number
 )->Report: # Passed, or a sentence that says what is wrong
     "The smallest factor of the weights at which module `4` is the first to overflow"
-    reading(answer, 74, 81, "the smallest factor at which `4` is named",
+    reading(answer, 76, 78, "the smallest whole factor at which `4` is named",
         "Which module is named there: one behind `4`?",
         "Is `4` named at a smaller factor already?")
 

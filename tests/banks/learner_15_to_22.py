@@ -302,10 +302,10 @@ BANK["check_conv_macs"] = Bank([macs_runs, macs_loop, macs_numpy, macs_but], [
 
 # ------------------------------------------------------------ overflow_factor
 BANK["check_overflow_factor"] = Bank(
-    right=[78, 77.5, np.int64(79), torch.tensor(75.)],
+    right=[77, 77.0, np.int64(77), torch.tensor(77.)],
     wrong=[
-        (26, "one behind"), (36, "one behind"), (10, "one behind"), (70, "one behind"),
-        (4, "one behind"), (-78, "one behind"),
+        (26, "one behind"), (36, "one behind"), (10, "one behind"), (75, "one behind"),
+        (4, "one behind"), (80, "smaller factor already"), (-78, "one behind"),
         (100, "smaller factor already"), (360, "smaller factor already"),
         ("4", "one behind"), ("large", "is no number"), ([78, 79], "is no number")])
 
