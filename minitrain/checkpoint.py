@@ -26,10 +26,23 @@ from .metrics import MetricsCB
 from .progress import higher_is_better, loader_length, metrics_of
 from .runs import RunDir, atomic_write
 
-# %% ../nbs/21_checkpoint.ipynb #pack
+# %% ../nbs/21_checkpoint.ipynb #pack-helpers
+#| code-fold: true
 _numpy = [bytes, np.ndarray, np.dtype, np.array(0).__reduce__()[0],
     np.float64(0).__reduce__()[0], *{type(np.dtype(o)) for o in "?bBhHiIlLqQefdFD"}]
 
+def _line(e):
+    "An error in one line; torch's may be long, with advice to switch safety off"
+    if isinstance(e, pickle.UnpicklingError): e = e.__context__ or e
+    return f"{type(e).__name__}: {' '.join(str(e).split()).partition('. ')[0]}"
+
+# the wrappers of lesson 22
+def _bare(model):
+    "The model without a wrapper that puts a prefix on its names"
+    while isinstance(model, nn.parallel.DistributedDataParallel): model = model.module
+    return getattr(model, "_orig_mod", model)  # torch.compile's
+
+# %% ../nbs/21_checkpoint.ipynb #pack
 def _digest(data): return hashlib.blake2b(data, digest_size=16).digest()
 
 def _pack(state):
@@ -48,11 +61,6 @@ def _unpack(data, name="checkpoint"):
         try: return torch.load(io.BytesIO(data[:-16]), "cpu", weights_only=True)
         except Exception as e: error = f"data, and no code ({_line(e)}){advice}"
     raise ArgumentError(name, "something else", error)
-
-def _line(e):
-    "An error in one line; torch's may be long, with advice to switch safety off"
-    if isinstance(e, pickle.UnpicklingError): e = e.__context__ or e
-    return f"{type(e).__name__}: {' '.join(str(e).split()).partition('. ')[0]}"
 
 # %% ../nbs/21_checkpoint.ipynb #write
 def _checkpoints(path):
@@ -75,11 +83,6 @@ def _read(file):
     return state
 
 # %% ../nbs/21_checkpoint.ipynb #model-state
-def _bare(model):
-    "The model without a wrapper that puts a prefix on its names"
-    while isinstance(model, nn.parallel.DistributedDataParallel): model = model.module
-    return getattr(model, "_orig_mod", model)  # torch.compile's
-
 def _of_model(learn):
     "What the model must remember"
     model = _bare(learn.model)

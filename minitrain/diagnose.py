@@ -85,9 +85,11 @@ def _summarize(model, run, depth):
         count = stack.enter_context(FlopCounterMode(display=False)).get_total_flops
         calls = {n: _watch(m, count, stack) for n,m in mods.items()}
         run()
+    samples = calls[""][0][2]
     def row(n, m):
         x,y,*_ = calls[n][0] if calls[n] else ("not called", "")
-        mflops = sum(o[3] for o in calls[n])/2e6/calls[""][0][2]
+        counted = sum(o[3] for o in calls[n])  # 2 for each multiply-add
+        mflops = counted/2/1e6/samples
         return {"Module": f"{n} {type(m).__name__}".strip(), "Input": x, "Output": y,
             "Num params": sum(p.numel() for p in m.parameters()), "MFLOPS": mflops}
     whole,*rows = [row(n, m) for n,m in mods.items()]
@@ -165,7 +167,7 @@ class NaNStopCB(Callback):
     order,only_in_fit = 15,True
 
     def __init__(self,
-        size:Callable|None=None # Weight of a batch, from its targets; None: the loss tells
+        size:Callable|None=None # Weight of a batch, from its targets; None: as the loss
     ): self.size,self.report = size,None
 
     def before_batch(self,

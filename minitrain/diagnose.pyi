@@ -50,7 +50,7 @@ class NaNStopCB(Callback):
     """Stops a fit at a loss or gradient that is not finite, and names the module
 
     Args:
-        size: Weight of a batch, from its targets; None: the loss tells
+        size: Weight of a batch, from its targets; None: as the loss
     """
     order, only_in_fit = (15, True)
     size: Callable | None

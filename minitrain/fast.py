@@ -19,7 +19,7 @@ from .metrics import class_losses
 _BLOCK = 2**20  # numbers, 4 MB of float32: the fastest of `bench/losses.py --blocks`
 
 def _blocks(
-    shape:torch.Size, # (n, k, d): n rows of k classes at d positions
+    shape:torch.Size, # (n, k, d): n samples, k classes, d positions
     size:int # Numbers in a block, if a single position has no more
 )->Iterator[tuple]: # Index into (n, k, d) for each block
     "Cut a table into blocks that hold all classes of some positions"

@@ -145,6 +145,7 @@ class HooksCallback(Callback):
         need(mods, "mod_filter", self.mod_filter, "one that is true for some module")
         old = {h.module: h for h in self}
         self.hooks[:] = [old.get(m) or Hook(m, None) for m in mods]
+        # each calls the function of this fit, which knows its Learner
         func = torch.compiler.disable(lambda *args: self._hookfunc(learn, *args))
         for h in self:
             h.func,h.name = func,names.get(h.module) or type(h.module).__name__

@@ -50,10 +50,10 @@ class BatchNorm(nn.Module):
         "Normalise; in training the running statistics move"
         mean,var = self.running_mean,self.running_var
         if self.training: mean,var = self._learn(x)
-        a = self.weight/(var + self.eps).sqrt()                  # (d,)
-        c = self.bias - mean*a
+        scale = self.weight/(var + self.eps).sqrt()              # (d,)
+        shift = self.bias - mean*scale
         shape = -1,*[1]*(x.ndim - 2)                             # along axis 1
-        return x*a.view(shape) + c.view(shape)
+        return x*scale.view(shape) + shift.view(shape)
 
     def _learn(self, x):
         "Mean and variance of the batch; the running ones move a share of the way"
@@ -75,9 +75,10 @@ class LayerNorm(nn.Module):
     ):
         super().__init__()
         shape = normalized_shape
-        if not isinstance(shape, tuple): shape = shape,
+        if not isinstance(shape, tuple): shape = (shape,)
         self.eps,self.dims = eps,tuple(range(-len(shape), 0))
-        self.weight,self.bias = nn.Parameter(torch.ones(shape)),nn.Parameter(torch.zeros(shape))
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape))
 
     def forward(self,
         x:torch.Tensor # (..., *normalized_shape), floating point
@@ -89,7 +90,7 @@ class LayerNorm(nn.Module):
 
 # %% ../nbs/17_norm.ipynb #dropout
 class Dropout(nn.Module):
-    "In training, each value is 0 with probability `p`, else over 1 - p, as `nn.Dropout`"
+    "In training each value is 0 with probability `p`, else over 1 - p, as `nn.Dropout`"
     def __init__(self,
         p:float=0.5 # Probability of a zero, from 0 to 1
     ):

@@ -57,10 +57,10 @@ class LayerNorm(nn.Module):
         normalized_shape: Sizes of the last axes
         eps: Added to the variance
     """
-    eps: float
-    dims: Any
     weight: Any
     bias: Any
+    eps: float
+    dims: Any
     def __init__(self, normalized_shape:int | tuple, eps:float=1e-05)->None: ...
     def forward(self, x:torch.Tensor)->torch.Tensor:
         """Normalise each sample by itself
@@ -73,7 +73,7 @@ class LayerNorm(nn.Module):
         """
 
 class Dropout(nn.Module):
-    """In training, each value is 0 with probability `p`, else over 1 - p, as
+    """In training each value is 0 with probability `p`, else over 1 - p, as
     `nn.Dropout`
 
     Args:

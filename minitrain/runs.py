@@ -38,13 +38,14 @@ def _git_state(folder):
 
 def versions(
 )->dict: # Versions by name, the platform, and the git state of the code
-    "What a result was made with: Python, the packages that matter, platform, commit"
+    "What a result was made with: Python, packages, platform, commits"
     names = "minitrain", "torch", "numpy", "pandas", "fastcore"
     found = [o for name in names for o in metadata.distributions(name=name)]
     found = dict.fromkeys(names) | {o.name: o.version for o in found}
     return dict(python=platform.python_version(), **found,
         platform=f"{platform.system()} {platform.machine()}", cores=os.cpu_count(),
-        threads=torch.get_num_threads(), git=_git_state(files("minitrain")))
+        threads=torch.get_num_threads(), git=_git_state(files("minitrain")),
+        git_here=_git_state("."))
 
 # %% ../nbs/20_runs.ipynb #atomic-write
 @contextmanager

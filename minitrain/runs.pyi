@@ -12,8 +12,7 @@ __all__ = ['versions', 'atomic_write', 'RunDir', 'setting', 'Config', 'load_conf
            'save_results', 'mean_interval']
 
 def versions()->dict:
-    """What a result was made with: Python, the packages that matter, platform,
-    commit
+    """What a result was made with: Python, packages, platform, commits
 
     Returns:
         Versions by name, the platform, and the git state of the code

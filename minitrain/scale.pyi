@@ -1,4 +1,6 @@
-"""One script on one process, two, eight GPUs or several machines: the same losses."""
+"""One script on one process or many: the same losses, measured with two processes on
+a CPU.
+"""
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Callable
@@ -49,24 +51,11 @@ class AccelerateCB(TrainCB):
     def __init__(
         self,
         n_inp:int=1,
-        mixed_precision:str='fp16',
+        mixed_precision:str='no',
         *,
         size:Callable | None=None,
         **kwargs,
     )->None: ...
-    @property
-    def is_main(self)->bool:
-        """Whether this process prints and writes
-
-        Returns:
-            True in a single process
-        """
-    def accelerator(self)->Any:
-        """accelerate's object, which knows processes, device and precision
-
-        Returns:
-            An `accelerate.Accelerator`
-        """
     def before_fit(self, learn:Learner)->None:
         """Have model and optimizer prepared; a fit that trains joins the other
         processes
@@ -86,17 +75,30 @@ class AccelerateCB(TrainCB):
         Args:
             learn: Its `loss` is read
         """
-    def after_backward(self, learn:Learner)->None:
-        """Undo the scaling of fp16, before anything clips the gradients
-
-        Args:
-            learn: Its gradients are scaled back
-        """
     def step(self, learn:Learner):
         """Update the weights; gradients that left the range of fp16 are dropped
 
         Args:
             learn: Its optimizer is used
+        """
+    @property
+    def is_main(self)->bool:
+        """Whether this process prints and writes
+
+        Returns:
+            True in a single process
+        """
+    def accelerator(self)->Any:
+        """accelerate's object, which knows processes, device and precision
+
+        Returns:
+            An `accelerate.Accelerator`
+        """
+    def after_backward(self, learn:Learner)->None:
+        """Undo the scaling of fp16, before anything clips the gradients
+
+        Args:
+            learn: Its gradients are scaled back
         """
     def before_batch(self, learn:Learner)->None:
         """Move the batch; processes after the first draw random numbers of their own

@@ -58,6 +58,7 @@ class BaseSchedCB(Callback):
         self._updated = False
         if learn.trains: self.schedo = self._make(learn)
 
+    # both are written anew below, for schedules that ask how long the fit is
     def _n_steps(self, learn): return None
     def _make(self, learn): return self.sched(learn.opt)
 
@@ -96,19 +97,23 @@ class EpochSchedCB(BaseSchedCB):
         self._sums = [0., 0.]
 
     def _n_steps(self, learn): return max(1, learn.n_epochs)
+    def _plateau(self): return isinstance(self.schedo, ReduceLROnPlateau)
+
+    def _counts(self, learn):
+        "Whether this part's loss is asked for: training's if nothing is validated"
+        return learn.training != learn.validates
 
     def after_batch(self, learn:Learner): # Its loss is read, if the scheduler wants one
         "Add to the mean; a batch that counts for nothing may have the loss nan"
-        plateau = isinstance(self.schedo, ReduceLROnPlateau)
-        if not plateau or learn.training == learn.validates: return
+        if not (self._plateau() and self._counts(learn)): return
         n = float(loss_weight(learn, self.size))
         loss = learn.loss.item()*(1 if is_sum_loss(learn.loss_func) else n)
         if n: self._sums = [self._sums[0] + loss, self._sums[1] + n]
 
     def after_epoch(self, learn:Learner): # Its mode is looked at
         "Step, if there was an update"
-        if not isinstance(self.schedo, ReduceLROnPlateau): self._step(learn)
-        elif learn.training != learn.validates and self._updated:
+        if not self._plateau(): self._step(learn)
+        elif self._counts(learn) and self._updated:
             sums = learn.reduce(torch.tensor(self._sums, device=learn.loss.device))
             if sums[1]: self.schedo.step((sums[0]/sums[1]).item())
             self._updated = False

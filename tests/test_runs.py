@@ -109,11 +109,18 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     assert sorted(said) == ["mine", "taken"]
 
 
-def test_versions_tell_the_commit_of_tracked_code(monkeypatch):
+def test_versions_tell_the_commit_of_tracked_code(monkeypatch, tmp_path):
     state = versions()["git"]
     if (ROOT/".git").exists() and state is not None: assert len(state["commit"]) == 40
+    (tmp_path/"script.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert versions()["git_here"] is None
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for args in (["init"], ["add", "script.py"], ["commit", "-m", "a"]):
+        subprocess.run([*git, *args], check=True, capture_output=True)
+    assert versions()["git_here"] not in (None, versions()["git"])
     monkeypatch.setenv("PATH", "")
-    assert versions()["git"] is None
+    assert versions()["git"] is versions()["git_here"] is None
 
 
 def test_results_round_trip(tmp_path):

@@ -338,14 +338,14 @@ def test_alone_it_is_a_train_cb():
     a, b = fitted(AccelerateCB(mixed_precision="no"), model=mixed), fitted(TrainCB(), model=mixed)
     for p, q in zip(a.model.parameters(), b.model.parameters()): assert torch.equal(p, q)
     assert a.metrics.rows == b.metrics.rows
-    half = fitted(AccelerateCB())  # fp16 asked for: a CPU computes in bf16
+    half = fitted(AccelerateCB(mixed_precision="fp16"))  # fp16 asked for: a CPU computes in bf16
     full = fitted(TrainCB())
     far = (half.model[1].weight - full.model[1].weight).abs().max()
     assert 0 < far < 0.02 and half.preds.dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
     weight = half.model[1].weight.detach().clone()
     half.fit(1)  # half precision again, after everything was put back
-    twin = fitted(AccelerateCB(), 3)
+    twin = fitted(AccelerateCB(mixed_precision="fp16"), 3)
     assert torch.equal(half.model[1].weight, twin.model[1].weight) and not torch.equal(half.model[1].weight, weight)
     assert set(vars(half.model)) == set(vars(linear()))
 
@@ -363,7 +363,7 @@ def test_scaler_drops_an_update_and_tells_the_schedule():
             return acc
     torch.manual_seed(0)
     large = lambda preds, yb: cross_entropy(preds, yb)*4  # times 2**127 that is more than float32 holds
-    learn = Learner(linear(), loaders(), large, 0.02, [cb := Scaled(), Steps()])
+    learn = Learner(linear(), loaders(), large, 0.02, [cb := Scaled(mixed_precision="fp16"), Steps()])
     before = learn.model[1].weight.detach().clone()
     scales = []
     class Watch(Callback):

@@ -750,17 +750,17 @@ def check_save_minutes(answer)->Report:
 
 @check
 def check_shares(fn:Callable)->Report:
-    """Every sample once, and no process with much more than another
+    """Every sample once, and each process with its part, to less than a sample
 
     Args:
-        fn: Yours: called with a number of samples and of processes
+        fn: Yours: called with a number of samples and the speeds of the processes
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
 @solves('shares')
-def shares(n, world): ...
+def shares(n, speeds): ...
 
 @check
 def check_weigh(fn:Callable)->Report:
@@ -768,14 +768,14 @@ def check_weigh(fn:Callable)->Report:
     gradient
 
     Args:
-        fn: Yours: called with a loss, its number of samples, all numbers
+        fn: Yours: called with a loss, predictions, their number, all numbers
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
 @solves('weigh')
-def weigh(loss, n, counts): ...
+def weigh(loss, preds, n, counts): ...
 
 @check
 def check_harmless(answer:int)->Report:
