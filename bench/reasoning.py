@@ -1,21 +1,29 @@
 #!/usr/bin/env python3
-"""Lesson 26: what each part of the recipe is worth, the live configuration, a run of TART's own, and the head in the wheel.
+"""Lesson 26: what each part of the recipe is worth, TART's sequence for longer, the live
+configuration, a run of TART's own, and the head in the wheel.
 
     bench/reasoning.py ablation [--seeds 11 12 13] [--variants NAME ...]
+    bench/reasoning.py longer [--seeds 11 12 13]
     bench/reasoning.py live [--seeds 0 1 2 3 4]
     bench/reasoning.py s258
     bench/reasoning.py head [--train NAME ...]
     bench/reasoning.py gather
 
-One thread, on the CPU. `ablation` trains the recipe of reasoning_live.yaml, shortened, and variants of it that differ in
-what they are named after, the same number of steps each; `live` trains reasoning_live.yaml; both evaluate on problems
-that no training sees. The runs are kept in runs/bench-reasoning and not trained again while their configuration is the same;
-`gather`, which is the end of either, evaluates what is there and writes the tables in minitrain/assets/results; for the gaps of
-`live` to the Bayes sampler it needs the tables of bench/sampler.py. `s258` trains 20 steps of reasoning_head_s258.yaml twice, once in one go and once killed by
-SIGKILL in between and resumed, and compares the weights bit for bit. `head` trains the candidates for the packaged head
-and takes the one with the lowest log loss on synthetic validation problems; nothing else is looked at.
+One thread, on the CPU. `ablation` trains the recipe of reasoning_live.yaml, shortened,
+and variants of it, the same number of steps each; every variant differs in one thing
+from the row that it names. `longer` trains TART's sequence four times as long, from
+both starts; `live` trains reasoning_live.yaml. They evaluate on problems that no
+training sees. The runs are kept in runs/bench-reasoning and not trained again while
+their configuration is the same; `gather`, which ends each of the three, evaluates what
+is there and writes the tables in minitrain/assets/results; for the gaps of `live` to
+the Bayes sampler it needs the tables of bench/sampler.py. `s258` trains 20 steps of
+reasoning_head_s258.yaml twice, once in one go and once killed by SIGKILL in between
+and resumed, and compares the weights bit for bit. `head` trains the candidates for the
+packaged head and takes the one with the lowest log loss on synthetic validation
+problems; nothing else is looked at.
 
-The settings were chosen on seeds 100 and above and on other validation problems, with a prototype of this recipe.
+The settings were chosen on seeds 100 and above and on other validation problems, with
+a prototype of this recipe.
 """
 import argparse, json, os, signal, subprocess, sys, tempfile, time
 from dataclasses import asdict, replace
@@ -57,40 +65,69 @@ def train(config, name):
 
 def ablation_config(seed, **change):
     "The live recipe in four dimensions, shorter"
-    live = load_config("reasoning_live", ReasoningConfig)
-    return replace(live, **{**dict(n_dims=4, n_positions=33, steps=400, warmup=40, log_every=200, valid_size=0, dims=Curriculum(4, 4), points=Curriculum(33, 33), seed=seed), **change})
+    short = dict(n_dims=4, n_positions=33, steps=400, warmup=40, log_every=200,
+        valid_size=0, dims=Curriculum(4, 4), points=Curriculum(33, 33), seed=seed)
+    return replace(load_config("reasoning_live", ReasoningConfig), **short | change)
 
 
-GROWING = dict(dims=Curriculum(1, 4, 1, 60))
-INTERLEAVED = dict(encoding="interleave", positions=True)
-VARIANTS = {
-    "whole recipe": {},
-    "with positions": dict(positions=True),
-    "with a curriculum": GROWING,
-    "init std 0.02": dict(init_std=0.02),
-    "interleaved": INTERLEAVED,
-    "interleaved, with a curriculum": INTERLEAVED | GROWING,
-    "as published": INTERLEAVED | GROWING | dict(init_std=0.02),
-    "convolutions for attention": dict(backbone="longconv"),
+GROWING, QUIET = dict(dims=Curriculum(1, 4, 1, 60)), dict(init_std=0.02)
+PLACES = dict(positions=True)
+APART, TART = PLACES | dict(encoding="apart"), PLACES | dict(encoding="interleave")
+VARIANTS = {  # name: (the row that it differs from, in one thing; all that it changes)
+    "recipe": ("", {}),
+    "curriculum": ("recipe", GROWING),
+    "quiet start": ("recipe", QUIET),
+    "convolutions": ("recipe", dict(backbone="longconv")),
+    "positions": ("recipe", PLACES),
+    "label apart": ("positions", APART),
+    "interleaved": ("label apart", TART),
+    "interleaved, curriculum": ("interleaved", TART | GROWING),
+    "interleaved, quiet": ("interleaved", TART | QUIET),
+    "interleaved, curriculum, quiet": ("interleaved, curriculum", TART | GROWING | QUIET),
 }
+SLOWLY = TART | dict(steps=1600, dims=Curriculum(1, 4, 1, 300),
+    points=Curriculum(9, 33, 8, 300))
+LONGER = {"1/sqrt(width)": SLOWLY, "0.02": SLOWLY | QUIET}  # the start's deviation
 AT = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32]
 
 
 def ablation(seeds, names):
     for seed in seeds:
-        for name in names: print(name, seed, train(ablation_config(seed, **VARIANTS[name]), f"ablation-{list(VARIANTS).index(name)}-{seed}")[1], flush=True)
+        for name in names:
+            config = ablation_config(seed, **VARIANTS[name][1])
+            folder = f"ablation-{list(VARIANTS).index(name)}-{seed}"
+            print(name, seed, train(config, folder)[1], flush=True)
+
+
+def longer(seeds):
+    for seed in seeds:
+        for i, (name, change) in enumerate(LONGER.items()):
+            config = ablation_config(seed, **change)
+            print(name, seed, train(config, f"longer-{i}-{seed}")[1], flush=True)
 
 
 def gather_ablation():
     "A row for each variant, seed and number of examples seen"
     xs, ys = contexts(ablation_config(0))
-    tables = []
-    for i, name in enumerate(VARIANTS):
-        for path in sorted(RUNS.glob(f"ablation-{i}-*")):
-            result, config = json.loads((path/"result.json").read_text()), RunDir(path).config
-            rows = learning_curve(load_head(path), xs, ys).query("examples in @AT")
-            tables.append(pd.DataFrame(dict(variant=name, seed=config["seed"], **rows, steps=config["steps"], cpu_seconds=round(result["cpu_seconds"], 1), parameters=result["parameters"])))
-    save("ablation", pd.concat(tables), ablation_config(0), len(xs))
+    for kind, names in (("ablation", VARIANTS), ("longer", LONGER)):
+        tables = []
+        for i, name in enumerate(names):
+            for path in sorted(RUNS.glob(f"{kind}-{i}-*")):
+                if (path/"result.json").exists():
+                    tables.append(curve(path, name, xs, ys))
+        if tables: save(kind, pd.concat(tables), ablation_config(0), len(xs))
+
+
+def curve(path, name, xs, ys):
+    "How a run does by the number of examples seen, and what it was"
+    result, c = json.loads((path/"result.json").read_text()), RunDir(path).config
+    rows = learning_curve(load_head(path), xs, ys).query("examples in @AT")
+    about = dict(against=VARIANTS[name][0]) if name in VARIANTS else {}
+    about |= dict(encoding=c["encoding"], positions=c["positions"],
+        dims=f"{c['dims']['start']} to {c['dims']['end']}",
+        init_std=c["init_std"] or c["n_embd"]**-0.5, backbone=c["backbone"],
+        steps=c["steps"], cpu_seconds=round(result["cpu_seconds"], 1))
+    return pd.DataFrame(dict(variant=name, seed=c["seed"], **rows, **about))
 
 
 # --- the live configuration
@@ -196,7 +233,7 @@ def head(names):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["ablation", "live", "s258", "head", "gather"])
+    parser.add_argument("what", choices=["ablation", "longer", "live", "s258", "head", "gather"])
     parser.add_argument("--no-gather", dest="gather", action="store_false", help="train only")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
@@ -204,9 +241,10 @@ if __name__ == "__main__":
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "ablation": ablation(args.seeds or [11, 12, 13], args.variants)
+    if args.what == "longer": longer(args.seeds or [11, 12, 13])
     if args.what == "live": live(args.seeds or [0, 1, 2, 3, 4])
-    if args.what in ("ablation", "live") and args.gather or args.what == "gather":
+    if args.what in ("ablation", "longer", "live") and args.gather or args.what == "gather":
         if args.what != "live": gather_ablation()
-        if args.what != "ablation": gather_live()
+        if args.what in ("live", "gather"): gather_live()
     if args.what == "s258": s258()
     if args.what == "head": head(args.train)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention', 'check_firm', 'check_enough_examples',
-           'check_anneal', 'check_error_rate', 'check_with_bias', 'check_split', 'check_seen', 'check_pack_mask',
-           'check_mirror', 'check_equal_count_error', 'check_best_temperature']
+           'check_anneal', 'check_error_rate', 'check_with_bias', 'check_units', 'check_split', 'check_seen',
+           'check_pack_mask', 'check_mirror', 'check_equal_count_error', 'check_best_temperature']
 
 # %% ../../nbs/54_reasoning.ipynb #exported-imports
 #| code-fold: true
@@ -667,6 +667,20 @@ def with_bias(seed, step, b, n, d):
     task = LogisticRegressionTask(d + 1, b, 10, seed=(seed, step))
     ones = torch.ones(b, n, 1)  # the intercept is the weight of a 1
     return xs, task.evaluate(torch.cat([xs, ones], -1))[0]
+
+# %% ../../nbs/54_reasoning.ipynb #check-units
+@check
+def check_units(
+    answer:float # Yours: a factor
+)->Report: # Passed, or a sentence that says what is wrong
+    "From which factor on the packaged head no longer knows its inputs"
+    reading(answer, 0.12, 0.13, "the first factor with fewer than six in ten right",
+        "Are six in ten right at twice this factor?",
+        "Are fewer than six in ten right at this factor?")
+
+# %% ../../nbs/54_reasoning.ipynb #solve-units
+reads("units", "scale_that_breaks = 1/8  # .87 at 1/2, .78 at 1/4, .53 at 1/8: training "
+    "has shown it inputs of size 1 only")
 
 # %% ../../nbs/54_reasoning.ipynb #check-split
 @check

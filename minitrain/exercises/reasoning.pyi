@@ -7,8 +7,9 @@ from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention',
            'check_firm', 'check_enough_examples', 'check_anneal', 'check_error_rate',
-           'check_with_bias', 'check_split', 'check_seen', 'check_pack_mask',
-           'check_mirror', 'check_equal_count_error', 'check_best_temperature']
+           'check_with_bias', 'check_units', 'check_split', 'check_seen',
+           'check_pack_mask', 'check_mirror', 'check_equal_count_error',
+           'check_best_temperature']
 
 @check
 def check_packed_mask(fn:Callable)->Report:
@@ -115,6 +116,17 @@ def check_with_bias(fn:Callable)->Report:
 
 @solves('with_bias')
 def with_bias(seed, step, b, n, d): ...
+
+@check
+def check_units(answer:float)->Report:
+    """From which factor on the packaged head no longer knows its inputs
+
+    Args:
+        answer: Yours: a factor
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_split(fn:Callable)->Report:

@@ -59,7 +59,7 @@ class ReasoningConfig(Config):
     n_embd: int = setting(64, ge=1)
     n_layer: int = setting(4, ge=1)
     n_head: int = setting(4, ge=1)
-    encoding: Literal['interleave', 'pair'] = 'pair'
+    encoding: Literal['interleave', 'apart', 'pair'] = 'pair'
     positions: bool = False
     init_std: float | None = setting(None, gt=0)
     backbone: Literal['transformer', 'longconv'] = 'transformer'
