@@ -151,7 +151,6 @@ def _causal(
     return backbone
 
 # %% ../nbs/26_reasoning.ipynb #learning-curve
-#| code-fold: true
 @torch.no_grad()
 def _logits(
     model:ReasoningModel, # Put in evaluation mode meanwhile
