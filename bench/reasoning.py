@@ -1,21 +1,29 @@
 #!/usr/bin/env python3
-"""Lesson 26: what each part of the recipe is worth, the live configuration, a run of TART's own, and the head in the wheel.
+"""Lesson 26: what each part of the recipe is worth, TART's sequence for longer, the
+live configuration, a run of TART's own, and the head in the wheel.
 
     bench/reasoning.py ablation [--seeds 11 12 13] [--variants NAME ...]
+    bench/reasoning.py longer [--seeds 11 12 13]
     bench/reasoning.py live [--seeds 0 1 2 3 4]
     bench/reasoning.py s258
     bench/reasoning.py head [--train NAME ...]
     bench/reasoning.py gather
 
-One thread, on the CPU. `ablation` trains the recipe of reasoning_live.yaml, shortened, and variants of it that differ in
-what they are named after, the same number of steps each; `live` trains reasoning_live.yaml; both evaluate on problems
-that no training sees. The runs are kept in runs/bench-reasoning and not trained again while their configuration is the same;
-`gather`, which is the end of either, evaluates what is there and writes the tables in minitrain/assets/results; for the gaps of
-`live` to the Bayes sampler it needs the tables of bench/sampler.py. `s258` trains 20 steps of reasoning_head_s258.yaml twice, once in one go and once killed by
-SIGKILL in between and resumed, and compares the weights bit for bit. `head` trains the candidates for the packaged head
-and takes the one with the lowest log loss on synthetic validation problems; nothing else is looked at.
+One thread, on the CPU. `ablation` trains the recipe of reasoning_live.yaml, shortened,
+and variants of it, the same number of steps each; every variant differs in one thing
+from the row that it names. `longer` trains TART's sequence four times as long, from
+both starts; `live` trains reasoning_live.yaml. They evaluate on problems that no
+training sees. The runs are kept in runs/bench-reasoning and not trained again while
+their configuration is the same; `gather`, which ends each of the three, evaluates what
+is there and writes the tables in minitrain/assets/results; for the gaps of `live` to
+the Bayes sampler it needs the tables of bench/sampler.py. `s258` trains 20 steps of
+reasoning_head_s258.yaml twice, once in one go and once killed by SIGKILL in between
+and resumed, and compares the weights bit for bit. `head` trains the candidates for the
+packaged head and takes the one with the lowest log loss on synthetic validation
+problems; nothing else is looked at.
 
-The settings were chosen on seeds 100 and above and on other validation problems, with a prototype of this recipe.
+The settings were chosen on seeds 100 and above and on other validation problems, with
+a prototype of this recipe.
 """
 import argparse, json, os, signal, subprocess, sys, tempfile, time
 from dataclasses import asdict, replace
@@ -24,6 +32,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pandas as pd
 import torch
+import torch.nn.functional as F
 import yaml
 
 from minitrain.core import load_results
@@ -35,12 +44,14 @@ from minitrain.runs import RunDir, load_config, save_results
 
 ROOT = Path(__file__).parents[1]
 ASSETS, RUNS = ROOT/"minitrain"/"assets", ROOT/"runs"/"bench-reasoning"
-CONTEXTS_SEED = 2**33 + 5  # of the problems that `ablation` and `live` are judged by; no run and no validation has it
+RESULTS = ASSETS/"results"
+CONTEXTS_SEED = 2**33 + 5  # of the problems to judge by; no run has it
 
 
 def contexts(config, n=1000, points=None):
     "Problems to judge by, at full size: xs (n, points, d), ys (n, points)"
-    loader = TaskLoader(*samplers(config, 100), n//100, points or config.points.end, config.dims.end, CONTEXTS_SEED, repeat=True)
+    loader = TaskLoader(*samplers(config, 100), n//100, points or config.points.end,
+        config.dims.end, CONTEXTS_SEED, repeat=True)
     return tuple(map(torch.cat, zip(*loader)))
 
 
@@ -57,156 +68,234 @@ def train(config, name):
 
 def ablation_config(seed, **change):
     "The live recipe in four dimensions, shorter"
-    live = load_config("reasoning_live", ReasoningConfig)
-    return replace(live, **{**dict(n_dims=4, n_positions=33, steps=400, warmup=40, log_every=200, valid_size=0, dims=Curriculum(4, 4), points=Curriculum(33, 33), seed=seed), **change})
+    short = dict(n_dims=4, n_positions=33, steps=400, warmup=40, log_every=200,
+        valid_size=0, dims=Curriculum(4, 4), points=Curriculum(33, 33), seed=seed)
+    return replace(load_config("reasoning_live", ReasoningConfig), **short | change)
 
 
-GROWING = dict(dims=Curriculum(1, 4, 1, 60))
-INTERLEAVED = dict(encoding="interleave", positions=True)
-VARIANTS = {
-    "whole recipe": {},
-    "with positions": dict(positions=True),
-    "with a curriculum": GROWING,
-    "init std 0.02": dict(init_std=0.02),
-    "interleaved": INTERLEAVED,
-    "interleaved, with a curriculum": INTERLEAVED | GROWING,
-    "as published": INTERLEAVED | GROWING | dict(init_std=0.02),
-    "convolutions for attention": dict(backbone="longconv"),
+GROWING, QUIET = dict(dims=Curriculum(1, 4, 1, 60)), dict(init_std=0.02)
+PLACES = dict(positions=True)
+APART, TART = PLACES | dict(encoding="apart"), PLACES | dict(encoding="interleave")
+VARIANTS = {  # name: (the row that it differs from, in one thing; all that it changes)
+    "recipe": ("", {}),
+    "curriculum": ("recipe", GROWING),
+    "quiet start": ("recipe", QUIET),
+    "convolutions": ("recipe", dict(backbone="longconv")),
+    "positions": ("recipe", PLACES),
+    "label apart": ("positions", APART),
+    "interleaved": ("label apart", TART),
+    "interleaved, curriculum": ("interleaved", TART | GROWING),
+    "interleaved, quiet": ("interleaved", TART | QUIET),
+    "interleaved, curriculum, quiet": (
+        "interleaved, curriculum", TART | GROWING | QUIET),
 }
+SLOWLY = TART | dict(steps=1600, dims=Curriculum(1, 4, 1, 300),
+    points=Curriculum(9, 33, 8, 300))
+LONGER = {"1/sqrt(width)": SLOWLY, "0.02": SLOWLY | QUIET}  # the start's deviation
 AT = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32]
 
 
 def ablation(seeds, names):
     for seed in seeds:
-        for name in names: print(name, seed, train(ablation_config(seed, **VARIANTS[name]), f"ablation-{list(VARIANTS).index(name)}-{seed}")[1], flush=True)
+        for name in names:
+            config = ablation_config(seed, **VARIANTS[name][1])
+            folder = f"ablation-{list(VARIANTS).index(name)}-{seed}"
+            print(name, seed, train(config, folder)[1], flush=True)
+
+
+def longer(seeds):
+    for seed in seeds:
+        for i, (name, change) in enumerate(LONGER.items()):
+            config = ablation_config(seed, **change)
+            print(name, seed, train(config, f"longer-{i}-{seed}")[1], flush=True)
 
 
 def gather_ablation():
     "A row for each variant, seed and number of examples seen"
     xs, ys = contexts(ablation_config(0))
-    tables = []
-    for i, name in enumerate(VARIANTS):
-        for path in sorted(RUNS.glob(f"ablation-{i}-*")):
-            result, config = json.loads((path/"result.json").read_text()), RunDir(path).config
-            rows = learning_curve(load_head(path), xs, ys).query("examples in @AT")
-            tables.append(pd.DataFrame(dict(variant=name, seed=config["seed"], **rows, steps=config["steps"], cpu_seconds=round(result["cpu_seconds"], 1), parameters=result["parameters"])))
-    save("ablation", pd.concat(tables), ablation_config(0), len(xs))
+    for kind, names in (("ablation", VARIANTS), ("longer", LONGER)):
+        tables = []
+        for i, name in enumerate(names):
+            for path in sorted(RUNS.glob(f"{kind}-{i}-*")):
+                if (path/"result.json").exists():
+                    tables.append(curve(path, name, xs, ys))
+        config = ablation_config(0, **SLOWLY if kind == "longer" else {})
+        if tables: save(kind, pd.concat(tables), config, len(xs))
+
+
+def curve(path, name, xs, ys):
+    "How a run does by the number of examples seen, and what it was"
+    result, c = json.loads((path/"result.json").read_text()), RunDir(path).config
+    rows = learning_curve(load_head(path), xs, ys).query("examples in @AT")
+    about = dict(against=VARIANTS[name][0]) if name in VARIANTS else {}
+    about |= dict(encoding=c["encoding"], positions=c["positions"],
+        dims=f"{c['dims']['start']} to {c['dims']['end']}",
+        init_std=c["init_std"] or c["n_embd"]**-0.5, backbone=c["backbone"],
+        steps=c["steps"], cpu_seconds=round(result["cpu_seconds"], 1))
+    return pd.DataFrame(dict(variant=name, seed=c["seed"], **rows, **about))
 
 
 # --- the live configuration
 
 def live(seeds):
-    for seed in seeds: print(seed, train(replace(load_config("reasoning_live", ReasoningConfig), seed=seed), f"live-{seed}")[1], flush=True)
+    for seed in seeds:
+        config = replace(load_config("reasoning_live", ReasoningConfig), seed=seed)
+        print(seed, train(config, f"live-{seed}")[1], flush=True)
 
 
 def gather_live():
-    "A row for each seed and number of examples seen; and per seed the figures that the issue asks for, with the gaps to the references of bench/sampler.py on its problems"
+    """A row for each seed and number of examples seen; and for each seed its figures,
+    with the gaps to the references of bench/sampler.py on its problems"""
     from sampler import contexts as reference_contexts
     config = load_config("reasoning_live", ReasoningConfig)
     xs, ys = contexts(config, 4000)
-    logits = pd.read_csv(ASSETS/"results"/"bayes_sampler_contexts.csv", comment="#")
+    logits = pd.read_csv(RESULTS/"bayes_sampler_contexts.csv", comment="#")
     about = load_results("bayes_sampler_contexts").attrs
-    theirs = reference_contexts(about["contexts"], about["dims"], about["alpha"], int(logits.k.max()) + 1)[:2]
+    sizes = about["contexts"], about["dims"], about["alpha"], int(logits.k.max()) + 1
+    theirs = reference_contexts(*sizes)[:2]
     curves, figures = [], []
     for path in sorted(RUNS.glob("live-*")):
         model, result = load_head(path), json.loads((path/"result.json").read_text())
         seed, z = model.config.seed, _logits(model, xs, ys)
         rows = learning_curve(model, xs, ys)
         curves.append(pd.DataFrame(dict(seed=seed, **rows)))
-        row = dict(seed=seed, steps=model.config.steps, cpu_seconds=round(result["cpu_seconds"], 1), accuracy_32=rows.accuracy[32],
-                   **{f"loss_{k}": rows.loss[k] for k in (8, 16, 32)}, calibration_error_16_63=calibration_error(z[:, 16:].sigmoid(), ys[:, 16:]))
+        row = dict(seed=seed, steps=model.config.steps,
+            cpu_seconds=round(result["cpu_seconds"], 1), accuracy_32=rows.accuracy[32],
+            **{f"loss_{k}": rows.loss[k] for k in (8, 16, 32)},
+            calibration_error_16_63=calibration_error(z[:, 16:].sigmoid(), ys[:, 16:]))
         ours = _logits(model, *(o.float() for o in theirs))
         for k, o in logits.groupby("k"):
             y = torch.tensor(o.y.tolist()).double()
-            def loss(z): return torch.nn.functional.binary_cross_entropy_with_logits(z.double(), y, reduction="none")
-            assert torch.equal(theirs[1][:, k], y), "these are not the problems of the stored references"
-            for name in ("bayes", "map", "logistic"):
-                gap = loss(ours[:, k]) - loss(torch.tensor(o[name].tolist()))
-                row |= {f"gap_{name}_{k}": gap.mean().item(), f"gap_{name}_{k}_se": gap.std().item()/len(gap)**0.5}
+            assert torch.equal(theirs[1][:, k], y), "other problems"
+            row |= gaps(o, y, ours[:, k], k)
         figures.append(row)
     save("live", pd.concat(curves), config, len(xs))
-    save("live_figures", pd.DataFrame(figures), config, len(xs), references=about["command"])
-    print(pd.DataFrame(figures).describe().loc[["mean", "min", "max"]].T.round(4).to_string())
+    figures = pd.DataFrame(figures)
+    save("live_figures", figures, config, len(xs), references=about["command"])
+    print(figures.describe().loc[["mean", "min", "max"]].T.round(4).to_string())
+
+
+def gaps(o, y, ours, k):
+    "Log loss above each reference's on the same problems, with its standard error"
+    def loss(z):
+        return F.binary_cross_entropy_with_logits(z.double(), y, reduction="none")
+    row = {}
+    for name in ("bayes", "map", "logistic"):
+        gap = loss(ours) - loss(torch.tensor(o[name].tolist()))
+        row[f"gap_{name}_{k}"] = gap.mean().item()
+        row[f"gap_{name}_{k}_se"] = gap.std().item()/len(gap)**0.5
+    return row
 
 
 def save(kind, df, config, n, **meta):
     "A table in minitrain/assets/results"
     config = {k: v for k, v in asdict(config).items() if k not in ("seed", "device")}
-    save_results(df.round(5), ASSETS/"results"/f"reasoning_{kind}.csv", f"python bench/reasoning.py {kind.split('_')[0]}", seeds=sorted(df.seed.unique().tolist()),
-                 problems=n, problems_seed=CONTEXTS_SEED, config=config, **meta)
+    command = f"python bench/reasoning.py {kind.split('_')[0]}"
+    save_results(df.round(5), RESULTS/f"reasoning_{kind}.csv", command, problems=n,
+        seeds=sorted(df.seed.unique().tolist()), problems_seed=CONTEXTS_SEED,
+        config=config, **meta)
 
 
 # --- TART's configuration, killed and resumed
 
 S258 = dict(steps=20, log_every=10, save_every=5, valid_size=0, seed=7, device="cpu")
+CODE = "from minitrain.experiments.reasoning import *; "
 
 
 def s258():
-    config, rows = load_config("reasoning_head_s258", ReasoningConfig, **S258), []
+    config = load_config("reasoning_head_s258", ReasoningConfig, **S258)
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
+        one, other = Path(folder)/"whole", Path(folder)/"killed"
         start = time.process_time()
-        whole = reasoning.run(config, Path(folder)/"whole", progress=False)[0]
+        whole = reasoning.run(config, one, progress=False)[0]
         seconds = time.process_time() - start
-        code = f"from minitrain.experiments.reasoning import *; from minitrain.runs import load_config; reasoning.run(load_config('reasoning_head_s258', ReasoningConfig, **{S258}), {folder + '/killed'!r}, progress=False)"
-        child = subprocess.Popen([sys.executable, "-c", code])
-        while child.poll() is None and len(list(Path(folder).glob("killed/checkpoint-*"))) < 2: time.sleep(0.05)
-        time.sleep(1.5*seconds/20)
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL, "the run was over before it could be killed"
-        last = sorted(Path(folder).glob("killed/checkpoint-*"))[-1].stem
-        resume = f"from minitrain.experiments.reasoning import *; reasoning.resume({folder + '/killed'!r})"
-        said = subprocess.run([sys.executable, "-c", resume], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-        killed = RunDir(Path(folder)/"killed")
-        same = (whole/"model.safetensors").read_bytes() == (killed/"model.safetensors").read_bytes()
+        last = kill_a_run(other, seconds)
+        code = f"{CODE}reasoning.resume({str(other)!r})"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True,
+            text=True, check=True).stdout.splitlines()[0]
+        killed = RunDir(other)
+        same, also = (o/"model.safetensors" for o in (whole, killed))
+        same = same.read_bytes() == also.read_bytes()
         for name, run in (("one go", whole), ("killed and resumed", killed)):
             result = json.loads((run/"result.json").read_text())
-            rows += [dict(run=name, steps=int(10*(o.epoch + 1)), loss=o.train_loss, accuracy=o.train_accuracy, parameters=result["parameters"], problems=result["samples"],
-                          same_bits=same) for o in run.metrics.itertuples()]
-    save_results(pd.DataFrame(rows), ASSETS/"results"/"reasoning_s258.csv", "python bench/reasoning.py s258", seeds=[7], config=asdict(config),
-                 cpu_seconds_per_step=round(seconds/20, 1), killed_after=last, resumed=said)
+            rows += [dict(run=name, steps=int(10*(o.epoch + 1)), loss=o.train_loss,
+                accuracy=o.train_accuracy, parameters=result["parameters"],
+                problems=result["samples"], same_bits=same)
+                for o in run.metrics.itertuples()]
+    save_results(pd.DataFrame(rows), RESULTS/"reasoning_s258.csv",
+        "python bench/reasoning.py s258", seeds=[7], config=asdict(config),
+        cpu_seconds_per_step=round(seconds/20, 1), killed_after=last, resumed=said)
     print(pd.DataFrame(rows), said, last)
     assert same
 
 
+def kill_a_run(folder, seconds):
+    "A run of the same configuration, killed after its second checkpoint: its name"
+    code = (f"{CODE}from minitrain.runs import load_config; reasoning.run(load_config("
+        f"'reasoning_head_s258', ReasoningConfig, **{S258}), {str(folder)!r}, "
+        "progress=False)")
+    child = subprocess.Popen([sys.executable, "-c", code])
+    def checkpoints(): return sorted(folder.glob("checkpoint-*"))
+    while child.poll() is None and len(checkpoints()) < 2: time.sleep(0.05)
+    time.sleep(1.5*seconds/20)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+    return checkpoints()[-1].stem
+
+
 # --- the packaged head
 
-LONG = dict(variable_noise=True, steps=8000, warmup=200, log_every=500, points=dict(start=16, end=64, inc=8, interval=600), dims=dict(start=2, end=8, inc=2, interval=300),
-            valid_size=512, device="cpu")
-HEADS = {"seed-0": dict(LONG, seed=0), "seed-1": dict(LONG, seed=1)}  # candidates; all are validated on the same problems, whose alpha is 1 to 10
+LONG = dict(variable_noise=True, steps=8000, warmup=200, log_every=500,
+    points=dict(start=16, end=64, inc=8, interval=600),
+    dims=dict(start=2, end=8, inc=2, interval=300), valid_size=512, device="cpu")
+HEADS = {"seed-0": dict(LONG, seed=0), "seed-1": dict(LONG, seed=1)}  # candidates
 NAME = "reasoning_d8"
 
 
 def head(names):
-    "Train candidates, and put the one with the lowest log loss on its 512 validation problems into the package"
+    """Train candidates, and put the one with the lowest log loss on its 512 validation
+    problems, which are the same for all, into the package"""
     scores = {}
     for name in names:
-        path, result = train(load_config("reasoning", ReasoningConfig, **HEADS[name]), f"head-{name}")
+        config = load_config("reasoning", ReasoningConfig, **HEADS[name])
+        path, result = train(config, f"head-{name}")
         scores[name] = result["valid_loss"]
         print(name, result, flush=True)
     best = min(scores, key=scores.get)
     path, to = RUNS/f"head-{best}", ASSETS/"heads"/NAME
     to.parent.mkdir(exist_ok=True)
     command = f"python bench/reasoning.py head --train {' '.join(names)}"
-    words = f"# The head that comes with the package. Candidates: {', '.join(names)}; taken: {best}, log loss {scores[best]:.4f} on 512 synthetic validation problems.\n# Made by: {command}\n"
+    words = (f"# The head that comes with the package. Candidates: {', '.join(names)}; "
+        f"taken: {best}, log loss {scores[best]:.4f} on 512 synthetic validation "
+        f"problems.\n# Made by: {command}\n")
     config = RunDir(path).config
     to.with_suffix(".yaml").write_text(words + yaml.safe_dump(config, sort_keys=False))
     to.with_suffix(".safetensors").write_bytes((path/"model.safetensors").read_bytes())
-    save_results(RunDir(path).metrics, to.with_suffix(".csv"), command, seed=config["seed"], candidates=scores, cpu_seconds=json.loads((path/"result.json").read_text())["cpu_seconds"])
+    seconds = json.loads((path/"result.json").read_text())["cpu_seconds"]
+    save_results(RunDir(path).metrics, to.with_suffix(".csv"), command,
+        seed=config["seed"], candidates=scores, cpu_seconds=seconds)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["ablation", "live", "s258", "head", "gather"])
-    parser.add_argument("--no-gather", dest="gather", action="store_false", help="train only")
+    kinds = ["ablation", "longer", "live", "s258", "head", "gather"]
+    parser.add_argument("what", choices=kinds)
+    parser.add_argument("--no-gather", dest="gather", action="store_false",
+        help="train only")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
-    parser.add_argument("--train", nargs="+", default=list(HEADS), choices=list(HEADS), metavar="NAME")
+    parser.add_argument("--train", nargs="+", default=list(HEADS), choices=list(HEADS),
+        metavar="NAME")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "ablation": ablation(args.seeds or [11, 12, 13], args.variants)
+    if args.what == "longer": longer(args.seeds or [11, 12, 13])
     if args.what == "live": live(args.seeds or [0, 1, 2, 3, 4])
-    if args.what in ("ablation", "live") and args.gather or args.what == "gather":
-        if args.what != "live": gather_ablation()
-        if args.what != "ablation": gather_live()
+    if args.what in ("ablation", "longer") and args.gather: gather_ablation()
+    if args.what == "live" and args.gather: gather_live()
+    if args.what == "gather":
+        gather_ablation()
+        gather_live()
     if args.what == "s258": s258()
     if args.what == "head": head(args.train)

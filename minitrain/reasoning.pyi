@@ -3,13 +3,12 @@ one and classify the next, without a single update.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from pandas import DataFrame
 from pathlib import Path
 from torch import nn
 from typing import Any
 
-__all__ = ['TransformerModel', 'ReasoningModel', 'learning_curve', 'LongConv',
-           'load_head']
+__all__ = ['ReasoningModel', 'learning_curve', 'LongConv', 'load_head',
+           'TransformerModel']
 
 class CausalBlocks(nn.Module):
     """Causal transformer blocks, one after another
@@ -21,16 +20,28 @@ class CausalBlocks(nn.Module):
     """
     blocks: Any
     def __init__(self, n_embd:int, n_layer:int, n_head:int)->None: ...
-    def forward(self, x:torch.Tensor, mask:torch.Tensor | None=None)->torch.Tensor:
+    def forward(
+        self,
+        x:torch.Tensor,
+        mask:torch.Tensor | None=None,
+        rows:slice | None=None,
+    )->torch.Tensor:
         """Through all of them
 
         Args:
-            x: (b, n, d)
-            mask: bool (n, n), True where a token may look; None is every earlier
-                one and itself
+            x: (b, n, n_embd)
+            mask: bool (n, n), True: may look; None: all before it
+            rows: Tokens whose outputs are wanted; None: all
 
         Returns:
-            (b, n, d)
+            (b, n, n_embd), or as many as there are rows
+        """
+    @torch.no_grad()
+    def draw(self, std:float)->None:
+        """First weights as in GPT-2, and no biases
+
+        Args:
+            std: Standard deviation of the weights
         """
 
 class ReasoningModel(nn.Module):
@@ -39,25 +50,21 @@ class ReasoningModel(nn.Module):
 
     Args:
         n_dims: Width `d` of an input
-        n_positions: Examples in a sequence; at most so many where positions are
-            learned
+        n_positions: Examples in a sequence; a limit where positions are learned
         n_embd: Width of the transformer
         n_layer: Its blocks
         n_head: Heads of each
-        encoding: A label's token: "interleave" (y, 0, ..., 0), as TART has it;
-            "pair" (x, 2y-1), an input's then being (x, 0)
+        encoding: (y, 0, ...), "apart" (0, 2y-1) or "pair" (x, 2y-1)
         positions: Add a learned vector for each place in the sequence
-        init_std: Of the blocks' weights at first, as in GPT-2; None is
-            1/sqrt(n_embd)
-        backbone: Any causal module from (b, n, n_embd) to the same; None makes
-            transformer blocks
+        init_std: Of blocks and positions at first; None: 1/sqrt(n_embd)
+        backbone: Causal, keeps (b, n, n_embd); None: CausalBlocks
     """
     read_in: Any
     positions: Any
-    backbone: Any
     n_dims: int
     n_positions: int
     encoding: str
+    backbone: Any
     norm: Any
     read_out: Any
     def __init__(
@@ -81,14 +88,13 @@ class ReasoningModel(nn.Module):
             ys: Labels 0 and 1, (b, n)
 
         Returns:
-            (b, 2n, d), or (b, 2n, d + 1) with pairs
+            (b, 2n, d), or (b, 2n, d + 1) where labels have a coordinate
         """
     def step(self, sequence:torch.Tensor)->torch.Tensor:
         """Predict the label of each input in a sequence
 
         Args:
-            sequence: From `combine`; it may end with an input whose label is not
-                known
+            sequence: From `combine`; may end with an input without label
 
         Returns:
             Logits (b, n): number i has seen i labelled examples
@@ -110,8 +116,8 @@ class ReasoningModel(nn.Module):
         queries:torch.Tensor,
         chunk:int=256,
     )->torch.Tensor:
-        """Classify many queries by one context; transformer blocks read it once for
-        each chunk, other backbones once for each query
+        """Classify many queries by one context, which blocks read once for each
+        chunk
 
         Args:
             xs: Inputs of the context (b, k, d); k may be 0
@@ -120,39 +126,44 @@ class ReasoningModel(nn.Module):
             chunk: Queries in one forward pass
 
         Returns:
-            Logits (b, q): what each query would be given alone at the end of the
-                context
+            Logits (b, q), as each query would get alone behind the context
         """
+    @classmethod
+    def from_tart(cls, state:dict, n_head:int=8)->ReasoningModel:
+        """A head that TART has trained
 
-TransformerModel = ReasoningModel
+        Args:
+            state: State dict of a head, from torch.load(file, weights_only=True)
+            n_head: Heads of each block, which a state dict does not tell
+
+        Returns:
+            In evaluation mode
+        """
 
 def learning_curve(
     model:ReasoningModel,
     xs:torch.Tensor,
     ys:torch.Tensor,
     batch_size:int=64,
-)->DataFrame:
-    """How well labels are predicted by the number of examples seen, each a mean over
-    the problems
+)->Any:
+    """How well labels are predicted after each number of examples, over all problems
 
     Args:
-        model: Or any module called with (xs, ys) that gives logits (b, n)
+        model: Or any module that makes logits (b, n) of (xs, ys)
         xs: Inputs of many problems (m, n, d)
         ys: Their labels 0 and 1, (m, n)
         batch_size: Problems at a time
 
     Returns:
-        pandas DataFrame: a row for each number of examples seen, from 0 to n - 1:
-            "examples", "accuracy", "loss" in nats
+        DataFrame: "examples" seen, 0 to n - 1, "accuracy", "loss" in nats
     """
 
 class LongConv(nn.Module):
-    """Causal layers without attention: gated convolutions as long as the sequence,
-    each followed by an MLP
+    """Causal layers without attention: gated convolutions as long as the sequence
 
     Args:
         dim: Width of a token
-        n_layer: How many layers
+        n_layer: How many layers, each with an MLP behind it
     """
     layers: Any
     def __init__(self, dim:int, n_layer:int=2)->None: ...
@@ -170,8 +181,8 @@ def reasoning_model(c)->ReasoningModel:
     """The model that a configuration describes
 
     Args:
-        c: Has n_dims, n_positions, n_embd, n_layer, n_head, encoding, positions,
-            init_std, backbone
+        c: Has the arguments of ReasoningModel; its backbone is "transformer" or
+            "longconv"
 
     Returns:
         With first weights from torch's generator
@@ -185,5 +196,54 @@ def load_head(head:str | Path, device:str | torch.device='cpu')->ReasoningModel:
         device: Where to
 
     Returns:
-        Frozen, in evaluation mode; its `config` says what it was trained on
+        Frozen, in evaluation mode; `config` says what it was trained on
     """
+
+class TransformerModel(ReasoningModel):
+    """A ReasoningModel by TART's names and defaults
+
+    Args:
+        n_dims: Width of an input
+        n_positions: Examples in a sequence
+        n_embd: Width of the transformer
+        n_layer: Its blocks
+        n_head: Heads of each
+        n_y: Labels of an input: one
+        model_name: Not used
+    """
+    n_y: int
+    def __init__(
+        self,
+        n_dims:int,
+        n_positions:int,
+        n_embd:int=128,
+        n_layer:int=12,
+        n_head:int=4,
+        n_y:int=1,
+        model_name:str | None=None,
+    )->None: ...
+    def predict(self, zs:torch.Tensor)->int:
+        """The label of the last input
+
+        Args:
+            zs: A sequence (1, n, d)
+
+        Returns:
+            0 or 1
+        """
+    def forward(
+        self,
+        xs:torch.Tensor,
+        ys:torch.Tensor,
+        inds:list | None=None,
+    )->torch.Tensor:
+        """Predict each label from the examples before it
+
+        Args:
+            xs: Inputs (b, n, d)
+            ys: Labels (b, n)
+            inds: Which inputs; None: all
+
+        Returns:
+            Logits (b, n), or as many as there are in `inds`
+        """

@@ -7,30 +7,34 @@ from torch import nn
 from torch.testing import assert_close
 
 import minitrain.all
-import minitrain.reasoning as m
 from minitrain.core import ArgumentError, set_seed
-from minitrain.reasoning import LongConv, ReasoningModel, TransformerModel, learning_curve
-from minitrain.tasks import TaskLoader
+from minitrain.reasoning import (LongConv, ReasoningModel, TransformerModel,
+    learning_curve)
 
 def examples(b=3, n=7, d=4, seed=0):
     g = torch.Generator().manual_seed(seed)
-    return torch.randn(b, n, d, generator=g), torch.randint(0, 2, (b, n), generator=g).float()
+    xs = torch.randn(b, n, d, generator=g)
+    return xs, torch.randint(0, 2, (b, n), generator=g).float()
 
 
 class Recurrent(nn.Module):
     "A causal backbone of another kind"
     def __init__(self, d, **kwargs):
         super().__init__()
-        self.rnn = nn.GRU(d, d//(2 if kwargs.get("bidirectional") else 1), batch_first=True, **kwargs)
+        width = d//2 if kwargs.get("bidirectional") else d
+        self.rnn = nn.GRU(d, width, batch_first=True, **kwargs)
     def forward(self, x): return self.rnn(x)[0]
 
 
 MODELS = dict(
     interleave=lambda: ReasoningModel(4, 9, 16, 2, 2),
-    nowhere=lambda: ReasoningModel(4, 9, 16, 2, 2, positions=False, init_std=None),
+    tart=lambda: TransformerModel(4, 9, 16, 2, 2),
+    apart=lambda: ReasoningModel(4, 9, 16, 2, 2, encoding="apart", positions=False),
     pair=lambda: ReasoningModel(4, 9, 16, 2, 2, encoding="pair", init_std=None),
-    pair_nowhere=lambda: ReasoningModel(4, 9, 16, 2, 2, encoding="pair", positions=False, init_std=None),
-    longconv=lambda: ReasoningModel(4, 9, 16, encoding="pair", positions=False, backbone=LongConv(16)),
+    pair_nowhere=lambda: ReasoningModel(
+        4, 9, 16, 2, 2, encoding="pair", positions=False, init_std=None),
+    longconv=lambda: ReasoningModel(
+        4, 9, 16, encoding="pair", positions=False, backbone=LongConv(16)),
     recurrent=lambda: ReasoningModel(4, 9, 16, backbone=Recurrent(16)))
 
 
@@ -83,18 +87,20 @@ loss = loss_func(output, ys)''']
 
 
 def test_the_cells_of_the_seed_run(monkeypatch):
-    for name in ("reasoning_module", "reasoning_module.samplers", "reasoning_module.tasks", "reasoning_module.models"):
-        module = types.ModuleType(name)
-        vars(module).update({k: v for k, v in vars(minitrain.all).items() if not k.startswith("_")})
-        monkeypatch.setitem(sys.modules, name, module)
+    for name in ("", ".samplers", ".tasks", ".models"):
+        module = types.ModuleType(f"reasoning_module{name}")
+        public = {k: v for k, v in vars(minitrain.all).items() if k[0] != "_"}
+        vars(module).update(public)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     ns = {}
     set_seed(0)
     with torch.no_grad():
         for cell in CELLS: exec(cell, ns)
-    assert ns["xs"].shape == (32, 258, 16) and ns["ys"].shape == (32, 258) and ns["input_sequence"].shape == (32, 516, 16)
-    assert ns["output"].shape == (32, 258) and 0.6 < ns["loss"] < 0.85
-    sequence, xs, ys = ns["input_sequence"], ns["xs"], ns["ys"]
-    assert torch.equal(sequence[:, ::2], xs) and torch.equal(sequence[:, 1::2, 0], ys) and not sequence[:, 1::2, 1:].any()
+    sequence, output, xs, ys = (ns[o] for o in ("input_sequence", "output", "xs", "ys"))
+    assert xs.shape == (32, 258, 16) and sequence.shape == (32, 516, 16)
+    assert ys.shape == output.shape == (32, 258) and 0.6 < ns["loss"] < 0.85
+    assert torch.equal(sequence[:, ::2], xs) and torch.equal(sequence[:, 1::2, 0], ys)
+    assert not sequence[:, 1::2, 1:].any()
 
 
 def test_the_size_of_the_original_and_no_parameter_dead():
@@ -104,8 +110,88 @@ def test_the_size_of_the_original_and_no_parameter_dead():
     xs, ys = examples(2, 258, 16)
     nn.functional.binary_cross_entropy_with_logits(model(xs, ys), ys).backward()
     idle = {name: (p.grad == 0).sum().item() for name, p in model.named_parameters()}
-    assert idle.pop("positions.weight") == 256 and not model.positions.weight.grad[515].any()  # nothing follows the last label
-    assert not any(idle.values())
+    assert idle.pop("positions.weight") == 256  # nothing follows the last label
+    assert not model.positions.weight.grad[515].any() and not any(idle.values())
+
+
+def test_the_names_of_the_original():
+    xs, ys = examples(1)
+    set_seed(0)
+    model = TransformerModel(n_dims=4, n_positions=9, n_embd=16, n_layer=2, n_head=2,
+        n_y=1, model_name=None)
+    sequence, z = TransformerModel._combine(xs, ys), model(xs, ys)
+    assert torch.equal(model._combine(xs, ys), sequence)
+    for step in (model._step, model.step): assert torch.equal(step(sequence), z)
+    assert torch.equal(model(xs, ys, inds=[5, 2]), z[:, [5, 2]])
+    assert model.predict(sequence) == int(z[0, -1].sigmoid() >= 0.5)
+    with torch.no_grad(): model.read_out.bias += 100
+    assert model.predict(sequence) == 1
+    with pytest.raises(ArgumentError, match="`n_y`"): TransformerModel(4, 9, n_y=2)
+    small = TransformerModel(4, 9)  # its defaults: 12 blocks of 4 heads, 128 wide
+    assert (len(small.backbone.blocks), small.positions.embedding_dim) == (12, 128)
+    assert small.backbone.blocks[0].attention.heads == 4
+
+
+def gpt2(state, xs, ys, heads):
+    "TART's model, written out: a GPT-2, whose layers multiply by their weights"
+    def conv(name, x): return x @ state[f"{name}.weight"] + state[f"{name}.bias"]
+    def norm(name, x):
+        w, b = state[f"{name}.weight"], state[f"{name}.bias"]
+        return nn.functional.layer_norm(x, x.shape[-1:], w, b, 1e-5)
+    z = TransformerModel._combine(xs, ys)
+    h = z @ state["_read_in.weight"].T + state["_read_in.bias"]
+    h = h + state["_backbone.wpe.weight"][:h.shape[1]]
+    b, n, d = h.shape
+    past = torch.ones(n, n).tril().bool()
+    for i in range(2):
+        at = f"_backbone.h.{i}"
+        qkv = conv(f"{at}.attn.c_attn", norm(f"{at}.ln_1", h)).split(d, -1)
+        q, k, v = (o.view(b, n, heads, -1).transpose(1, 2) for o in qkv)
+        scores = q @ k.mT/(d//heads)**0.5
+        p = scores.masked_fill(~past, -torch.inf).softmax(-1)
+        h = h + conv(f"{at}.attn.c_proj", (p @ v).transpose(1, 2).reshape(b, n, d))
+        u = conv(f"{at}.mlp.c_fc", norm(f"{at}.ln_2", h))
+        u = u/2*(1 + ((2/math.pi)**0.5*(u + 0.044715*u**3)).tanh())
+        h = h + conv(f"{at}.mlp.c_proj", u)
+    out = norm("_backbone.ln_f", h) @ state["_read_out.weight"].T
+    return (out + state["_read_out.bias"])[:, ::2, 0]
+
+
+def tart_state(n=9, d=16):
+    "A head of TART's form, with what older versions of the library kept in it"
+    g = torch.Generator().manual_seed(0)
+    def both(name, weight, bias):
+        return {f"{name}.weight": torch.randn(weight, generator=g)/2,
+            f"{name}.bias": torch.randn(bias, generator=g)/2}
+    state = both("_read_in", (d, 4), d) | both("_read_out", (1, d), 1)
+    state |= {"_backbone.wte.weight": torch.randn(50, d, generator=g),
+        "_backbone.wpe.weight": torch.randn(2*n, d, generator=g)}
+    for i in range(2):
+        at = f"_backbone.h.{i}"
+        for name, o in (("attn.c_attn", 3*d), ("attn.c_proj", d), ("mlp.c_fc", 4*d)):
+            state |= both(f"{at}.{name}", (d, o), o)
+        state |= both(f"{at}.mlp.c_proj", (4*d, d), d)
+        for name in ("ln_1", "ln_2"): state |= both(f"{at}.{name}", d, d)
+        state |= {f"{at}.attn.bias": torch.ones(1, 1, 2*n, 2*n).tril(),
+            f"{at}.attn.masked_bias": torch.tensor(-1e4)}
+    return state | both("_backbone.ln_f", d, d)
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_a_head_of_the_original(heads):
+    state, (xs, ys) = tart_state(), examples()
+    model = ReasoningModel.from_tart(state, n_head=heads)
+    want = gpt2(state, xs, ys, heads)
+    with torch.no_grad(): got = model(xs, ys)
+    assert_close(got, want, rtol=1e-5, atol=2e-5)
+    for block in model.backbone.blocks: block.mlp[1] = nn.GELU()
+    for other in (model(xs, ys), gpt2(state, xs, ys, 6 - heads)):  # the controls
+        assert (other - want).abs().max() > 1e-4
+    assert not model.training and model.n_positions == 9
+    assert isinstance(TransformerModel.from_tart(state, heads), TransformerModel)
+    for key in ("_backbone.h.1.ln_2.bias", "_read_out.weight"):
+        with pytest.raises(KeyError, match=key):
+            ReasoningModel.from_tart({k: v for k, v in state.items() if k != key})
 
 
 # --- what a model may know
@@ -137,34 +223,41 @@ def test_the_control_leaks():
 
 def test_forward_is_step_of_combine(model):
     xs, ys = examples()
-    assert torch.equal(model(xs, ys), model.step(model.combine(xs, ys))) and torch.equal(model._combine(xs, ys), model.combine(xs, ys))
-    assert torch.equal(model._step(model.combine(xs, ys)), model(xs, ys))
-    assert torch.equal(model(xs, ys.bool()), model(xs, ys)) and torch.equal(model(xs, ys.long()), model(xs, ys))
-    assert_close(model(xs, ys)[:, :4], model(xs[:, :4], ys[:, :4]), rtol=1e-5, atol=1e-6)
+    assert torch.equal(model(xs, ys), model.step(model.combine(xs, ys)))
+    z = model(xs, ys)
+    for labels in (ys.bool(), ys.long()): assert torch.equal(model(xs, labels), z)
+    assert_close(z[:, :4], model(xs[:, :4], ys[:, :4]), rtol=1e-5, atol=1e-6)
+    for wrong in ((xs, ys[:, :4]), (xs[..., :3], ys), (xs, ys[..., None])):
+        with pytest.raises((RuntimeError, ValueError)): model(*wrong)
 
 
-def test_pair_tokens_hold_the_example():
+def test_tokens_with_a_coordinate_for_the_label():
     xs, ys = examples(1, 2, 4)
-    s = MODELS["pair"]().combine(xs, ys)
-    assert s.shape == (1, 4, 5) and torch.equal(s[:, ::2, :4], xs) and torch.equal(s[:, 1::2, :4], xs)
-    assert not s[:, ::2, 4].any() and torch.equal(s[:, 1::2, 4], 2*ys - 1)
+    for name, inputs in (("pair", xs), ("apart", 0*xs)):
+        s = MODELS[name]().combine(xs, ys)
+        assert s.shape == (1, 4, 5) and torch.equal(s[:, ::2, :4], xs)
+        assert torch.equal(s[:, 1::2, :4], inputs) and not s[:, ::2, 4].any()
+        assert torch.equal(s[:, 1::2, 4], 2*ys - 1)
+    with pytest.raises(ArgumentError, match="`encoding`"):
+        ReasoningModel(4, 9, encoding="")
 
 
 def test_without_positions_any_length():
     xs, ys = examples(1, 40, 4)
     assert MODELS["pair_nowhere"]()(xs, ys).shape == (1, 40)
-    with pytest.raises(ArgumentError, match="at most 9 examples"): MODELS["pair"]()(xs, ys)
-    with pytest.raises(IndexError): MODELS["pair"]().step(torch.randn(1, 19, 5))
+    with pytest.raises(IndexError): MODELS["pair"]()(xs, ys)
 
 
 @pytest.mark.parametrize("std", [0.02, None])
 def test_first_weights(std):
     set_seed(0)
-    block = ReasoningModel(8, 64, 128, 8, 4, init_std=std).backbone.blocks[3]
-    want = std or 128**-0.5
-    assert math.isclose(block.attention.qkv.weight.std().item(), want, rel_tol=0.03) and math.isclose(block.mlp[0].weight.std().item(), want, rel_tol=0.03)
-    assert math.isclose(block.attention.out.weight.std().item(), want/4, rel_tol=0.03) and math.isclose(block.mlp[-1].weight.std().item(), want/4, rel_tol=0.03)
-    assert not block.attention.qkv.bias.any() and not block.mlp[-1].bias.any()
+    model, want = ReasoningModel(8, 64, 128, 8, 4, init_std=std), std or 128**-0.5
+    block = model.backbone.blocks[3]
+    for m, size in ((model.positions, want), (block.attention.qkv, want),
+            (block.mlp[0], want), (block.attention.out, want/4),
+            (block.mlp[-1], want/4)):
+        assert math.isclose(m.weight.std().item(), size, rel_tol=0.03)
+        if isinstance(m, nn.Linear): assert not m.bias.any()
 
 
 # --- queries
@@ -174,35 +267,38 @@ def test_a_query_is_what_it_would_be_alone(model, k):
     model.eval()
     (xs, ys), (queries, _) = examples(3, k), examples(3, 5, seed=1)
     with torch.no_grad():
-        alone = [model(torch.cat([xs, queries[:, j:j + 1]], 1), torch.cat([ys, torch.ones(3, 1)], 1))[:, -1] for j in range(5)]
+        labels = torch.cat([ys, torch.ones(3, 1)], 1)
+        rows = [torch.cat([xs, o], 1) for o in queries.split(1, 1)]
+        alone = [model(o, labels)[:, -1] for o in rows]
         got = model.query(xs, ys, queries)
         assert got.shape == (3, 5)
         assert_close(got, torch.stack(alone, 1), rtol=0, atol=1e-5)
         assert_close(model.query(xs, ys, queries, chunk=2), got, rtol=0, atol=1e-5)
-        assert_close(model.query(xs, ys, queries.flip(1)).flip(1), got, rtol=0, atol=1e-5)
+        flipped = model.query(xs, ys, queries.flip(1)).flip(1)
+        assert_close(flipped, got, rtol=0, atol=1e-5)
         assert model.query(xs, ys, queries[:, :0]).shape == (3, 0)
 
 
-def test_the_packed_way_is_taken_and_counts_positions():
-    "Controls: a mask that lets queries see each other, and positions that run on, are both noticed"
+def test_positions_count_for_a_query():
+    "Loud positions: a query has the place of the next example, however many there are"
     model = MODELS["pair"]().eval()
     with torch.no_grad(): model.positions.weight.mul_(20)
     (xs, ys), (queries, _) = examples(2, 5), examples(2, 4, seed=1)
     with torch.no_grad():
-        right = model._query_each(xs, ys, queries)
-        tokens = torch.cat([model.combine(xs, ys), model._tokens(queries)], 1)
-        def wrong(at=None, mask=None): return model.read_out(model._hidden(tokens, at, mask)[:, 10:]).squeeze(-1)
-        at, mask = torch.arange(14).clamp(max=10), m._query_mask(5, 4)
-        assert_close(wrong(at, mask), right, rtol=0, atol=1e-5)
-        assert (wrong(None, mask) - right).abs().max() > 1e-3 and (wrong(at, None) - right).abs().max() > 1e-3
+        one = model.query(xs, ys, queries[:, 3:])
+        assert_close(model.query(xs, ys, queries)[:, 3:], one, rtol=0, atol=1e-5)
+        model.positions.weight[11:] = 0  # the places of later tokens are not looked at
+        assert_close(model.query(xs, ys, queries)[:, 3:], one, rtol=0, atol=1e-5)
+        model.positions.weight[10] = 0
+        assert (model.query(xs, ys, queries)[:, 3:] - one).abs().max() > 1e-3
 
 
-def test_queries_that_do_not_fit_are_refused():
+def test_queries_that_do_not_fit_raise():
     model = MODELS["pair"]()
     (xs, ys), (queries, _) = examples(2, 8), examples(2, 4)
-    for args, words in (((torch.cat([xs, xs], 1), torch.cat([ys, ys], 1), queries), "at most 8 examples"), ((xs, 2*ys - 1, queries), "`ys`.*from 0 to 1"),
-                        ((xs, ys[:, :3], queries), "for labels")):
-        with pytest.raises(ArgumentError, match=words): model.query(*args)
+    with pytest.raises(ArgumentError, match="`ys`.*from 0 to 1"):
+        model.query(xs, 2*ys - 1, queries)
+    with pytest.raises(IndexError): model.query(*examples(2, 9), queries)
     for wrong in (queries[:1], queries[0], queries[..., :3]):
         with pytest.raises((RuntimeError, IndexError)): model.query(xs, ys, wrong)
 
@@ -211,25 +307,31 @@ def test_queries_that_do_not_fit_are_refused():
 
 class Chunked(nn.Module):
     "Sees the rest of its block of eight"
-    def forward(self, x): return x + x.unflatten(1, (-1, 1)).cumsum(1).flatten(1, 2) + nn.functional.pad(x[:, 8:], (0, 0, 0, 8))
+    def forward(self, x): return x + nn.functional.pad(x[:, 8:], (0, 0, 0, 8))
 
 
 class Average(nn.Module):
     def forward(self, x): return x + 1e-3*x.mean(1, keepdim=True)
 
 
-def test_backbones_that_see_the_future_are_refused():
-    for bad in (Recurrent(16, bidirectional=True), Chunked(), Average(), minitrain.all.TransformerBlock(16, 2), nn.Conv1d(33, 33, 3, padding=1)):
-        with pytest.raises(ArgumentError, match="`backbone`: expected a causal module"): ReasoningModel(4, 9, 16, backbone=bad)
-    for good in (Recurrent(16), LongConv(16), nn.Linear(16, 16), nn.Identity(), nn.Sequential(nn.Dropout(0.5), nn.Linear(16, 16))): ReasoningModel(4, 9, 16, backbone=good)
+def test_backbones_that_see_the_future_raise():
+    for bad in (Recurrent(16, bidirectional=True), Chunked(), Average(),
+            minitrain.all.TransformerBlock(16, 2), nn.Conv1d(33, 33, 3, padding=1)):
+        with pytest.raises(ArgumentError, match="`backbone`: expected a causal module"):
+            ReasoningModel(4, 9, 16, backbone=bad)
+    dropout = nn.Sequential(nn.Dropout(0.5), nn.Linear(16, 16))
+    for good in (Recurrent(16), LongConv(16), nn.Identity(), dropout):
+        ReasoningModel(4, 9, 16, backbone=good)
 
 
 def test_trying_a_backbone_changes_nothing():
-    backbone = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(33).eval(), nn.Linear(16, 16))
-    before, state = {k: v.clone() for k, v in backbone.state_dict().items()}, torch.get_rng_state()
-    m._causal(backbone, 16)
-    assert torch.equal(torch.get_rng_state(), state) and [o.training for o in backbone] == [True, False, True] and backbone.training
-    assert all(torch.equal(o, before[k]) for k, o in backbone.state_dict().items()) and all(p.grad is None for p in backbone.parameters())
+    parts = nn.Dropout(0.5), nn.BatchNorm1d(33).eval(), nn.Linear(16, 16)
+    backbone = nn.Sequential(*parts)
+    before = {k: v.clone() for k, v in backbone.state_dict().items()}
+    ReasoningModel(4, 9, 16, backbone=backbone)
+    assert backbone.training and [o.training for o in backbone] == [True, False, True]
+    assert all(torch.equal(o, before[k]) for k, o in backbone.state_dict().items())
+    assert all(p.grad is None for p in backbone.parameters())
 
 
 def test_longconv_has_any_length_and_uses_all_it_has():
@@ -250,6 +352,9 @@ def test_learning_curve_by_hand():
     rows = learning_curve(model, xs, ys, batch_size=3)
     assert model.training and list(rows.examples) == list(range(7))
     z = model.eval()(xs, ys)
-    assert_close(torch.tensor(rows.loss.values), nn.functional.binary_cross_entropy_with_logits(z, ys, reduction="none").mean(0), rtol=1e-5, atol=1e-6)
-    assert_close(torch.tensor(rows.accuracy.values), ((z > 0) == (ys > 0)).float().mean(0))
-    with pytest.raises(ArgumentError, match="from 0 to 1"): learning_curve(model, xs, 2*ys - 1)
+    loss = nn.functional.binary_cross_entropy_with_logits(z, ys, reduction="none")
+    assert_close(torch.tensor(rows.loss.values), loss.mean(0), rtol=1e-5, atol=1e-6)
+    right = ((z > 0) == (ys > 0)).float().mean(0)
+    assert_close(torch.tensor(rows.accuracy.values), right)
+    with pytest.raises(ArgumentError, match="from 0 to 1"):
+        learning_curve(model, xs, 2*ys - 1)

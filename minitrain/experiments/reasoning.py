@@ -43,7 +43,7 @@ class ReasoningConfig(Config):
     n_embd:int = setting(64, ge=1) # Width of the transformer
     n_layer:int = setting(4, ge=1) # Its blocks
     n_head:int = setting(4, ge=1) # Heads of each
-    encoding:Literal["interleave", "pair"] = "pair" # A label's token: (y, 0, ..., 0), or (x, 2y-1)
+    encoding:Literal["interleave", "apart", "pair"] = "pair" # Of labels, as for ReasoningModel
     positions:bool = False # Add a learned vector for each place in the sequence
     init_std:float|None = setting(None, gt=0) # Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2 has 0.02
     backbone:Literal["transformer", "longconv"] = "transformer" # What mixes the tokens

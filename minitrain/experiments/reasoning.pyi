@@ -25,7 +25,7 @@ class ReasoningConfig(Config):
         n_embd: Width of the transformer
         n_layer: Its blocks
         n_head: Heads of each
-        encoding: A label's token: (y, 0, ..., 0), or (x, 2y-1)
+        encoding: Of labels, as for ReasoningModel
         positions: Add a learned vector for each place in the sequence
         init_std: Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2
             has 0.02
@@ -59,7 +59,7 @@ class ReasoningConfig(Config):
     n_embd: int = setting(64, ge=1)
     n_layer: int = setting(4, ge=1)
     n_head: int = setting(4, ge=1)
-    encoding: Literal['interleave', 'pair'] = 'pair'
+    encoding: Literal['interleave', 'apart', 'pair'] = 'pair'
     positions: bool = False
     init_std: float | None = setting(None, gt=0)
     backbone: Literal['transformer', 'longconv'] = 'transformer'

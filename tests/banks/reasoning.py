@@ -824,6 +824,14 @@ BANK["check_with_bias"] = Bank(
     ])
 
 
+# ---- units
+
+BANK["check_units"] = Bank([1/8, 0.125, torch.tensor(0.125)], [
+    (1/4, "at this factor"), (1/2, "at this factor"), (1, "at this factor"),
+    (8, "at this factor"), (1/16, "at twice this factor"), (0, "at twice this factor"),
+    (1/64, "at twice this factor"), ("an eighth", "no number"), ([1/8], "no number")])
+
+
 # ---- split
 
 def split(sequence): return sequence[:, ::2, :-1], (sequence[:, 1::2, -1] + 1)/2
