@@ -8,7 +8,7 @@ from minitrain.exercises.start import Report, check, solves
 __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention',
            'check_firm', 'check_enough_examples', 'check_anneal', 'check_error_rate',
            'check_with_bias', 'check_units', 'check_split', 'check_seen',
-           'check_pack_mask', 'check_mirror', 'check_equal_count_error',
+           'check_pack_mask', 'check_lost_in_noise', 'check_mirror',
            'check_best_temperature']
 
 @check
@@ -171,6 +171,17 @@ def check_pack_mask(fn:Callable)->Report:
 def pack_mask(lengths): ...
 
 @check
+def check_lost_in_noise(answer:int)->Report:
+    """The columns of noise with which the head is right less than four times in five
+
+    Args:
+        answer: Yours: a number of columns
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_mirror(fn:Callable)->Report:
     """An answer that does not depend on which class is called 1
 
@@ -183,20 +194,6 @@ def check_mirror(fn:Callable)->Report:
 
 @solves('mirror')
 def mirror(ask): ...
-
-@check
-def check_equal_count_error(fn:Callable)->Report:
-    """Calibration error with as many answers in each bin
-
-    Args:
-        fn: Yours: called with probabilities (n,), labels (n,), a number of bins
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('equal_count_error')
-def equal_count_error(p, y, bins): ...
 
 @check
 def check_best_temperature(fn:Callable)->Report:
