@@ -11,7 +11,7 @@ from torch import nn
 from typing import Any, NamedTuple
 
 __all__ = ['AttentionExtractor', 'gaze_targets', 'action_loss', 'gaze_loss',
-           'ce_plus_gaze', 'gaze_kl', 'GazeCB']
+           'ce_plus_gaze', 'gaze_kl', 'GazeCB', 'shuffle_unseen', 'ShuffleCB']
 
 class AttentionExtractor:
     """Inside a `with` block, `.cls_logits`: how the CLS token scores each patch in
@@ -132,7 +132,8 @@ class GazeCB(Callback):
     Args:
         pool: As for `gaze_loss`: "probs", "logits" or "none"
         reg_lambda: Weight of the gaze loss; 0 only measures
-        layer: Which attention layer
+        layer: Which attention layer, or a list of several; their losses are
+            averaged
         missing: Samples without gaze, whose shares are all 0: "raise" refuses
             them, "skip" leaves them out of the gaze loss
     """
@@ -140,14 +141,14 @@ class GazeCB(Callback):
     metric: Any
     pool: str
     reg_lambda: float
-    layer: int
+    layer: int | list
     missing: str
     loss: Any
     def __init__(
         self,
         pool:str='probs',
         reg_lambda:float=1.0,
-        layer:int=-1,
+        layer:int | list=-1,
         missing:str='raise',
     )->None: ...
     def before_fit(self, learn:Learner)->None:
@@ -181,6 +182,45 @@ class GazeCB(Callback):
         Args:
             learn: Its loss is that of the actions again, for metrics and early
                 stopping
+        """
+
+def shuffle_unseen(
+    x:torch.Tensor,
+    seen:torch.Tensor,
+    patch_size:int | tuple,
+)->torch.Tensor:
+    """Patches that are not seen change places among the frames of a batch, each at
+    its place in the picture
+
+    Args:
+        x: Frames (b, c, hgt, wid)
+        seen: bool (b, n): which patches of which frame stay as they are
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one
+
+    Returns:
+        (b, c, hgt, wid)
+    """
+
+class ShuffleCB(Callback):
+    """In training, patches that the clone leaves out change places among the frames
+    of a batch; beside `GazeCB`
+
+    Args:
+        below: A patch is left out if its share of attention is below this many
+            even shares, 1/n
+        layer: Whose attention
+    """
+    order = GazeCB.order + 1
+    below: float
+    layer: int
+    def __init__(self, below:float=1.0, layer:int=-1)->None: ...
+    def seen(self, model, x):
+        """Which patches the clone looks at: bool (b, n), by the mean of its heads"""
+    def before_batch(self, learn:Learner)->None:
+        """Shuffle what is not seen
+
+        Args:
+            learn: Its frames are replaced
         """
 
 class ClsViT(ViT):
