@@ -1,5 +1,5 @@
-"""A game of one ball, an expert whose choices need no memory, a simulated eye, and a
-clone that is right nearly always and drops the ball.
+"""A game of one ball, an expert whose choices need no memory, and a clone that is
+right nearly always and drops the ball.
 """
 # Made by tools/make_stubs.py: do not edit
 import gymnasium
@@ -8,73 +8,74 @@ import torch
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ['CatchEnv', 'catch_expert', 'rollout', 'catch_rate', 'switch_accuracy',
-           'simulated_gaze', 'catch_demos']
+__all__ = ['catch_expert', 'rollout', 'catch_rate', 'switch_accuracy', 'lamp_swap',
+           'simulated_gaze', 'catch_demos', 'CatchEnv']
 
-class CatchEnv(gymnasium.Env):
-    """A ball falls, a paddle moves under it; three lamps may show the last action.
-    Observations are uint8 (1, size, size)
+class CatchGames:
+    """Games of Catch, side by side
 
     Args:
-        lamps: Draw the lamps
-        steps: After so many the game is truncated
+        seeds: One for each game: a whole number, or a NumPy generator
+        steps: How long they may go on
         size: Height and width of a frame, in pixels
-        render_mode: "rgb_array" for `render`
+        lamps: Draw the lamps
     """
-    metadata = dict(render_modes=['rgb_array'], render_fps=15)
-    action_names = ('left', 'stay', 'right')
-    observation_space: Any
-    action_space: Any
-    lamps: bool
-    steps: int
+    fall: Any
+    paddle: Any
+    balls: Any
+    last: Any
     size: int
-    render_mode: str | None
+    lamps: bool
+    t: Any
     def __init__(
         self,
-        lamps:bool=False,
+        seeds:Sequence,
         steps:int=400,
         size:int=24,
-        render_mode:str | None=None,
+        lamps:bool=False,
     )->None: ...
-    def reset(
-        self,
-        *,
-        seed:int | None=None,
-        options:dict | None=None,
-    )->tuple[np.ndarray, dict]:
-        """Begin a game
+    @property
+    def ball(self): ...
+    @property
+    def row(self): ...
+    def step(self, actions:torch.Tensor)->torch.Tensor:
+        """Move the paddles by a pixel, then let the balls fall by one
 
         Args:
-            seed: Makes the game repeat; None goes on with the generator there is
-            options: Not looked at
+            actions: int64 (n,): 0 left, 1 stay, 2 right
 
         Returns:
-            The first frame, and an info
+            bool (n,): whose ball has been caught now
         """
-    def step(self, action:int)->tuple[np.ndarray, float, bool, bool, dict]:
-        """Move the paddle by a pixel, then let the ball fall by one
-
-        Args:
-            action: 0 left, 1 stay, 2 right
+    def frames(self)->torch.Tensor:
+        """What is on the screens
 
         Returns:
-            Frame; reward, 1 for a ball that is caught now; terminated, never;
-                truncated; info
+            uint8 (n, 1, size, size)
         """
-    def render(self)->np.ndarray:
-        """The frame as a colour picture, eight times as large
+    def objects(self)->torch.Tensor:
+        """Where the things are, as fractions of the frame
 
         Returns:
-            uint8 (8*size, 8*size, 3)
+            float32 (n, 2, 2): ball and paddle, each x, y
         """
 
-def catch_expert(frames:torch.Tensor)->torch.Tensor:
-    """Under the ball, or a step towards it: what the frame shows is enough, whatever
-    happened before
+def light(frames:torch.Tensor, actions:torch.Tensor)->torch.Tensor:
+    """Frames with three lamps above the field, one of them lit
 
     Args:
-        frames: uint8 or float (b, f, hgt, wid); only the last frame of each is
-            looked at, and not its lamps
+        frames: (n, f, hgt, wid): uint8, or float from 0 to 1
+        actions: int (n,): which lamp to light in each
+
+    Returns:
+        A copy
+    """
+
+def catch_expert(frames:torch.Tensor)->torch.Tensor:
+    """Under the ball, or a step towards it, whatever happened before
+
+    Args:
+        frames: (b, f, hgt, wid); only the field of the last frame counts
 
     Returns:
         int64 (b,): 0 left, 1 stay, 2 right
@@ -87,10 +88,9 @@ class Rollout(NamedTuple):
         caught: int64 (games,): balls that were caught
         balls: Balls that came down, in each game
         actions: int64 (games, steps)
-        objects: float32 (games, steps, 2, 2): ball and paddle, each x, y as
-            fractions of the frame
+        objects: float32 (games, steps, 2, 2): ball and paddle, each x, y
         frames: uint8 (games, steps, 1, hgt, wid), if they were kept
-        seeds: Of the games: `CatchEnv.reset(seed=...)` begins the same one
+        seeds: Of the games, for `CatchGames`
     """
     caught: torch.Tensor
     balls: int
@@ -98,6 +98,28 @@ class Rollout(NamedTuple):
     objects: torch.Tensor
     frames: torch.Tensor | None
     seeds: list
+
+def play(
+    policy:Callable,
+    seeds:list,
+    steps:int,
+    lamps:bool,
+    size:int,
+    keep:bool,
+)->Rollout:
+    """Let a policy play games of these seeds
+
+    Args:
+        policy: As for `rollout`
+        seeds: Of the games
+        steps: Of each
+        lamps: Draw them
+        size: Of the frames
+        keep: Keep the frames
+
+    Returns:
+        The games
+    """
 
 def rollout(
     policy:Callable,
@@ -108,18 +130,14 @@ def rollout(
     keep:bool=False,
     size:int=24,
 )->Rollout:
-    """Let a policy play: of a module the action with the highest score, in
-    evaluation mode
+    """Let a policy play; a module in evaluation mode, on frames from 0 to 1
 
     Args:
-        policy: Called with uint8 frames (games, 1, hgt, wid), gives actions
-            (games,); a module gets them divided by 255 and gives scores (games,
-            3)
+        policy: Frames, uint8 (b, 1, hgt, wid), to actions (b,) or scores (b, 3)
         games: Games, played side by side
         steps: Of each game
         lamps: Draw the lamps: they show what the policy itself did last
-        seed: With its number it fixes each game; no game of any seed is one of
-            `catch_demos`
+        seed: Fixes the games; those of `catch_demos` are always others
         keep: Keep the frames
         size: Of the frames
 
@@ -160,6 +178,18 @@ def switch_accuracy(
         From 0 to 1
     """
 
+@torch.no_grad()
+def lamp_swap(policy:Callable, frames:torch.Tensor)->torch.Tensor:
+    """The answers of a policy to the same frames under each of the three lamps
+
+    Args:
+        policy: As for `rollout`: frames to scores (b, 3), or to actions
+        frames: (b, 1, hgt, wid): uint8, or float from 0 to 1
+
+    Returns:
+        int64 (b, 3): actions by lamp: left, stay, right
+    """
+
 def simulated_gaze(
     objects:torch.Tensor,
     lag:int=2,
@@ -169,23 +199,19 @@ def simulated_gaze(
     weights:Sequence[float] | None=None,
     seed:int=0,
 )->torch.Tensor:
-    """SIMULATED gaze: no person has looked. An eye follows one thing late and
-    inexactly, jumps to another, and blinks
+    """SIMULATED gaze: an eye follows one thing late, jumps to another, and blinks
 
     Args:
-        objects: Where things are: (games, steps, k, 2), x and y as fractions of
-            the frame, the main thing first
+        objects: (games, steps, k, 2): x, y of k things, the main one first
         lag: Steps by which the eye is late
-        noise: Standard deviation of the measured point, in fractions of the frame
+        noise: Standard deviation of the measured point, in frames
         saccade: Chance in each step that the eye chooses anew what to look at
         blink: Chance in each step that the eye closes, for three steps
-        weights: How often each thing is chosen; None gives the first 3 times the
-            weight of any other
+        weights: Of each thing; None is (3, 1, ...)
         seed: With the game's number it fixes what the eye does
 
     Returns:
-        float32 (games, steps, 2): x, y as fractions of the frame, nan while the
-            eye is closed; may lie off the screen
+        float32 (games, steps, 2): x, y as fractions; nan in a blink
     """
 
 class CatchDemos(NamedTuple):
@@ -194,10 +220,8 @@ class CatchDemos(NamedTuple):
     Args:
         frames: uint8 (n, 1, hgt, wid)
         actions: int64 (n,): what the expert does in each
-        previous: int64 (n,): what it did before, which the lamps show; 1 (stay)
-            at the beginning of a game
-        gaze: float32 (n, 2): where the SIMULATED eye looks, x and y as fractions
-            of the frame; nan in a blink
+        previous: int64 (n,): what it did before; 1 (stay) at first
+        gaze: float32 (n, 2): x, y of the SIMULATED eye; nan in a blink
         episodes: int64 (n,): number of the game
     """
     frames: torch.Tensor
@@ -214,14 +238,13 @@ def catch_demos(
     size:int=24,
     **gaze,
 )->CatchDemos:
-    """Demonstrations of the expert with SIMULATED gaze. Split them by game: take
-    another seed for validation
+    """Demonstrations of the expert with SIMULATED gaze; for validation take another
+    seed
 
     Args:
         games: Games
         steps: Of each
-        lamps: Draw the lamps; games, actions and gaze are the same with and
-            without
+        lamps: Draw the lamps; nothing else depends on it
         seed: With its number it fixes each game; another seed has other games
         size: Of the frames
         **gaze: For `simulated_gaze`: lag, noise, saccade, blink, weights
@@ -229,3 +252,58 @@ def catch_demos(
     Returns:
         frames, actions, previous, gaze, episodes; games*steps of each
     """
+
+class CatchEnv(gymnasium.Env):
+    """One game of Catch; observations are uint8 (1, size, size)
+
+    Args:
+        lamps: Draw the lamps
+        steps: After so many the game is truncated
+        size: Height and width of a frame, in pixels
+        render_mode: "rgb_array" for `render`
+    """
+    metadata = dict(render_modes=['rgb_array'], render_fps=15)
+    action_names = ('left', 'stay', 'right')
+    observation_space: Any
+    lamps: bool
+    steps: int
+    size: int
+    render_mode: str | None
+    action_space: Any
+    def __init__(
+        self,
+        lamps:bool=False,
+        steps:int=400,
+        size:int=24,
+        render_mode:str | None=None,
+    )->None: ...
+    def reset(
+        self,
+        *,
+        seed:int | None=None,
+        options:dict | None=None,
+    )->tuple[np.ndarray, dict]:
+        """Begin a game
+
+        Args:
+            seed: Makes the game repeat; None goes on with the generator
+            options: Not looked at
+
+        Returns:
+            The first frame, and an info
+        """
+    def step(self, action:int)->tuple:
+        """Move the paddle by a pixel, then let the ball fall by one
+
+        Args:
+            action: 0 left, 1 stay, 2 right
+
+        Returns:
+            Frame, reward (1.0 for a ball caught), False, truncated, info
+        """
+    def render(self)->np.ndarray:
+        """The frame as a colour picture, eight times as large
+
+        Returns:
+            uint8 (8*size, 8*size, 3)
+        """

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 import chromium
 from conftest import ROOT
+from minitrain.catch import rollout
 from minitrain.core import diagram, widget
 from minitrain.optim import Momentum
 from minitrain.softmax import softmax
@@ -189,3 +190,29 @@ def test_a_run_is_stepped_through(tab, tmp_path):
         press("Back")
         assert said() == "1 of 2: before_fit. Here OSError is raised."
         assert tab.problems == []
+
+
+@browser
+def test_games_are_played_as_the_package_plays_them(tab, tmp_path):
+    "Ball, paddle and catches of a random policy, to the end; Play stops there"
+    g = torch.Generator().manual_seed(0)
+    made = rollout(lambda x: torch.randint(3, (len(x),), generator=g), 2, 96)
+    where = (24*made.objects).int()
+    game = dict(name="a", lamps=True, paddle=where[0, 0, 1, 0].item(),
+        actions=made.actions[0].tolist())
+    data = dict(balls=where[0, ::19, 0, 0].tolist(), games=[game])
+    (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8>"
+        f"{widget('catch_games', data)}", encoding="utf-8")
+    (tmp_path/"favicon.ico").touch()
+    with chromium.serve(tmp_path) as base:
+        tab.open(f"{base}/a.html")
+        seen = tab.js("document.querySelector('.mt-catch_games').widget.games[0].seen")
+        assert [[o["ball"], o["row"]] for o in seen[:-1]] == where[0, :, 0].tolist()
+        assert [o["paddle"] for o in seen[:-1]] == where[0, :, 1, 0].tolist()
+        assert (seen[-1]["caught"], seen[-1]["balls"]) == (made.caught[0].item(), 5)
+        tab.js("o = document.querySelector('input'); o.value = 95; o.oninput();"
+            "document.querySelector('button').click()")
+        tab.js("new Promise(o => setTimeout(o, 300))")
+        assert tab.js("document.querySelector('button').textContent") == "Play"
+        said = tab.js("document.querySelector('[aria-live]').textContent")
+        assert said == f"Balls caught of 5: a {made.caught[0]}." and tab.problems == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout', 'check_lag',
-           'check_shuffle_gaze', 'check_nss', 'check_previous_actions',
+           'check_shuffle_gaze', 'check_nss', 'check_tempting_size',
            'check_paired_interval', 'check_needs_lamp', 'check_cls_row',
            'check_probs_loss', 'check_shuffled', 'check_bounce', 'check_copier',
            'check_nested']
@@ -135,18 +135,15 @@ def check_nss(fn:Callable)->Report:
 def nss(heat, points): ...
 
 @check
-def check_previous_actions(fn:Callable)->Report:
-    """The action before, within a game; 1 at its beginning
+def check_tempting_size(answer:int)->Report:
+    """From which size on a copy of the last action is right in 19 of 20 frames
 
     Args:
-        fn: Yours: called with actions (n,) and numbers of games (n,)
+        answer: Yours: the side of a frame, in pixels
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
-
-@solves('previous_actions')
-def previous_actions(actions, episodes): ...
 
 def three(got, case):
     """A mean and the two ends of an interval, as numbers"""

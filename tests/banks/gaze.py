@@ -606,73 +606,13 @@ BANK["check_nss"] = Bank(
     ])
 
 
-# --------------------------------------------------------- lesson 31: previous_actions
+# ------------------------------------------------------------ lesson 31: tempting_size
 
-def previous_by_loop(actions, episodes):
-    "In plain Python"
-    out = []
-    for i, (a, e) in enumerate(zip(actions.tolist(), episodes.tolist())):
-        out.append(actions[i - 1].item() if i and episodes[i - 1].item() == e else 1)
-    return out
-
-
-def previous_numpy(actions, episodes):
-    a, e = np.asarray(actions), np.asarray(episodes)
-    return np.where(np.r_[True, e[1:] != e[:-1]], 1, np.r_[1, a[:-1]])
-
-
-def previous_by_game(actions, episodes):
-    "Game by game"
-    out = torch.ones_like(actions)
-    for o in episodes.unique():
-        at = (episodes == o).nonzero().flatten()
-        out[at[1:]] = actions[at[:-1]]
-    return out.float()
-
-
-def masked(first, start=1, shift=1):
-    return lambda a, e: a.roll(shift).masked_fill(first(a, e), start)
-
-
-def first_of_all(a, e): return torch.arange(len(a)) == 0
-def new_game(a, e): return torch.cat([torch.ones(1).bool(), e[1:] != e[:-1]])
-def next_number(a, e): return torch.cat([torch.ones(1).bool(), e[1:] > e[:-1]])
-def same_length(a, e): return torch.arange(len(a)) % (len(a)//len(e.unique())) == 0
-def first_length(a, e): return torch.arange(len(a)) % (e == e[0]).sum() == 0
-
-
-def one_after(a, e):
-    last = torch.cat([e[1:] != e[:-1], torch.ones(1).bool()])
-    return a.roll(-1).masked_fill(last, 1)
-
-
-def first_keeps_its_own(a, e): return torch.where(new_game(a, e), a, a.roll(1))
-
-
-def shifted_in_place(a, e):
-    a[1:] = a[:-1].clone()
-    a[new_game(a, e)] = 1
-    return a
-
-
-BANK["check_previous_actions"] = Bank(
-    right=[previous_by_loop, previous_numpy, previous_by_game],
-    wrong=[
-        (lambda a, e: a.roll(1), "first frame of all"),
-        (masked(first_of_all), "first frame of another game"),
-        (masked(new_game, start=0), "which number is 'stay'"),
-        (masked(next_number), "Do the numbers of games have to rise"),
-        (masked(same_length), "Have all games the same length"),
-        (masked(first_length), "same length|as long as the first"),
-        (masked(new_game, shift=-1), "or the one after"),
-        (one_after, "The one after"),
-        (first_keeps_its_own, "Its own is still to come"),
-        (lambda a, e: a, "What is moved by a frame"),
-        (shifted_in_place, "Work on a copy"),
-        (lambda a, e: masked(new_game)(a, e)[1:], "Which frame comes before"),
-        (lambda a, e: torch.cat([torch.ones(1), a[:-1]]),
-            "first frame of another game"),
-    ])
+BANK["check_tempting_size"] = Bank(
+    right=[45, 43.0, np.int64(44), torch.tensor(46)],
+    wrong=[(24, "in which share"), (20, "in which share"), (38, "in which share"),
+        (0.95, "in which share"), (40, "in which share"), (60, "smaller game"),
+        (100, "smaller game"), (lambda: 45, "is no number"), ("45 pixels", "is no number")])
 
 
 # ---------------------------------------------------------- lesson 31: paired_interval
