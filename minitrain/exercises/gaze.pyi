@@ -7,8 +7,8 @@ from minitrain.exercises.start import Report, check, solves
 __all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout', 'check_lag',
            'check_shuffle_gaze', 'check_nss', 'check_tempting_size',
            'check_paired_interval', 'check_needs_lamp', 'check_cls_row',
-           'check_probs_loss', 'check_shuffled', 'check_bounce', 'check_copier',
-           'check_nested']
+           'check_threshold', 'check_shuffled', 'check_shuffle_patches', 'check_bounce',
+           'check_copier', 'check_nested']
 
 @check
 def check_patch_conv(fn:Callable)->Report:
@@ -218,24 +218,19 @@ def check_cls_row(fn:Callable)->Report:
 def cls_row(qkv, heads): ...
 
 @check
-def check_probs_loss(fn:Callable)->Report:
-    """Cross-entropy of mean probabilities against mean targets, at any size of
-    logits
+def check_threshold(answer:float)->Report:
+    """Up to which threshold the ball stays in sight in 95 of 100 frames
 
     Args:
-        fn: Yours: called with logits and targets (b, h, n)
+        answer: Yours: in even shares of attention
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
-@solves('probs_loss')
-def probs_loss(logits, targets): ...
-
 @check
 def check_shuffled(fn:Callable)->Report:
-    """The same rows in another order, with no more of their own game than chance
-    gives
+    """The same rows in another order, none of them in its own game
 
     Args:
         fn: Yours: called with shares (n, p), numbers of the games (n,) and a seed
@@ -246,6 +241,20 @@ def check_shuffled(fn:Callable)->Report:
 
 @solves('shuffled')
 def shuffled(shares, episodes, seed): ...
+
+@check
+def check_shuffle_patches(fn:Callable)->Report:
+    """What is seen stays; in each place the others change places, by its own order
+
+    Args:
+        fn: Yours: called with patches (b, n, d), bool (b, n) and a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('shuffle_patches')
+def shuffle_patches(p, seen, seed): ...
 
 class Enough(Exception):
     """The answer has run more lines than it may"""

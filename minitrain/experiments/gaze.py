@@ -13,17 +13,19 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from einops import reduce
 from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
-from ..catch import CatchEnv, catch_demos, catch_rate, rollout, simulated_gaze, switch_accuracy
+from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollout,
+    simulated_gaze, switch_accuracy)
 from ..core import def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
 from .job import Job, curves_figure, load_weights, need_device, png_bytes
 from ..gaze import (gaze_heatmap, load_atari_head, load_gabril, patch_gaze_masks,
     split_episodes, stack_frames)
 from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
-    clone_model, gaze_kl, gaze_targets, gif_bytes, strip_figure)
+    clone_model, gaze_kl, gaze_targets, strip_figure)
 from ..learner import Learner, TrainCB
 from ..loop import model_mode
 from ..metrics import Accuracy, MetricsCB
@@ -174,6 +176,7 @@ def gaze_loaders(
 )->tuple: # Loaders of (frames, actions, shares) for training and validation, and the validation data
     "Batches of a run; only training targets are ever changed"
     train,valid = gaze_frames(config)
+    need(not config.gaze or train.shares.any(), "data", config.data, "gaze in at least one frame, or gaze=False")
     shares = train.soft if config.target == "softmax" else train.shares
     if config.target == "other": shares = other_gaze(shares, train.episodes, mix_seed("other", config.seed) % 2**63)
     if config.target == "shuffled": shares = shares[torch.randperm(len(shares), generator=torch.Generator().manual_seed(mix_seed("shuffled", config.seed) % 2**63))]
@@ -209,30 +212,21 @@ class Redrawn(nn.Module):
     def forward(self, x): return self.model(redraw(x, self.lamps_at))
 
 # %% ../../nbs/44_gaze.ipynb #lit
-def light(
-    frames:torch.Tensor, # uint8 (b, 1, size, size)
-    lamp:int # 0 left, 1 stay, 2 right
-)->torch.Tensor: # The same with that lamp lit
-    "Frames of Catch with one lamp lit"
-    env = CatchEnv(lamps=True, size=frames.shape[-1])
-    env.reset(seed=0)
-    bar, out = torch.from_numpy(env.step(lamp)[0])[:, :4], frames.clone()
-    out[:, :, :4] = bar
-    return out
-
 @torch.no_grad()
 def obeys_lamps(
-    policy:nn.Module, # A clone of Catch
+    policy:nn.Module, # A clone of Catch, on frames from 0 to 1
     data:_Frames, # Frames of the expert
     c:GazeConfig # Of the run
 )->dict: # Figures by name
     "What a clone does when its lamps are lit by somebody else: in validation frames, and through whole games"
-    answer = lambda x, lamp: policy(light(x, lamp).float()/255).argmax(1)
-    with model_mode(policy, False):
-        under = torch.stack([torch.cat([answer(x, i) for x in data.x.split(500)]) for i in range(3)], 1)
-        wrong = data.actions[:, None] != torch.arange(3)  # (n, 3): lamp and expert disagree
-        frozen = [catch_rate(rollout(lambda x, i=i: answer(x, i).numpy(), c.play_games//2, c.play_steps,
-            True, seed=c.seed, size=c.size), n=1)[0] for i in range(3)]
+    under = torch.cat([lamp_swap(policy, x) for x in data.x.split(500)])  # (n, 3)
+    wrong = data.actions[:, None] != torch.arange(3)  # (n, 3): lamp and expert disagree
+    device, frozen = next(policy.parameters()).device, []
+    for i in range(3):
+        lit = lambda x: policy(light(x, torch.full((len(x),), i)).to(device).float()/255)
+        with model_mode(policy, False): played = rollout(lit, c.play_games//2, c.play_steps,
+            True, seed=c.seed, size=c.size)
+        frozen.append(catch_rate(played, n=1)[0])
     out = dict(changed=(under != under[:, :1]).any(1).float().mean(),
         disagree_accuracy=(under == data.actions[:, None])[wrong].float().mean(), frozen=sum(frozen)/3)
     return out | {f"frozen_{name}": o for name, o in zip(CatchEnv.action_names, frozen)}
@@ -256,8 +250,8 @@ def make_gaze(
     train, valid, data = gaze_loaders(c)
     set_seed(c.seed % 2**32)
     model = clone_model(c, data.classes)
-    layer = [*range(c.depth)] if c.all_layers else c.layer
-    gaze = GazeCB(c.pool, c.reg_lambda*c.gaze, layer, missing="skip")
+    layers = [*range(c.depth)] if c.all_layers else [c.layer]
+    gaze = GazeCB(c.pool, c.reg_lambda*c.gaze, missing="skip", layers=layers)
     cycle = partial(one_cycle, max_lr=c.lr, total_steps=c.epochs*len(train))
     cbs = [TrainCB(), DeviceCB(c.device), BatchTransformCB(partial(_to_unit, lamps_at=c.lamps_at)), gaze, BatchSchedCB(cycle),
         MetricsCB(accuracy=Accuracy(), gaze=gaze.metric)]
@@ -274,11 +268,10 @@ def make_gaze(
 def _judge(learn, c):
     model, data, preds, looks = Redrawn(learn.model, c.lamps_at), learn.data, [], []
     device = next(model.parameters()).device
-    with (model_mode(model, False), AttentionExtractor(learn.model, c.layer) as seen,
-            AttentionExtractor(learn.model, 0) as first):
+    with model_mode(model, False), AttentionExtractor(learn.model, layers=[c.layer, 0]) as seen:
         for x in data.x.split(500):
             preds.append(model(x.to(device).float()/255).cpu())
-            looks.append(torch.stack([o.cls_logits.cpu() for o in (seen, first)]))
+            looks.append(torch.stack(seen.cls_logits).cpu())
     preds, (looks, firsts) = torch.cat(preds), torch.cat(looks, 1)
     known, has = data.actions >= 0, data.shares.flatten(1).any(1)
     targets = gaze_targets(data.shares, c.heads)[has]
@@ -302,6 +295,27 @@ def _pictures(learn, c, rows):
     return {f"{name}.png": partial(curves_figure, rows, name, *o) for name, o in lines.items() if len(rows)}
 
 gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures)
+
+# %% ../../nbs/44_gaze.ipynb #gif
+#| code-fold: true
+def gif_bytes(
+    scenes:Scenes, # What to show
+    zoom:int=8 # Pixels for a pixel of a small frame; frames of 84 and more are doubled only
+)->bytes: # A GIF, 8 frames a second
+    "All frames one after the other: attention in red, gaze as a cyan dot"
+    from io import BytesIO
+    from PIL import Image
+    hgt,wid = scenes.frames.shape[1:]
+    zoom,pictures = zoom if wid < 84 else 2,[]
+    for x,look,(px,py) in zip(scenes.frames.numpy(), (scenes.looks/scenes.looks.amax((1, 2), keepdim=True)).numpy(), scenes.points.tolist()):
+        rgb = np.stack([np.maximum(x, 200*look), x, x], -1).astype(np.uint8)
+        rgb = rgb.repeat(zoom, 0).repeat(zoom, 1)
+        if px == px and 0 <= px < 1 and 0 <= py < 1:
+            i,j,r = int(py*hgt*zoom),int(px*wid*zoom),max(2, zoom//2)
+            rgb[max(0, i - r):i + r, max(0, j - r):j + r] = 0, 255, 255
+        pictures.append(Image.fromarray(rgb))
+    pictures[0].save(out := BytesIO(), "GIF", save_all=True, append_images=pictures[1:], duration=125, loop=0)
+    return out.getvalue()
 
 # %% ../../nbs/44_gaze.ipynb #scenes
 @torch.no_grad()

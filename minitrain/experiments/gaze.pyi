@@ -170,24 +170,13 @@ class Redrawn(nn.Module):
     def __init__(self, model, lamps_at)->None: ...
     def forward(self, x): ...
 
-def light(frames:torch.Tensor, lamp:int)->torch.Tensor:
-    """Frames of Catch with one lamp lit
-
-    Args:
-        frames: uint8 (b, 1, size, size)
-        lamp: 0 left, 1 stay, 2 right
-
-    Returns:
-        The same with that lamp lit
-    """
-
 @torch.no_grad()
 def obeys_lamps(policy:nn.Module, data:_Frames, c:GazeConfig)->dict:
     """What a clone does when its lamps are lit by somebody else: in validation
     frames, and through whole games
 
     Args:
-        policy: A clone of Catch
+        policy: A clone of Catch, on frames from 0 to 1
         data: Frames of the expert
         c: Of the run
 
@@ -206,6 +195,18 @@ def make_gaze(c:GazeConfig)->Learner:
     """
 
 gaze: Any
+
+def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
+    """All frames one after the other: attention in red, gaze as a cyan dot
+
+    Args:
+        scenes: What to show
+        zoom: Pixels for a pixel of a small frame; frames of 84 and more are
+            doubled only
+
+    Returns:
+        A GIF, 8 frames a second
+    """
 
 @torch.no_grad()
 def clone_scenes(run:RunDir, c:GazeConfig, steps:int=60, seed:int=0)->Scenes:
