@@ -32,8 +32,10 @@ from .vit import ViT, patchify, unpatchify
 #| code-fold: true
 def _fused(m):
     "The layer that makes queries, keys and values in one go, and the number of heads"
-    heads = [o for k in ("heads", "num_heads") if is_int(o := getattr(m, k, None), 1)]
-    proj = [o for k in ("qkv", "to_qkv") if isinstance(o := getattr(m, k, None), nn.Module)]
+    heads, proj = ([getattr(m, k, None) for k in o]
+        for o in (("heads", "num_heads"), ("qkv", "to_qkv")))
+    heads = [o for o in heads if is_int(o, 1)]
+    proj = [o for o in proj if isinstance(o, nn.Module)]
     return (proj[0], heads[0]) if heads and proj else None
 
 def _attentions(model):
@@ -63,8 +65,8 @@ def _places(model, token, prefix):
     sizes = [len(o.flatten(0, -2)) if isinstance(o, torch.Tensor) else 0
         for o in (getattr(model, k, None) for k in names)]
     got = f"{type(model).__name__} without a class token"
-    want = ("one with `cls_token`; or say by `token` which is read, and by `prefix` how many "
-        "stand before the patches")
+    want = ("one with `cls_token`; or say by `token` which is read, and by `prefix` how "
+        "many stand before the patches")
     need(any(sizes[:2]) or None not in (token, prefix), "model", got, want)
     known = getattr(model, "num_prefix_tokens", sum(sizes))
     return token or 0, known if prefix is None else prefix
@@ -149,8 +151,8 @@ class _Watch(TorchFunctionMode):
     def judge(self):
         "Refuse by name what was not softmaxed, or is not about patches"
         for o in self.rows:
-            want = ("attention that softmaxes scale times query times key, and no more, in "
-                "a call that is not compiled")
+            want = ("attention that softmaxes scale times query times key, and no more, "
+                "in a call that is not compiled")
             need(o.vouched or o in self.same, "model", o.name, want)
             n = o.logits.shape[2]
             got = f"{n} keys after {o.prefix} tokens in {o.name}"
@@ -280,7 +282,8 @@ def ce_plus_gaze(
     gaze = gaze_loss(gaze_preds, gaze_targs, pool)
     return action_loss(action_preds, action_targs) + reg_lambda*gaze
 
-# %% ../nbs/32_gaze_training.ipynb #gaze-cb
+# %% ../nbs/32_gaze_training.ipynb #gaze-cb-parts
+#| code-fold: true
 class _GazeKL(RunningMean):
     "The mean divergence of attention from gaze, as its callback measures it"
     higher_is_better = False
@@ -289,6 +292,21 @@ class _GazeKL(RunningMean):
         if self.cb._measured is not None: super().update(*self.cb._measured)
         self.cb._measured = None
 
+def _with_gaze(logits, shares, missing):
+    "Scores and targets (b, h, n) of the samples that have gaze"
+    shares = shares.to(logits)  # (b, f, n)
+    if len(logits) == len(shares)*shares.shape[1]:  # a row of scores for each frame
+        shares = shares.flatten(0, 1)[:, None]
+    targets, (b, _, n) = gaze_targets(shares, logits.shape[1]), logits.shape
+    want = f"shares of {n} patches for {b} samples, (b, f, n)"
+    need(targets.shape == logits.shape, "batch", shares, want)
+    seen = targets[:, 0].any(-1)
+    if seen.all(): return logits, targets
+    got = f"{int((~seen).sum())} of {len(seen)} samples without gaze"
+    need(missing == "skip", "batch", got, "gaze in each, or GazeCB(missing='skip')")
+    return logits[seen], targets[seen]
+
+# %% ../nbs/32_gaze_training.ipynb #gaze-cb
 class GazeCB(Callback):
     "Adds the gaze loss; batches are (inputs, actions, shares of gaze (b, f, n))"
     order = BatchTransformCB.order + 1
@@ -331,28 +349,13 @@ class GazeCB(Callback):
         else: need(not learn.training, "batch", f"{len(parts)} parts",
             f"{n} of them: inputs, actions and shares of gaze (b, f, n)")
 
-    def _compare(self, logits):
-        "Scores and targets (b, h, n) of the samples that have gaze"
-        shares = self._shares.to(logits)  # (b, f, n)
-        if len(logits) == len(shares)*shares.shape[1]:  # a row of scores for each frame
-            shares = shares.flatten(0, 1)[:, None]
-        targets = gaze_targets(shares, logits.shape[1])
-        b, _, n = logits.shape
-        want = f"shares of {n} patches for {b} samples, (b, f, n)"
-        need(targets.shape == logits.shape, "batch", self._shares, want)
-        seen = targets[:, 0].any(-1)
-        if seen.all(): return logits, targets
-        got = f"{int((~seen).sum())} of {len(seen)} samples without gaze"
-        want = "gaze in each, or GazeCB(missing='skip')"
-        need(self.missing == "skip", "batch", got, want)
-        return logits[seen], targets[seen]
-
     def after_loss(self,
-        learn:Learner # Its loss is that of actions and gaze until the backward pass is over
+        learn:Learner # Its loss becomes that of actions and gaze
     ):
         "Add the gaze loss"
         if self._shares is None: return
-        rows = [self._compare(o) for o in self._look.cls_logits]
+        logits = self._look.cls_logits
+        rows = [_with_gaze(o, self._shares, self.missing) for o in logits]
         n = len(rows[0][0])  # samples with gaze
         each = [gaze_loss(*o, self.pool) if n else o[0].sum() for o in rows]
         self.loss = sum(each)/len(each)
@@ -392,8 +395,9 @@ class ShuffleCB(Callback):
 
     def __init__(self,
         below:float=1., # Left out: less than so many even shares of attention
-        layer:int=-1 # Whose attention
-    ): self.below, self.layer = below, layer
+        layer:int=-1, # Whose attention
+        patch_size:int|tuple|None=None # Side, or (hgt, wid); None is the model's
+    ): self.below, self.layer, self.patch_size = below, layer, patch_size
 
     def seen(self,
         model:nn.Module, # The clone
@@ -411,12 +415,13 @@ class ShuffleCB(Callback):
         if not learn.training: return
         x, *rest = learn.batch
         seen = self.seen(learn.model, x)
-        learn.batch = shuffle_unseen(x, seen, learn.model.patch_size), *rest
+        size = self.patch_size or learn.model.patch_size
+        learn.batch = shuffle_unseen(x, seen, size), *rest
 
 # %% ../nbs/32_gaze_training.ipynb #cls-only
 #| code-fold: true
 class ClsViT(ViT):
-    "A ViT whose last block works out its class token alone: the same logits"
+    "The ViT of the experiments: its last block works out its class token alone"
     def forward(self,
         x:torch.Tensor # Images (b, channels, hgt, wid)
     )->torch.Tensor: # Logits (b, num_classes)

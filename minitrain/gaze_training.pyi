@@ -179,8 +179,7 @@ class GazeCB(Callback):
         """Add the gaze loss
 
         Args:
-            learn: Its loss is that of actions and gaze until the backward pass is
-                over
+            learn: Its loss becomes that of actions and gaze
         """
     def after_backward(self, learn:Learner)->None:
         """Keep the two losses apart
@@ -211,11 +210,18 @@ class ShuffleCB(Callback):
     Args:
         below: Left out: less than so many even shares of attention
         layer: Whose attention
+        patch_size: Side, or (hgt, wid); None is the model's
     """
     order = GazeCB.order + 1
     below: float
     layer: int
-    def __init__(self, below:float=1.0, layer:int=-1)->None: ...
+    patch_size: int | tuple | None
+    def __init__(
+        self,
+        below:float=1.0,
+        layer:int=-1,
+        patch_size:int | tuple | None=None,
+    )->None: ...
     def seen(self, model:nn.Module, x:torch.Tensor)->torch.Tensor:
         """Which patches the clone looks at, by the mean of its heads
 
@@ -234,7 +240,7 @@ class ShuffleCB(Callback):
         """
 
 class ClsViT(ViT):
-    """A ViT whose last block works out its class token alone: the same logits"""
+    """The ViT of the experiments: its last block works out its class token alone"""
     def forward(self, x:torch.Tensor)->torch.Tensor:
         """As `ViT.forward`, up to rounding
 

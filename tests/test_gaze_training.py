@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from minitrain.all import (Accuracy, ArgumentError, BatchTransformCB, CancelFitException,
     EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, patchify)
+from minitrain.core import load_results
 from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, ShuffleCB, action_loss,
     ce_plus_gaze, gaze_kl, gaze_loss, gaze_targets, shuffle_unseen)
 from minitrain.predict import get_preds
@@ -277,6 +278,13 @@ def test_half_precision_and_no_grad():
     assert got.dtype == torch.bfloat16 and got.requires_grad
 
 
+def test_the_extractor_is_cheap():
+    "As measured by bench/extractor.py"
+    times = load_results("extractor").pivot(index=["patches", "repeat"], columns="what", values="cpu_ms")
+    ratio = times.div(times["plain"], axis=0).groupby("patches").median()
+    assert ratio["AttentionExtractor"].max() < 1.05 < ratio["all rows"].max()
+
+
 # losses
 
 def pair(b=5, h=3, n=6, dtype=torch.float64):
@@ -337,7 +345,7 @@ def test_other_shapes_are_refused(change, words):
     with pytest.raises(ArgumentError, match="floating point"): gaze_loss(pair()[0], torch.ones(5, 3, 6, dtype=torch.int64))
 
 
-def test_ce_plus_gaze_is_the_seeds_by_default():
+def test_ce_plus_gaze_holds_each_head_by_default():
     logits, targets = pair()
     preds, actions = torch.randn(5, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0])
     want = F.cross_entropy(preds, actions) + F.cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1))
