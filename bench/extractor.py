@@ -4,7 +4,7 @@
     python bench/extractor.py [REPEATS]
 
 `AttentionExtractor` takes one row from q and k and leaves fused attention alone. Its rivals: all rows from the same q and k;
-the seed's way, which writes the last layer's attention out and hooks its softmax; and vit_pytorch's ViT, which is written
+a last layer whose attention is written out, with a hook on its softmax; and vit_pytorch's ViT, which is written
 out everywhere, without and with a hook on the last softmax. A step is forward, loss, backward, AdamW. `plain` has the loss
 of the actions alone, all that capture have the gaze loss too. One thread. Also counts operators and multiply-adds of a step.
 """
@@ -39,7 +39,7 @@ def rival_vit():
 
 
 class Written(nn.Module):
-    "Our attention written out around a softmax that can be hooked: the seed's way"
+    "Our attention written out around a softmax that can be hooked: attention written out"
     def __init__(self, attention):
         super().__init__()
         self.inner, self.softmax = attention, nn.Softmax(-1)

@@ -1,8 +1,9 @@
-"""Where a person looked becomes a second loss on attention, and a clone that copied
-itself learns to watch the ball.
+"""Where a person looked becomes a second loss, a clone that copied itself plays far
+better, and the lamp swap finds it out.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
+from collections.abc import Sequence
 from matplotlib.figure import Figure
 from minitrain.callbacks import BatchTransformCB
 from minitrain.learner import Callback, Learner
@@ -10,63 +11,55 @@ from minitrain.vit import ViT
 from torch import nn
 from typing import Any, NamedTuple
 
-__all__ = ['AttentionExtractor', 'gaze_targets', 'action_loss', 'gaze_loss',
-           'ce_plus_gaze', 'gaze_kl', 'GazeCB']
+__all__ = ['AttentionExtractor', 'gaze_targets', 'gaze_loss', 'gaze_kl', 'action_loss',
+           'ce_plus_gaze', 'GazeCB', 'shuffle_unseen', 'ShuffleCB']
 
 class AttentionExtractor:
-    """Inside a `with` block, `.cls_logits`: how the CLS token scores each patch in
-    one attention layer, before the softmax
+    """Inside a `with` block, `.cls_logits`: how the class token scores each patch
 
     Args:
-        model: Any ViT whose attention has a fused layer for q, k and v: ours,
-            vit_pytorch's, timm's; CLS token first
-        layer: Which attention layer, in the order in which the model lists them;
-            -1 is the last
+        model: A ViT with one layer for q, k, v: ours, vit_pytorch's, timm's
+        layer: Which attention layer, in the order of the model; -1 is the last
         detach: Without gradients: for looking only
+        layers: Several layers: `cls_logits` is then a list
+        token: Which token is read; by default the class token
+        prefix: Tokens before the patches; by default as the model says
     """
-    attention: Any
     model: nn.Module
-    layer: int
-    detach: bool
-    def __init__(self, model:nn.Module, layer:int=-1, detach:bool=False)->None: ...
+    def __init__(
+        self,
+        model:nn.Module,
+        layer:int=-1,
+        detach:bool=False,
+        layers:Sequence | None=None,
+        token:int | None=None,
+        prefix:int | None=None,
+    )->None: ...
+    def __getstate__(self):
+        """
+
+        Args:
+            self: a copy watches nothing
+        """
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
-    def __getstate__(self): ...
     @property
-    def cls_logits(self)->torch.Tensor:
-        """Scores of the last forward pass in the block: scale times the query of the
-        CLS token times the key of each patch
+    def cls_logits(self)->torch.Tensor | list:
+        """Logits of the last call in the block: scale times query times key
 
         Returns:
-            (b, h, n), dtype of the queries; with gradients unless `detach`
+            (b, h, n), or a list of them
         """
 
 def gaze_targets(shares:torch.Tensor, heads:int)->torch.Tensor:
     """The mean over a sample's frames that have gaze, the same for each head
 
     Args:
-        shares: Shares of gaze (b, f, n) from `patch_gaze_masks`; those of a frame
-            sum to one, or to 0 without gaze
+        shares: Of gaze, (b, f, n); of a frame they sum to 1, or to 0
         heads: h
 
     Returns:
-        (b, h, n): rows sum to one, or to 0 where no frame of the sample has gaze
-    """
-
-def action_loss(
-    action_preds:torch.Tensor,
-    action_targs:torch.Tensor,
-    ignore_index:int=-100,
-)->torch.Tensor:
-    """Behaviour cloning: cross-entropy of the demonstrator's actions
-
-    Args:
-        action_preds: Scores (b, k)
-        action_targs: What the demonstrator did: int64 (b,)
-        ignore_index: Label of frames without an action, which count for nothing
-
-    Returns:
-        0-d
+        (b, h, n): rows sum to 1, or to 0 where no frame has gaze
     """
 
 def gaze_loss(
@@ -77,13 +70,44 @@ def gaze_loss(
     """Cross-entropy of attention against gaze, one mean over batch and heads
 
     Args:
-        logits: How the CLS token scores the patches, (b, h, n)
+        logits: How the class token scores the patches, (b, h, n)
         targets: Shares of gaze (b, h, n), each row sums to one
-        pool: "none" compares each head, "logits" the mean of their scores,
-            "probs" the mean of their probabilities
+        pool: Compare each head, the mean of "logits", or the mean of "probs"
 
     Returns:
         0-d, in nats; at its least the entropy of the targets
+    """
+
+def gaze_kl(
+    logits:torch.Tensor,
+    targets:torch.Tensor,
+    pool:str='none',
+)->torch.Tensor:
+    """The cross-entropy less the entropy of its target, of each sample and head
+
+    Args:
+        logits: As for `gaze_loss`
+        targets: As for `gaze_loss`
+        pool: As for `gaze_loss`
+
+    Returns:
+        (b, h) for "none", else (b,); nats, 0 where attention is gaze
+    """
+
+def action_loss(
+    action_preds:torch.Tensor,
+    action_targs:torch.Tensor,
+    ignore_index:int=-100,
+)->torch.Tensor:
+    """Behaviour cloning: cross-entropy of the demonstrator's actions
+
+    Args:
+        action_preds: Logits (b, k)
+        action_targs: What the demonstrator did: int64 (b,)
+        ignore_index: Label of frames without an action, which count for nothing
+
+    Returns:
+        0-d
     """
 
 def ce_plus_gaze(
@@ -97,9 +121,9 @@ def ce_plus_gaze(
     """Both losses: what was done, and where it was looked
 
     Args:
-        action_preds: Scores (b, k)
+        action_preds: Logits (b, k)
         action_targs: Actions, int64 (b,)
-        gaze_preds: How the CLS token scores the patches, (b, h, n)
+        gaze_preds: How the class token scores the patches, (b, h, n)
         gaze_targs: Shares of gaze, (b, h, n)
         reg_lambda: Weight of the gaze loss
         pool: As for `gaze_loss`
@@ -108,47 +132,30 @@ def ce_plus_gaze(
         0-d
     """
 
-def gaze_kl(
-    logits:torch.Tensor,
-    targets:torch.Tensor,
-    pool:str='none',
-)->torch.Tensor:
-    """The cross-entropy less the entropy of its target: what there is to gain, a
-    number for each sample and head
-
-    Args:
-        logits: As for `gaze_loss`
-        targets: As for `gaze_loss`
-        pool: As for `gaze_loss`
-
-    Returns:
-        (b, h) for "none", else (b,); in nats, 0 where attention is the target
-    """
-
 class GazeCB(Callback):
-    """Adds the gaze loss to the training loss. Batches are (inputs, actions, shares
-    of gaze (b, f, n)); loss and metrics of the Learner stay those of the actions
+    """Adds the gaze loss; batches are (inputs, actions, shares of gaze (b, f, n))
 
     Args:
         pool: As for `gaze_loss`: "probs", "logits" or "none"
         reg_lambda: Weight of the gaze loss; 0 only measures
         layer: Which attention layer
-        missing: Samples without gaze, whose shares are all 0: "raise" refuses
-            them, "skip" leaves them out of the gaze loss
+        missing: Samples without gaze: "raise", or "skip" their gaze loss
+        layers: Several layers, whose losses are averaged
     """
     order = BatchTransformCB.order + 1
+    layers: Any
+    loss: Any
     metric: Any
     pool: str
     reg_lambda: float
-    layer: int
     missing: str
-    loss: Any
     def __init__(
         self,
         pool:str='probs',
         reg_lambda:float=1.0,
         layer:int=-1,
         missing:str='raise',
+        layers:Sequence | None=None,
     )->None: ...
     def before_fit(self, learn:Learner)->None:
         """Put the hooks on
@@ -172,21 +179,68 @@ class GazeCB(Callback):
         """Add the gaze loss
 
         Args:
-            learn: Its loss becomes that of actions and gaze, until the backward
-                pass is over
+            learn: Its loss becomes that of actions and gaze
         """
     def after_backward(self, learn:Learner)->None:
         """Keep the two losses apart
 
         Args:
-            learn: Its loss is that of the actions again, for metrics and early
-                stopping
+            learn: Its loss is that of the actions again
+        """
+
+def shuffle_unseen(
+    x:torch.Tensor,
+    seen:torch.Tensor,
+    patch_size:int | tuple,
+)->torch.Tensor:
+    """Patches that are not seen change places among the frames, each at its place
+
+    Args:
+        x: Frames (b, c, hgt, wid)
+        seen: bool (b, n): which patches of which frame stay
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one
+
+    Returns:
+        (b, c, hgt, wid)
+    """
+
+class ShuffleCB(Callback):
+    """Beside `GazeCB`: in training, patches that the clone leaves out change places
+
+    Args:
+        below: Left out: less than so many even shares of attention
+        layer: Whose attention
+        patch_size: Side, or (hgt, wid); None is the model's
+    """
+    order = GazeCB.order + 1
+    below: float
+    layer: int
+    patch_size: int | tuple | None
+    def __init__(
+        self,
+        below:float=1.0,
+        layer:int=-1,
+        patch_size:int | tuple | None=None,
+    )->None: ...
+    def seen(self, model:nn.Module, x:torch.Tensor)->torch.Tensor:
+        """Which patches the clone looks at, by the mean of its heads
+
+        Args:
+            model: The clone
+            x: Frames (b, c, hgt, wid)
+
+        Returns:
+            bool (b, n)
+        """
+    def before_batch(self, learn:Learner)->None:
+        """Shuffle what is not seen
+
+        Args:
+            learn: Its frames are shuffled
         """
 
 class ClsViT(ViT):
-    """A ViT whose last block works out its CLS token alone, which is all that
-    `forward` reads of it: the same scores for half the work
-    """
+    """The ViT of the experiments: its last block works out its class token alone"""
     def forward(self, x:torch.Tensor)->torch.Tensor:
         """As `ViT.forward`, up to rounding
 
@@ -194,7 +248,7 @@ class ClsViT(ViT):
             x: Images (b, channels, hgt, wid)
 
         Returns:
-            Scores (b, num_classes)
+            Logits (b, num_classes)
         """
 
 def clone_model(config, classes:int)->ClsViT:
@@ -232,16 +286,4 @@ def strip_figure(scenes:Scenes, n:int)->Figure:
 
     Returns:
         matplotlib Figure
-    """
-
-def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
-    """All frames one after the other: attention in red, gaze as a cyan dot
-
-    Args:
-        scenes: What to show
-        zoom: Pixels for a pixel of a small frame; frames of 84 and more are
-            doubled only
-
-    Returns:
-        A GIF, 8 frames a second
     """

@@ -8,8 +8,17 @@ import torch
 
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, planned_runs
+<<<<<<< HEAD
 from minitrain.experiments.gaze import GazeConfig, gaze, gaze_frames, make_gaze, play_gaze
 from minitrain.gaze_files import Episode, save_gabril
+=======
+from minitrain.catch import catch_demos, light
+from minitrain.exercises.gaze import check_shuffle_gaze, check_shuffled
+from minitrain.experiments.gaze import (GazeConfig, gaze, gaze_frames, make_gaze, other_gaze, play_gaze,
+    redraw)
+from minitrain.gaze import Episode, save_gabril
+from minitrain.gaze_training import ShuffleCB
+>>>>>>> i32
 from minitrain.runs import RunDir, load_config
 from trials import write_episodes
 
@@ -73,6 +82,42 @@ def test_packaged_configs():
     jobs = planned_runs(gaze, config)
     assert len(jobs) == 10*8 + 5*4 and [j[2].seed for j in jobs[:5]] == [0]*4 + [1] and [j[0] for j in jobs] == ["first"]*40 + ["other"]*40 + ["sweep"]*20
     assert {j[1]: j[2] for j in jobs[:4]}["probs"] == load_config("gaze", GazeConfig, device="cpu")
+    jobs = planned_runs(gaze, load_config("cure_experiment", CompareConfig))
+    assert len(jobs) == 10*7 + 8*6 and [j[2].seed for j in jobs[:8]] == [10]*7 + [11]
+    asked = (GazeConfig(seed=10, device="cpu", **o) for o in (dict(shuffle="attention"), {}, dict(gaze=False)))
+    assert [j[2] for j in jobs[:3]] == [*asked]
+
+
+def test_lamps_elsewhere():
+    x = torch.cat([catch_demos(1, lamps=True, seed=i).frames for i in range(3)]).float()/255
+    field, row = x[:, :, 4:], 4 + x[:, 0, 4:-1].amax(2).argmax(1)
+    assert torch.equal(redraw(x, "top"), x)
+    away, ball = redraw(x, "away"), redraw(x, "ball")
+    for o in (away, ball): assert not o[:, :, :4].any() and (o[:, :, 4:] >= field).all()
+    lamps = (away[:, 0, 4:] - field[:, 0]).amax(2)  # (n, rows)
+    at = 4 + (lamps > 0).float().argmax(1)
+    gap = (at//4 - row//4).abs()
+    assert ((lamps > 0).sum(1) == 2).all() and (gap == 2).all() and set((at//4).tolist()) == {1, 2, 3, 4}
+    glow, last = (ball[:, 0, 4:] - field[:, 0]).flatten(1).amax(1), x[:, 0, 1, [6, 10, 14]].argmax(1)
+    assert torch.equal(glow, last/4)
+    for i in range(3):  # the swap works on what is drawn
+        lit = redraw(light(x, torch.full((len(x),), i)), "ball")
+        assert torch.equal((lit - ball)[last == i], 0*(lit - ball)[last == i])
+
+
+def test_arms_of_the_cure():
+    probs, mean, other = (make_gaze(GazeConfig(**TINY | o)) for o in ({}, dict(shuffle="mean", games=25), dict(target="other")))
+    for a, b in zip(probs.model.parameters(), mean.model.parameters()): assert torch.equal(a, b)
+    shuffles = [cb for cb in mean.cbs if isinstance(cb, ShuffleCB)]
+    seen = shuffles[0].seen(mean.model, torch.zeros(2, 1, 24, 24))
+    assert torch.equal(seen, torch.arange(36).expand(2, -1) >= 6), "all but the row of the lamps"
+    assert not [cb for cb in probs.cbs if isinstance(cb, ShuffleCB)]
+    rows, moved = (o.dls.train.dataset.tensors[2] for o in (probs, other))
+    assert torch.equal(rows.sum(2).sort(0).values, moved.sum(2).sort(0).values) and not torch.equal(rows, moved)
+    assert check_shuffled(other_gaze).passed
+    assert check_shuffle_gaze(lambda shares, seed: other_gaze(shares, torch.arange(len(shares)), seed)).passed
+    n = len(rows)//2  # two games: each has the gaze of the other
+    assert torch.equal(rows[:n].sum(0), moved[n:].sum(0)) or torch.allclose(rows[:n].sum(0), moved[n:].sum(0), atol=1e-3)
 
 
 def test_killed_run_resumes_to_the_same_weights(run, tmp_path):

@@ -4,22 +4,25 @@ import numpy as np
 from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
-__all__ = ['check_down_limit', 'check_resize_positions', 'check_rollout',
-           'check_spread', 'check_lag', 'check_shuffle_gaze', 'check_held_frames',
-           'check_leak', 'check_tempting_size', 'check_paired_interval',
-           'check_needs_lamp', 'check_cls_row', 'check_probs_loss', 'check_shuffled',
-           'check_bounce', 'check_copier', 'check_nested']
+__all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout', 'check_lag',
+           'check_shuffle_gaze', 'check_nss', 'check_tempting_size',
+           'check_paired_interval', 'check_needs_lamp', 'check_cls_row',
+           'check_threshold', 'check_shuffled', 'check_shuffle_patches', 'check_bounce',
+           'check_copier', 'check_nested']
 
 @check
-def check_down_limit(answer:int)->Report:
-    """By how many pixels digits are moved until four in ten are lost
+def check_patch_conv(fn:Callable)->Report:
+    """A convolution that makes of images what a linear layer makes of their patches
 
     Args:
-        answer: Yours: a number of pixels
+        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
+
+@solves('patch_conv')
+def patch_conv(linear, patch_size): ...
 
 def resized(pos, old, new, read='h w', write=None, mode='bicubic', corners=False):
     """Positions for another grid, read and written in these orders"""
@@ -54,17 +57,6 @@ def check_rollout(fn:Callable)->Report:
 
 @solves('rollout')
 def rollout(weights): ...
-
-@check
-def check_spread(answer:float)->Report:
-    """The sigma with which a target is 12 patches wide
-
-    Args:
-        answer: Yours: a standard deviation in pixels
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
 
 def lag_by(
     gaze,
@@ -113,34 +105,34 @@ def check_shuffle_gaze(fn:Callable)->Report:
 @solves('shuffle_gaze')
 def shuffle_gaze(shares, seed): ...
 
+def scanpath(
+    heat,
+    points,
+    turn=False,
+    edge=None,
+    spread='std',
+    one=False,
+    centre=True,
+    frames=False,
+    clip=False,
+    correction=0,
+    total=False,
+):
+    """Normalised scanpath saliency, with or without a mistake"""
+
 @check
-def check_held_frames(answer:int)->Report:
-    """For how many frames a label must be held before a random split leaks it
+def check_nss(fn:Callable)->Report:
+    """Normalised scanpath saliency: normalised maps at the points on the screen
 
     Args:
-        answer: Yours: a number of frames
+        fn: Yours: called with heat maps (f, hgt, wid) and points (f, m, 2)
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
-def leaked(train, valid, by=(-1, 1), same_game=True, of='valid', count=False):
-    """Share of validation frames with a neighbour in training, or a mistake"""
-
-@check
-def check_leak(fn:Callable)->Report:
-    """Share of validation frames that have a neighbour in the training set
-
-    Args:
-        fn: Yours: called with int tensors (n, 2) of (game, frame): train and
-            valid
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('leak')
-def leak(train, valid): ...
+@solves('nss')
+def nss(heat, points): ...
 
 @check
 def check_tempting_size(answer:int)->Report:
@@ -226,24 +218,19 @@ def check_cls_row(fn:Callable)->Report:
 def cls_row(qkv, heads): ...
 
 @check
-def check_probs_loss(fn:Callable)->Report:
-    """Cross-entropy of mean probabilities against mean targets, at any size of
-    logits
+def check_threshold(answer:float)->Report:
+    """Up to which threshold the ball stays in sight in 95 of 100 frames
 
     Args:
-        fn: Yours: called with logits and targets (b, h, n)
+        answer: Yours: in even shares of attention
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
-@solves('probs_loss')
-def probs_loss(logits, targets): ...
-
 @check
 def check_shuffled(fn:Callable)->Report:
-    """The same rows in another order, with no more of their own game than chance
-    gives
+    """The same rows in another order, none of them in its own game
 
     Args:
         fn: Yours: called with shares (n, p), numbers of the games (n,) and a seed
@@ -254,6 +241,20 @@ def check_shuffled(fn:Callable)->Report:
 
 @solves('shuffled')
 def shuffled(shares, episodes, seed): ...
+
+@check
+def check_shuffle_patches(fn:Callable)->Report:
+    """What is seen stays; in each place the others change places, by its own order
+
+    Args:
+        fn: Yours: called with patches (b, n, d), bool (b, n) and a seed
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('shuffle_patches')
+def shuffle_patches(p, seen, seed): ...
 
 class Enough(Exception):
     """The answer has run more lines than it may"""

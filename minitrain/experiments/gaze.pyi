@@ -9,9 +9,10 @@ from minitrain.gaze_training import Scenes
 from minitrain.learner import Learner
 from minitrain.runs import Config, RunDir, setting
 from pathlib import Path
-from typing import Any, Literal
+from torch import nn
+from typing import Any, Literal, NamedTuple
 
-__all__ = ['gaze', 'GazeConfig', 'play_gaze']
+__all__ = ['gaze', 'GazeConfig', 'other_gaze', 'play_gaze']
 
 @dataclass
 class GazeConfig(Config):
@@ -20,12 +21,18 @@ class GazeConfig(Config):
     Args:
         gaze: Add the gaze loss; False is plain behaviour cloning
         lamps: Catch shows the last action by lamps, which the clone can copy
+        lamps_at: Where they hang: above the field, two rows of patches away from
+            the ball, or none hangs and the ball glows
         pool: What is compared with gaze: each head, the mean of scores, or the
             mean of probabilities
         reg_lambda: Weight of the gaze loss
         layer: Which attention layer learns from gaze; -1 is the last
-        target: Shares of gaze; the softmax of patch means; or the shares of other
-            frames, a control
+        all_layers: All of them learn from gaze
+        target: Shares of gaze; the softmax of patch means; or, as controls, the
+            shares of other frames, or of other games
+        shuffle: Patches that change places among the frames of a batch: those
+            that the clone leaves out, or those that gaze leaves out in the mean
+            over all frames
         epochs: Times through the demonstrations
         batch_size: Frames per update
         lr: Highest learning rate of the one-cycle schedule (AdamW)
@@ -58,10 +65,13 @@ class GazeConfig(Config):
     """
     gaze: bool = True
     lamps: bool = True
+    lamps_at: Literal['top', 'away', 'ball'] = 'top'
     pool: Literal['none', 'logits', 'probs'] = 'probs'
     reg_lambda: float = setting(1.0, ge=0)
     layer: int = -1
-    target: Literal['shares', 'softmax', 'shuffled'] = 'shares'
+    all_layers: bool = False
+    target: Literal['shares', 'softmax', 'shuffled', 'other'] = 'shares'
+    shuffle: Literal['none', 'attention', 'mean'] = 'none'
     epochs: int = setting(10, ge=1)
     batch_size: int = setting(128, ge=1)
     lr: float = setting(0.003, ge=0)
@@ -87,6 +97,39 @@ class GazeConfig(Config):
     device: str = def_device
     def __post_init__(self)->None: ...
 
+class _Frames(NamedTuple):
+    """Frames with what was done and where it was looked
+
+    Args:
+        x: uint8 (n, f, hgt, wid)
+        actions: int64 (n,)
+        previous: int64 (n,): the action before
+        shares: float32 (n, f, patches); 0 where there is no gaze
+        soft: The same, by the softmax of patch means
+        episodes: int64 (n,): number of the game
+        classes: How many actions there are
+    """
+    x: torch.Tensor
+    actions: torch.Tensor
+    previous: torch.Tensor
+    shares: torch.Tensor
+    soft: torch.Tensor
+    episodes: torch.Tensor
+    classes: int
+
+def other_gaze(shares:torch.Tensor, episodes:torch.Tensor, seed:int)->torch.Tensor:
+    """The gaze of other games: a control
+
+    Args:
+        shares: (n, ...): a row for each frame
+        episodes: int (n,): number of its game
+        seed: Decides the order; no global generator is used
+
+    Returns:
+        (n, ...): the same rows, each once, none in its own game while no game has
+            more than half of the frames
+    """
+
 def gaze_frames(config:GazeConfig)->tuple:
     """The data of a run
 
@@ -108,6 +151,39 @@ def gaze_loaders(config:GazeConfig)->tuple:
             validation data
     """
 
+def redraw(x:torch.Tensor, lamps_at:str)->torch.Tensor:
+    """Hang the lamps elsewhere
+
+    Args:
+        x: Frames of Catch with lamps above the field, float from 0 to 1 (b, f,
+            hgt, wid)
+        lamps_at: As in `GazeConfig`
+
+    Returns:
+        The same games with their lamps elsewhere
+    """
+
+class Redrawn(nn.Module):
+    """A clone behind `redraw`, so that it plays and is asked as any other"""
+    model: Any
+    lamps_at: Any
+    def __init__(self, model, lamps_at)->None: ...
+    def forward(self, x): ...
+
+@torch.no_grad()
+def obeys_lamps(policy:nn.Module, data:_Frames, c:GazeConfig)->dict:
+    """What a clone does when its lamps are lit by somebody else: in validation
+    frames, and through whole games
+
+    Args:
+        policy: A clone of Catch, on frames from 0 to 1
+        data: Frames of the expert
+        c: Of the run
+
+    Returns:
+        Figures by name
+    """
+
 def make_gaze(c:GazeConfig)->Learner:
     """Model, data, losses and schedule of a run
 
@@ -119,6 +195,18 @@ def make_gaze(c:GazeConfig)->Learner:
     """
 
 gaze: Any
+
+def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
+    """All frames one after the other: attention in red, gaze as a cyan dot
+
+    Args:
+        scenes: What to show
+        zoom: Pixels for a pixel of a small frame; frames of 84 and more are
+            doubled only
+
+    Returns:
+        A GIF, 8 frames a second
+    """
 
 @torch.no_grad()
 def clone_scenes(run:RunDir, c:GazeConfig, steps:int=60, seed:int=0)->Scenes:

@@ -319,7 +319,7 @@ def generator(seed): return torch.Generator().manual_seed(seed)
 
 
 def shuffled_rows(shares, seed):
-    "The control of the package: any row may come anywhere"
+    "Any row may come anywhere"
     return shares[torch.randperm(len(shares), generator=generator(seed))]
 
 
@@ -746,75 +746,6 @@ BANK["check_cls_row"] = Bank(
     ])
 
 
-# --------------------------------------------------------------- lesson 32: probs_loss
-
-def log_mean(logits):
-    return logits.log_softmax(-1).logsumexp(1) - math.log(logits.shape[1])
-
-
-def pooled_loss(logits, targets):
-    return -(targets.mean(1)*log_mean(logits)).sum(-1).mean()
-
-
-def pooled_by_ce(logits, targets):
-    "Log-probabilities are logits too"
-    return F.cross_entropy(log_mean(logits), targets.mean(1))
-
-
-def pooled_by_loop(logits, targets):
-    "Sample by sample in double precision, the largest log-probability taken out"
-    total = 0.
-    for x, t in zip(logits.double(), targets.double()):
-        log_p = x - x.logsumexp(-1, keepdim=True)
-        top = log_p.amax(0)
-        total = total - (t.mean(0)*(top + (log_p - top).exp().mean(0).log())).sum()
-    return total/len(logits)
-
-
-def naive(logits, targets, eps=0.):
-    return -(targets.mean(1)*(logits.softmax(-1).mean(1) + eps).log()).sum(-1).mean()
-
-
-def naive_clamped(logits, targets):
-    p = logits.softmax(-1).mean(1).clamp(1e-12)
-    return -(targets.mean(1)*p.log()).sum(-1).mean()
-
-
-def softmax_twice(logits, targets):
-    return F.cross_entropy(logits.softmax(-1).mean(1), targets.mean(1))
-
-
-BANK["check_probs_loss"] = Bank(
-    right=[pooled_loss, pooled_by_ce, pooled_by_loop],
-    wrong=[
-        (naive, "has no log"),
-        (partial(naive, eps=1e-8), "tiny number"),
-        (naive_clamped, "tiny number"),
-        (lambda x, t: F.cross_entropy(x.mean(1), t.mean(1)),
-            "The mean of the heads' scores"),
-        (lambda x, t: F.cross_entropy(x.flatten(0, 1), t.flatten(0, 1)),
-            "Is each head compared"),
-        (softmax_twice, "softmax taken twice"),
-        (lambda x, t: -(t.mean(1)*x.log_softmax(-1).logsumexp(1)).sum(-1).mean(),
-            "sum of the heads' probabilities"),
-        (lambda x, t: -(t[:, 0]*log_mean(x)).sum(-1).mean(), "the first head's"),
-        (lambda x, t: -(t.sum(1)*log_mean(x)).sum(-1).mean(), "added up over heads"),
-        (lambda x, t: -(t.mean(1)*log_mean(x)).sum(), "A sum over the batch"),
-        (lambda x, t: -(t.mean(1)*log_mean(x)).sum(-1), "shape|for each sample"),
-        (lambda x, t: -(t.mean(1)*log_mean(x)).mean(), "A mean over patches"),
-        (lambda x, t: (t.mean(1)*log_mean(x)).sum(-1).mean(), "Which sign"),
-        (lambda x, t: -(t.mean(1)*x.softmax(1).mean(1).log()).sum(-1).mean(),
-            "heads or patches"),
-        (lambda x, t: F.kl_div(log_mean(x), t.mean(1), reduction="batchmean"),
-            "entropy of the target"),
-        (lambda x, t: pooled_loss(x, t).detach(), "no gradient flows"),
-        (lambda x, t: pooled_loss(x, t).item(), "no gradient flows"),
-        (lambda x, t: -(t.mean(1)*(x - x.logsumexp(-1, keepdim=True).detach())
-            .logsumexp(1).sub(math.log(x.shape[1]))).sum(-1).mean(),
-            "stop the gradient"),
-    ])
-
-
 # ----------------------------------------------------------------- lesson 32: shuffled
 
 def games_of(episodes):
@@ -828,7 +759,7 @@ def each_shuffled(episodes, seed):
 
 
 def plain_shuffle(shares, episodes, seed):
-    "The control of the package: any row may come anywhere"
+    "Any row may come anywhere"
     return shares[torch.randperm(len(shares), generator=generator(seed))]
 
 
@@ -893,27 +824,111 @@ def half_within(shares, episodes, seed):
     return torch.cat([o[torch.randperm(len(o), generator=g)] for o in halves])
 
 
+def games_in_turn(shares, episodes, seed):
+    "NumPy: the games in a random order, frames in a random order, the longest game away"
+    rng, e = np.random.default_rng(seed), episodes.numpy()
+    rank = rng.permutation(len(np.unique(e)))[np.unique(e, return_inverse=True)[1]]
+    order = np.lexsort((rng.random(len(e)), rank))
+    out = shares.numpy().copy()
+    out[order] = shares.numpy()[np.roll(order, np.bincount(rank).max())]
+    return out
+
+
 BANK["check_shuffled"] = Bank(
-    right=[plain_shuffle, other_games, drawn_again],
+    right=[other_games, games_in_turn],
     wrong=[
+        (plain_shuffle, "what leaves none"),
+        (drawn_again, "own game|what leaves none|same length"),
         (shuffled_within, "Within which games"),
         (lambda shares, episodes, seed: shares, "true gaze a control of"),
         (lambda shares, episodes, seed: shares.roll(1, 0), "Within which games"),
         (rolled_by_a_game, "What does the seed decide|own game"),
-        (equal_games, "more of its own"),
+        (equal_games, "same length|what leaves none"),
         (mean_gaze, "moved as it is, or mixed"),
         (drawn_from_others, "drawn with replacement"),
         (patches_moved, "the patches of a frame"),
         (globally, "generator of your own"),
         (rolled_by_seed, "own game|Within which games"),
-        (half_within, "own game"),
-        (lambda shares, episodes, seed: plain_shuffle(shares, episodes, 0),
+        (half_within, "same length|what leaves none|Within"),
+        (lambda shares, episodes, seed: other_games(shares, episodes, 0),
             "What does the seed decide"),
         (lambda shares, episodes, seed: plain_shuffle(shares, episodes, seed)[1:],
             "How many frames"),
         (lambda shares, episodes, seed: shares.copy_(
-            plain_shuffle(shares, episodes, seed)), "Work on a copy"),
+            other_games(shares, episodes, seed)), "Work on a copy"),
     ])
+
+
+# ---------------------------------------------------------- lesson 32: shuffle_patches
+
+def place_by_place(p, seen, seed, keep=None, draw=None):
+    g, out = generator(seed), p.clone()
+    for j in range(p.shape[1]):
+        i = torch.where(~seen[:, j] if keep is None else keep[:, j])[0]
+        at = torch.randperm(len(i), generator=g) if draw is None else draw(len(i), g)
+        out[i, j] = p[i[at], j]
+    return out
+
+
+def patches_in_numpy(p, seen, seed):
+    rng, out = np.random.default_rng(seed), p.numpy().copy()
+    for j, o in enumerate(seen.numpy().T): out[~o, j] = rng.permutation(out[~o, j])
+    return out
+
+
+def frames_moved(p, seen, seed):
+    "One order for all places"
+    at = torch.randperm(len(p), generator=generator(seed))
+    return torch.where(seen[..., None], p, p[at])
+
+
+def one_order(p, seen, seed):
+    "Every place draws anew from the same seed"
+    return torch.stack([place_by_place(p[:, j:j + 1], seen[:, j:j + 1], seed)[:, 0]
+        for j in range(p.shape[1])], 1)
+
+
+def in_the_picture(p, seen, seed):
+    "Moves the patches of a frame about in it"
+    return place_by_place(p.transpose(0, 1), seen.T, seed).transpose(0, 1)
+
+
+def globally_shuffled(p, seen, seed):
+    torch.manual_seed(seed)
+    return place_by_place(p, seen, torch.randint(1000, ()).item())
+
+
+BANK["check_shuffle_patches"] = Bank(
+    right=[place_by_place, patches_in_numpy],
+    wrong=[
+        (lambda p, seen, seed: place_by_place(p, ~seen, seed), "those that move"),
+        (lambda p, seen, seed: place_by_place(p, seen, seed, torch.ones_like(seen)),
+            "Between whom"),
+        (frames_moved, "drawn, so that"),
+        (one_order, "whole frames"),
+        (in_the_picture, "places in the picture"),
+        (lambda p, seen, seed: place_by_place(p, seen, seed,
+            draw=lambda n, g: torch.randint(max(n, 1), (n,), generator=g)), "drawn, so that"),
+        (lambda p, seen, seed: place_by_place(p, seen, seed,
+            draw=lambda n, g: torch.arange(n).roll(seed + 1)), "moved alike"),
+        (lambda p, seen, seed: place_by_place(p, seen, 0), "What does the seed decide"),
+        (lambda p, seen, seed: place_by_place(p, seen, torch.seed() % 1000),
+            "generator of your own"),
+        (lambda p, seen, seed: p.clone(), "Which patches should change"),
+        (lambda p, seen, seed: p*seen[..., None], "drawn, so that"),
+        (lambda p, seen, seed: place_by_place(p, seen, seed)[1:], "What is returned"),
+        (lambda p, seen, seed: p.copy_(place_by_place(p, seen, seed)), "Work on a copy"),
+        (globally_shuffled, "generator"),
+    ])
+
+
+# --------------------------------------------------------------- lesson 32: threshold
+
+BANK["check_threshold"] = Bank(
+    right=[3, 2.9, np.float64(3.1), torch.tensor(3.)],
+    wrong=[(1, "at a larger one"), (0.5, "at a larger one"), (2, "at a larger one"),
+        (4, "stay at this one"), (10, "stay at this one"), (0.95, "at a larger one"),
+        (lambda: 3, "is no number"), ("3 even shares", "is no number")])
 
 
 # ------------------------------------------------------------------- lesson 33: bounce
