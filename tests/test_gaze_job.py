@@ -8,17 +8,12 @@ import torch
 
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, planned_runs
-<<<<<<< HEAD
-from minitrain.experiments.gaze import GazeConfig, gaze, gaze_frames, make_gaze, play_gaze
-from minitrain.gaze_files import Episode, save_gabril
-=======
 from minitrain.catch import catch_demos, light
 from minitrain.exercises.gaze import check_shuffle_gaze, check_shuffled
 from minitrain.experiments.gaze import (GazeConfig, gaze, gaze_frames, make_gaze, other_gaze, play_gaze,
     redraw)
-from minitrain.gaze import Episode, save_gabril
+from minitrain.gaze_files import Episode, save_gabril
 from minitrain.gaze_training import ShuffleCB
->>>>>>> i32
 from minitrain.runs import RunDir, load_config
 from trials import write_episodes
 

@@ -16,30 +16,23 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from einops import reduce
-from minitrain.callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
-from minitrain.catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollout,
+from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
+from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollout,
     simulated_gaze, switch_accuracy)
-from minitrain.core import def_device, is_int, mix_seed, need, set_seed
-from minitrain.data import DataLoader
-from minitrain.experiments.job import Job, curves_figure, load_weights, need_device, png_bytes
-<<<<<<< /tmp/tmppwz8905_.py
-from minitrain.gaze import gaze_heatmap, patch_gaze_masks, stack_frames
-from minitrain.gaze_files import load_episodes, split_episodes
-from minitrain.gaze_training import (AttentionExtractor, GazeCB, Scenes, action_loss, clone_model,
-    gaze_kl, gaze_targets, gif_bytes, strip_figure)
-=======
-from minitrain.gaze import (gaze_heatmap, load_atari_head, load_gabril, patch_gaze_masks,
-    split_episodes, stack_frames)
-from minitrain.gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
+from ..core import def_device, is_int, mix_seed, need, set_seed
+from ..data import DataLoader
+from .job import Job, curves_figure, load_weights, need_device, png_bytes
+from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
+from ..gaze_files import load_episodes, split_episodes
+from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
     clone_model, gaze_kl, gaze_targets, strip_figure)
->>>>>>> /tmp/tmpfnvxmu5b.py
-from minitrain.learner import Learner, TrainCB
-from minitrain.loop import model_mode
-from minitrain.metrics import Accuracy, MetricsCB
-from minitrain.optim import AdamW
-from minitrain.runs import Config, RunDir, atomic_write, check_fields, setting
-from minitrain.schedule import BatchSchedCB, one_cycle
-from minitrain.vit import patch_map
+from ..learner import Learner, TrainCB
+from ..loop import model_mode
+from ..metrics import Accuracy, MetricsCB
+from ..optim import AdamW
+from ..runs import Config, RunDir, atomic_write, check_fields, setting
+from ..schedule import BatchSchedCB, one_cycle
+from ..vit import patch_map
 from torch import nn
 from torch.utils.data import TensorDataset
 
