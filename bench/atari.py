@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save
 
 from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
 from minitrain.runs import atomic_write, load_config, save_results
-from minitrain.gaze import save_gabril
+from minitrain.gaze_files import save_gabril
 from minitrain.experiments.gaze import GazeConfig, gaze
 from minitrain.experiments.job import one_run
 from minitrain.gaze_training import clone_model

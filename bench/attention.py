@@ -1,21 +1,30 @@
 #!/usr/bin/env python3
-"""Training steps of our transformer blocks against a Hugging Face GPT-2 of the same shape, with the same weights, interleaved.
+"""Training steps of our transformer blocks beside those of a Hugging Face GPT-2.
 
-    python bench/attention.py [ROUNDS]        # needs transformers; 5.24 was used
+    python bench/attention.py [ROUNDS]   # transformers 5.24 was used; without it: ours
 
-12 layers, 8 heads, 256 wide, 8 sequences of 516 tokens given as embeddings; learned positions and a final LayerNorm, no
-dropout. A step is forward, squared error, backward, torch's AdamW and zero_grad; CPU time on one thread. Before anything
-is timed, a block's outputs must agree with GPT-2's to 1e-5, and the outputs and gradients of all models to 1e-4.
+12 layers, 8 heads, 256 wide, 8 sequences of 516 tokens given as embeddings; learned
+positions and a final LayerNorm, no dropout. A step is forward, squared error, backward,
+torch's AdamW and zero_grad, on one thread. Each model has a process of its own, as a
+user has it, and they take turns step by step; user and system time are kept apart, since
+page faults differ. Before anything is timed, the same weights must give the same outputs, to
+1e-4, and the same gradients.
 
 minitrain          our blocks, with GPT-2's tanh GELU
 minitrain, whole   the same without slices of queries: one call of the fused attention
+minitrain, read    the same as minitrain, but the last block works out every other token
 GPT-2 eager        attention written out, as in the library
-GPT-2 sdpa         the library's default: fused attention, GELU as eight separate operations
+GPT-2 sdpa         the library's default: fused attention, GELU as eight operations
 GPT-2 sdpa, fused GELU   the library's fastest form of the same mathematics
+linear products    the matrix products of all linear layers, forward and backward, alone
+attention kernel   the sliced attention of all layers, forward and backward, alone
+
+The last two together are the floor: a step of these shapes cannot do without them.
 """
-import os, sys, time
+import json, os, subprocess, sys
 from functools import partial
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
@@ -25,88 +34,96 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import GPT2Config, GPT2Model, __version__ as transformers_version
-from transformers.utils import logging
 
 import minitrain.attention
-from minitrain.attention import TransformerBlock
+from minitrain.attention import Attention, TransformerBlock
 from minitrain.core import set_seed
 from minitrain.runs import save_results
 
+try: import transformers
+except ImportError: transformers = None
+
 RESULT = Path(__file__).parents[1]/"minitrain"/"assets"/"results"/"attention.csv"
-LAYERS, HEADS, DIM, TOKENS, BATCH, SEED = 12, 8, 256, 516, 8, 0
-SLICE = minitrain.attention._slice
+LAYERS, HEADS, DIM, TOKENS, BATCH, SEED, WARM = 12, 8, 256, 516, 8, 0, 4
 
 
 class Stack(nn.Module):
     "Positions, blocks, a final norm"
-    def __init__(self, slice=SLICE):
+    def __init__(self, whole=False, read=None):
         super().__init__()
-        self.positions, self.norm, self.slice = nn.Parameter(torch.zeros(TOKENS, DIM)), nn.LayerNorm(DIM), slice
-        self.blocks = nn.ModuleList(TransformerBlock(DIM, HEADS, causal=True, act=partial(nn.GELU, approximate="tanh")) for _ in range(LAYERS))
+        if whole: minitrain.attention._SLICE = 10**9  # in this process
+        act = partial(nn.GELU, approximate="tanh")
+        self.positions = nn.Parameter(torch.zeros(TOKENS, DIM))
+        self.norm = nn.LayerNorm(DIM)
+        self.read, self.blocks = read, nn.ModuleList(
+            TransformerBlock(DIM, HEADS, causal=True, act=act) for _ in range(LAYERS))
 
     def forward(self, x):
-        minitrain.attention._slice = self.slice
-        x = x + self.positions
-        for block in self.blocks: x = block(x)
-        return self.norm(x)
+        x, last = x + self.positions, self.blocks[-1]
+        for block in self.blocks[:-1]: x = block(x)
+        return self.norm(last(x) if self.read is None else last.read(x, self.read))
 
 
 class GPT2(nn.Module):
     def __init__(self, attention, activation="gelu_new"):
         super().__init__()
-        self.model = GPT2Model(GPT2Config(
-            vocab_size=1, bos_token_id=None, eos_token_id=None, n_positions=TOKENS, n_embd=DIM, n_layer=LAYERS, n_head=HEADS,
-            resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, use_cache=False, activation_function=activation, attn_implementation=attention))
+        transformers.utils.logging.set_verbosity_error()
+        self.model = transformers.GPT2Model(transformers.GPT2Config(
+            vocab_size=1, bos_token_id=None, eos_token_id=None, n_positions=TOKENS,
+            n_embd=DIM, n_layer=LAYERS, n_head=HEADS, resid_pdrop=0, embd_pdrop=0,
+            attn_pdrop=0, use_cache=False, activation_function=activation,
+            attn_implementation=attention))
 
     def forward(self, x): return self.model(inputs_embeds=x).last_hidden_state
 
 
-MODELS = {
-    "minitrain": lambda: Stack(), "minitrain, whole": lambda: Stack(10**9),
-    "GPT-2 eager": lambda: GPT2("eager"), "GPT-2 sdpa": lambda: GPT2("sdpa"), "GPT-2 sdpa, fused GELU": lambda: GPT2("sdpa", "gelu_pytorch_tanh"),
-}
-NAMES = {"norm1": "ln_1", "attention.qkv": "attn.c_attn", "attention.out": "attn.c_proj", "norm2": "ln_2", "mlp.0": "mlp.c_fc", "mlp.2": "mlp.c_proj"}
+MODELS = {"minitrain": Stack, "minitrain, whole": lambda: Stack(whole=True),
+    "minitrain, read": lambda: Stack(read=slice(0, None, 2))}
+if transformers: MODELS |= {
+    "GPT-2 eager": lambda: GPT2("eager"), "GPT-2 sdpa": lambda: GPT2("sdpa"),
+    "GPT-2 sdpa, fused GELU": lambda: GPT2("sdpa", "gelu_pytorch_tanh")}
+FLOOR = "linear products", "attention kernel"
+NAMES = {"norm1": "ln_1", "attention.qkv": "attn.c_attn",
+    "attention.out": "attn.c_proj", "norm2": "ln_2", "mlp.0": "mlp.c_fc",
+    "mlp.2": "mlp.c_proj"}
 
 
 def pairs(stack, gpt):
     "Our parameters beside theirs; their linear layers have weights (in, out)"
     theirs = gpt.model
-    yield from ((stack.positions, theirs.wpe.weight, False), (stack.norm.weight, theirs.ln_f.weight, False), (stack.norm.bias, theirs.ln_f.bias, False))
-    for ours, other in zip(stack.blocks, theirs.h):
-        for a, b in NAMES.items():
-            for kind in ("weight", "bias"):
-                p, q = (getattr(m.get_submodule(n), kind) for m, n in ((ours, a), (other, b)))
+    yield stack.positions, theirs.wpe.weight, False
+    for kind in ("weight", "bias"):
+        yield getattr(stack.norm, kind), getattr(theirs.ln_f, kind), False
+        for ours, other in zip(stack.blocks, theirs.h):
+            for a, b in NAMES.items():
+                p = getattr(ours.get_submodule(a), kind)
+                q = getattr(other.get_submodule(b), kind)
                 yield p, q, kind == "weight" and p.ndim == 2
 
 
-def copy_weights(stack, gpt):
-    with torch.no_grad():
-        for p, q, turned in pairs(stack, gpt): p.copy_(q.T if turned else q)
-
-
-def check(models, x, y):
+def check():
     "The same weights must give the same outputs and gradients"
-    reference = models["GPT-2 eager"]
-    for name, model in models.items():
-        if isinstance(model, Stack): copy_weights(model, reference)
+    x, y = data()
+    models = {name: make() for name, make in MODELS.items() if "whole" not in name}
+    reference = models.get("GPT-2 eager", models["minitrain"])
+    for model in models.values():
+        if isinstance(model, Stack) and isinstance(reference, GPT2):
+            with torch.no_grad():
+                for p, q, turned in pairs(model, reference):
+                    p.copy_(q.T if turned else q)
         elif model is not reference: model.load_state_dict(reference.state_dict())
-    block, theirs = models["minitrain"].blocks[0], models["GPT-2 sdpa"].model.h[0]
-    with torch.no_grad(): assert_close(block(x), theirs(x), atol=1e-5, rtol=1e-5)
-    outs = {}
+    want = reference(x)
+    F.mse_loss(want, y).backward()
     for name, model in models.items():
-        outs[name] = model(x)
-        F.mse_loss(outs[name], y).backward()
-    worst = 0.
-    for name, model in models.items():
-        assert_close(outs[name], outs["GPT-2 eager"], atol=1e-4, rtol=0)
-        if isinstance(model, Stack):
-            for p, q, turned in pairs(model, reference):
-                worst = max(worst, (p.grad - (q.grad.T if turned else q.grad)).abs().max().item()/(q.grad.abs().max().item() + 1e-12))
-    assert worst < 1e-3, worst
-    apart = max((outs[name] - outs["GPT-2 eager"]).abs().max().item() for name in outs)
-    print(f"outputs agree to {apart:.1g}, gradients to {worst:.1g} of their largest entry")
-    for model in models.values(): model.zero_grad()
+        rows = getattr(model, "read", None) or slice(None)
+        out = model(x)
+        assert_close(out, want[:, rows], atol=1e-4, rtol=0)
+        if not (isinstance(model, Stack) and isinstance(reference, GPT2)): continue
+        if name == "minitrain, read": continue  # another loss, another gradient
+        F.mse_loss(out, y).backward()
+        for p, q, turned in pairs(model, reference):
+            g = q.grad.T if turned else q.grad
+            assert (p.grad - g).abs().max() < 1e-3*g.abs().max() + 1e-12, name
 
 
 class Count(TorchDispatchMode):
@@ -118,52 +135,120 @@ class Count(TorchDispatchMode):
 
 
 def counts(model, x, y):
-    "Calls into ATen of forward and backward, and megabytes that forward keeps for backward beyond the parameters"
+    "Calls into ATen, and megabytes that forward keeps beyond the parameters"
     own, kept = {p.untyped_storage().data_ptr() for p in model.parameters()}, {}
 
     def pack(t):
-        if t.untyped_storage().data_ptr() not in own: kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        at = t.untyped_storage().data_ptr()
+        if at not in own: kept[at] = t.untyped_storage().nbytes()
         return t
     with Count() as count:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t): loss = F.mse_loss(model(x), y)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+            loss = F.mse_loss(model(x), y)
         loss.backward()
     model.zero_grad()
     return dict(ops=count.ops, kept_mb=round(sum(kept.values())/1e6))
 
 
-def step(model, opt, x, y):
-    start = time.process_time()
-    F.mse_loss(model(x), y).backward()
-    opt.step()
-    opt.zero_grad()
-    return time.process_time() - start
+def data():
+    set_seed(SEED)
+    return torch.randn(2, BATCH, TOKENS, DIM)
+
+
+def step_of(name):
+    "What a round of a model is, and what is known of it"
+    x, y = data()
+    if name == "linear products":
+        rows = BATCH*TOKENS
+        sizes = (DIM, 3*DIM), (DIM, DIM), (DIM, 4*DIM), (4*DIM, DIM)
+        work = [[torch.randn(rows, i), torch.randn(o, i), torch.randn(rows, o)]
+            for i, o in sizes]
+        outs = [[torch.empty_like(o) for o in (g, a, w)] for a, w, g in work]
+
+        def step():
+            for _ in range(LAYERS):
+                for (a, w, g), (out, ga, gw) in zip(work, outs):
+                    torch.mm(a, w.T, out=out)
+                    torch.mm(g, w, out=ga)
+                    torch.mm(g.T, a, out=gw)
+        return step, {}
+    if name == "attention kernel":
+        layer = Attention(DIM, HEADS, causal=True)
+        qkv = torch.randn(3, BATCH, HEADS, TOKENS, DIM//HEADS)
+        qkv = [o.requires_grad_() for o in qkv]
+
+        def step():
+            for _ in range(LAYERS):
+                out = layer._gather(*qkv, None)
+                torch.autograd.grad(out, qkv, out.detach())
+        return step, {}
+    model = MODELS[name]()
+    y = y[:, getattr(model, "read", None) or slice(None)]
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step():
+        F.mse_loss(model(x), y).backward()
+        opt.step()
+        opt.zero_grad()
+    return step, counts(model, x, y)
+
+
+def child(name):
+    "Warm up, then a step for each line that comes; its user and system seconds go back"
+    step, known = step_of(name)
+    for _ in range(WARM): step()
+    print(json.dumps(known), flush=True)
+    for _ in sys.stdin:
+        a = getrusage(RUSAGE_SELF)
+        step()
+        b = getrusage(RUSAGE_SELF)
+        spent = b.ru_utime - a.ru_utime, b.ru_stime - a.ru_stime
+        print(json.dumps(spent), flush=True)
+
+
+def measure(rounds):
+    "A row for each step of each model"
+    names, rng, rows = [*MODELS, *FLOOR], np.random.default_rng(SEED), []
+    start = partial(subprocess.Popen, text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE)
+    runs = {name: start([sys.executable, __file__, "--model", name]) for name in names}
+    try:
+        known = {name: json.loads(run.stdout.readline()) for name, run in runs.items()}
+        for repeat in range(rounds):
+            for name in rng.permutation(names):
+                runs[name].stdin.write("step\n")
+                runs[name].stdin.flush()
+                user, system = json.loads(runs[name].stdout.readline())
+                times = dict(cpu_s=user + system, user_s=user, system_s=system)
+                times = {k: round(v, 3) for k, v in times.items()}
+                rows.append(dict(repeat=repeat, what=name, **times, **known[name]))
+    finally:
+        for run in runs.values(): run.kill()
+    return pd.DataFrame(rows)
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    set_seed(SEED)
-    x, y = torch.randn(2, BATCH, TOKENS, DIM)
-    models = {name: make() for name, make in MODELS.items()}
-    check(models, x, y)
-    opts = {name: torch.optim.AdamW(model.parameters(), lr=1e-4) for name, model in models.items()}
-    known = {name: counts(model, x, y) for name, model in models.items()}
-    rows, rng = [], np.random.default_rng(SEED)
-    for repeat in range(-1, rounds):  # one round to warm up
-        for name in rng.permutation(list(models)):
-            seconds = step(models[name], opts[name], x, y)
-            if repeat >= 0: rows.append(dict(repeat=repeat, what=name, cpu_s=round(seconds, 3), **known[name]))
-    df = pd.DataFrame(rows)
-    wide = df.pivot(index="repeat", columns="what", values="cpu_s")
-    print(f"minitrain: {wide['minitrain'].median():.2f} CPU s a step; {rounds} rounds")
-    for name in list(models)[1:]:
-        ratio = (wide[name]/wide["minitrain"]).to_numpy()
-        low, high = np.percentile(np.median(rng.choice(ratio, (2000, len(ratio))), axis=1), [2.5, 97.5])
-        print(f"{name}: {np.median(ratio):.3f} times minitrain, 95 % interval {low:.3f} to {high:.3f}; {known[name]}")
-    print(f"minitrain: {known['minitrain']}")
-    save_results(df, RESULT, command=f"python bench/attention.py {rounds}", seed=SEED, layers=LAYERS, heads=HEADS, dim=DIM, tokens=TOKENS,
-                 batch_size=BATCH, transformers=transformers_version)
+    if sys.argv[1:2] == ["--model"]: return child(sys.argv[2])
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    check()
+    df, rng = measure(rounds), np.random.default_rng(SEED)
+    for column in ("cpu_s", "user_s"):
+        wide = df.pivot(index="repeat", columns="what", values=column)
+        floor = sum(wide[o] for o in FLOOR)
+        share = (floor/wide["minitrain"]).median()
+        print(f"{column}: minitrain {wide['minitrain'].median():.2f} s a step, "
+            f"of which the floor {share:.2f}")
+        for name in wide.columns.drop("minitrain"):
+            ratio = (wide[name]/wide["minitrain"]).to_numpy()
+            medians = np.median(rng.choice(ratio, (2000, len(ratio))), axis=1)
+            low, high = np.percentile(medians, [2.5, 97.5])
+            middle = np.median(ratio)
+            print(f"  {name}: {middle:.3f}, 95 % interval {low:.3f} to {high:.3f}")
+    if not transformers: return print("not stored: transformers is not installed")
+    save_results(df, RESULT, command=f"python bench/attention.py {rounds}", seed=SEED,
+        layers=LAYERS, heads=HEADS, dim=DIM, tokens=TOKENS, batch_size=BATCH,
+        warm_up=WARM, transformers=transformers.__version__)
 
 
 if __name__ == "__main__": main()

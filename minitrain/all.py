@@ -28,5 +28,6 @@ from .tasks import *
 from .reasoning import *
 from .vit import *
 from .gaze import *
+from .gaze_files import *
 from .catch import *
 from .gaze_training import *

@@ -14,7 +14,8 @@ from fastcore.basics import patch
 from functools import lru_cache
 from .catch import simulated_gaze
 from .core import asset_path, is_int, mix_seed, need
-from .gaze import Episode, save_gabril, stack_frames
+from .gaze import stack_frames
+from .gaze_files import Episode, save_gabril
 from .gaze_training import (
     AttentionExtractor, clone_model, Scenes, strip_figure)
 from .loop import model_mode

@@ -8,7 +8,7 @@ import torch
 from ale_py import Action
 from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
-from minitrain.gaze import Episode
+from minitrain.gaze_files import Episode
 from minitrain.gaze_training import Scenes
 from minitrain.metrics import ConfusionMatrix
 from pathlib import Path

@@ -7,14 +7,17 @@ __all__ = ['causal_mask', 'attention_weights', 'attention', 'Attention', 'Transf
 
 # %% ../nbs/24_attention.ipynb #exported-imports
 #| code-fold: true
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
-from collections.abc import Callable
 from einops import rearrange
 from fastcore.basics import patch
-from .core import explain, need
-from .softmax import softmax
 from torch import nn
+
+from .core import need
+from .softmax import softmax
 
 # %% ../nbs/24_attention.ipynb #causal-mask
 def causal_mask(
@@ -24,179 +27,111 @@ def causal_mask(
     "Who may look at whom if nobody sees the future"
     return torch.ones(n, n, dtype=torch.bool, device=device).tril()
 
-# %% ../nbs/24_attention.ipynb #check-inputs
-def _check_qk(
-    q:torch.Tensor, # Queries
-    k:torch.Tensor # Keys
-):
-    "Refuse queries and keys that do not belong together"
-    ok = q.shape[-1] == k.shape[-1] > 0 and q.shape[:-2] == k.shape[:-2]
-    need(ok, "k", k, f"(..., m, d) with the leading axes and the d of `q`, whose shape is {tuple(q.shape)}")
-
-def _check_mask(
-    mask:torch.Tensor, # Anything
-    shape:tuple # Of the scores it is for, (..., n, m)
-):
-    "Refuse a mask that is not boolean, or does not fit; three axes for a batch of heads could mean either, so all are wanted, or two"
-    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool: raise TypeError(explain("mask", mask, "a boolean tensor, True where a query may look"))
-    ok = mask.ndim in (2, len(shape)) and all(a in (1, b) for a,b in zip(mask.shape[::-1], tuple(shape)[::-1]))
-    need(ok, "mask", mask, f"one for all, {tuple(shape[-2:])}, or one with {len(shape)} axes that broadcasts to {tuple(shape)}")
-
 # %% ../nbs/24_attention.ipynb #attention-weights
 def attention_weights(
     q:torch.Tensor, # Queries (..., n, d)
     k:torch.Tensor, # Keys (..., m, d)
-    mask:torch.Tensor|None=None, # bool (n, m), or with all axes of (..., n, m) and broadcast to it: True where a query may look; None lets all see all
+    mask:torch.Tensor|None=None, # bool to (..., n, m): True where a query may look
     scale:float|None=None # Factor of the scores; None is 1/sqrt(d)
-)->torch.Tensor: # (..., n, m) from 0 to 1: each row sums to 1, or to 0 where the mask leaves nothing to see
+)->torch.Tensor: # (..., n, m): each row sums to 1, or to 0 where it may see nothing
     "How much each query takes from each key"
-    _check_qk(q, k)
-    scores = q @ k.mT*(q.shape[-1]**-0.5 if scale is None else scale)
-    if mask is None: return softmax(scores, -1)
-    _check_mask(mask, scores.shape)
-    weights = softmax(scores.masked_fill(~mask, -torch.inf), -1)
-    return weights.masked_fill(~mask, 0)  # only rows that see nothing change: 0/0 becomes 0, and takes no gradient
+    z = q @ k.mT*(q.shape[-1]**-0.5 if scale is None else scale)
+    if mask is None: return softmax(z, -1)
+    return softmax(z.masked_fill(~mask, -torch.inf), -1).masked_fill(~mask, 0)
 
-# %% ../nbs/24_attention.ipynb #attention
 def attention(
     q:torch.Tensor, # Queries (..., n, d)
     k:torch.Tensor, # Keys (..., m, d)
     v:torch.Tensor, # Values (..., m, e)
     mask:torch.Tensor|None=None, # As for `attention_weights`
     scale:float|None=None # As for `attention_weights`
-)->torch.Tensor: # (..., n, e): for each query a mean of the values; 0 where the mask leaves nothing to see
+)->torch.Tensor: # (..., n, e): means of the values, or 0 for who may see nothing
     "Scaled dot-product attention, written out (Vaswani et al., 2017, equation 1)"
-    weights = attention_weights(q, k, mask, scale)
-    need(v.shape[:-1] == k.shape[:-1], "v", v, f"(..., m, e), a value for each key, whose shape is {tuple(k.shape)}")
-    return weights @ v
-
-# %% ../nbs/24_attention.ipynb #head-dim
-def _head_dim(
-    dim:int, # Width of a token
-    heads:int, # Number of heads
-    head_dim:int|None # As asked for
-)->int: # 1 or more
-    "The width of one head, or an ArgumentError"
-    need(head_dim is not None or dim % heads == 0, "heads", heads, f"a divisor of dim={dim}, unless head_dim is given")
-    return head_dim or dim//heads
+    return attention_weights(q, k, mask, scale) @ v
 
 # %% ../nbs/24_attention.ipynb #attention-class
 class Attention(nn.Module):
-    "Multi-head self-attention; nothing in it depends on the number of tokens. Weights start as torch's linear layers do"
+    "Multi-head self-attention, for any number of tokens"
     def __init__(self,
         dim:int, # Width of a token
-        heads:int, # Number of heads
-        head_dim:int|None=None, # Width of one head; None is dim/heads
+        heads:int, # Number of heads, `h`
+        head_dim:int|None=None, # Width of one head, `d`; None is dim/heads
         causal:bool=False, # No token sees a later one
-        qkv_bias:bool=True, # With a bias in the layer that makes queries, keys and values
-        qk_norm:bool=False # Normalise each query and each key over head_dim, before the scores
+        qkv_bias:bool=True, # With a bias where queries, keys and values are made
+        qk_norm:bool=False # Normalise each query and each key over d, before the scores
     ):
         super().__init__()
-        self.heads,self.head_dim,self.causal = heads,_head_dim(dim, heads, head_dim),causal
-        self.scale = self.head_dim**-0.5
-        inner = heads*self.head_dim
-        self.qkv = nn.Linear(dim, 3*inner, bias=qkv_bias)  # rows: q, k, v, and each of them (h d)
-        self.q_norm,self.k_norm = (nn.LayerNorm(self.head_dim) if qk_norm else nn.Identity() for _ in range(2))
+        need(head_dim or dim % heads == 0, "heads", heads, f"a divisor of dim={dim}")
+        self.heads,self.head_dim,self.causal = heads,head_dim or dim//heads,causal
+        self.scale,inner = self.head_dim**-0.5,heads*self.head_dim
+        self.qkv = nn.Linear(dim, 3*inner, bias=qkv_bias)  # q, k, v; in each (h d)
+        self.q_norm,self.k_norm = (
+            nn.LayerNorm(self.head_dim) if qk_norm else nn.Identity() for _ in "qk")
         self.out = nn.Linear(inner, dim)
 
-    def extra_repr(self
-    )->str: # Such as "heads=8, head_dim=32, causal=True"
-        "The settings"
-        return f"heads={self.heads}, head_dim={self.head_dim}, causal={self.causal}"
+    def forward(self,
+        x:torch.Tensor, # Tokens (b, n, dim)
+        mask:torch.Tensor|None=None # bool (n, n) or to (b, h, n, n): True: may look
+    )->torch.Tensor: # (b, n, dim), dtype of `x`
+        "Each token gathers from those it may look at"
+        out = self._gather(*self._split(x), mask)  # (b, h, n, d)
+        return self.out(rearrange(out, "b h n d -> b n (h d)"))
 
-# %% ../nbs/24_attention.ipynb #attention-parts
-@patch
-def _split(self:Attention,
-    x:torch.Tensor # Tokens (b, n, dim)
-)->tuple: # Queries, keys and values, each (b, h, n, d)
-    "One projection, cut into three and into heads"
-    q,k,v = (rearrange(o, "b n (h d) -> b h n d", h=self.heads) for o in self.qkv(x).chunk(3, -1))
-    return self.q_norm(q),self.k_norm(k),v
+    def weights(self,
+        x:torch.Tensor, # Tokens (b, n, dim)
+        mask:torch.Tensor|None=None # As for `forward`
+    )->torch.Tensor: # (b, h, n, n): row i says what token i takes from each
+        "The attention weights, for pictures"
+        q,k,_ = self._split(x)
+        mask = self._allowed(x.shape[1], mask, x.device)
+        return attention_weights(q, k, mask, self.scale)
 
-@patch
-def _allowed(self:Attention,
-    x:torch.Tensor, # Tokens (b, n, dim)
-    mask:torch.Tensor|None # As for `forward`
-)->torch.Tensor|None: # The mask, with the future taken out if the layer is causal; None stays None
-    "Who may look at whom, apart from what `causal` alone says"
-    if mask is None: return None
-    _check_mask(mask, (len(x), self.heads, x.shape[1], x.shape[1]))
-    return mask & causal_mask(x.shape[1], x.device) if self.causal else mask
+    def _split(self, x):
+        "Queries, keys and values, each (b, h, n, d)"
+        three = "b n (three h d) -> three b h n d"
+        q,k,v = rearrange(self.qkv(x), three, three=3, h=self.heads)
+        return self.q_norm(q),self.k_norm(k),v
 
-# %% ../nbs/24_attention.ipynb #attention-forward
-@patch
-def forward(self:Attention,
-    x:torch.Tensor, # Tokens (b, n, dim)
-    mask:torch.Tensor|None=None # bool (n, n), or four axes that broadcast to (b, h, n, n): True where a token may look
-)->torch.Tensor: # (b, n, dim), dtype of `x`
-    "Each token gathers from those it may look at"
-    q,k,v = self._split(x)
-    mask = self._allowed(x, mask)
-    if self.causal and mask is None: return self.out(_causal(q, k, v, self.scale))
-    return self.out(_merged(F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=self.scale)))
+    def _allowed(self, n, mask, device):
+        "The mask, without the future if the layer is causal"
+        ok = mask is None or mask.dtype == torch.bool and mask.ndim in (2, 4)
+        need(ok, "mask", mask, "bool: True where a token may look, (n, n) or four axes")
+        if not self.causal: return mask
+        past = causal_mask(n, device)
+        return past if mask is None else mask & past
 
-@patch
-def weights(self:Attention,
-    x:torch.Tensor, # Tokens (b, n, dim)
-    mask:torch.Tensor|None=None # As for `forward`
-)->torch.Tensor: # (b, h, n, n): row i says what token i takes from each
-    "The attention weights, written out: for pictures"
-    q,k,_ = self._split(x)
-    mask = self._allowed(x, causal_mask(x.shape[1], x.device) if mask is None and self.causal else mask)
-    return attention_weights(q, k, mask, self.scale)
-
-def _merged(
-    x:torch.Tensor # (b, h, n, d)
-)->torch.Tensor: # (b, n, h d)
-    "Heads side by side again"
-    return rearrange(x, "b h n d -> b n (h d)")
-
-# %% ../nbs/24_attention.ipynb #slices
-_slice = 192  # queries at least in a slice; a multiple of 64, the rows that the kernel takes at a time
-
-def _causal(
-    q:torch.Tensor, # Queries (b, h, n, d)
-    k:torch.Tensor, # Keys, the same shape
-    v:torch.Tensor, # Values, the same shape
-    scale:float # Factor of the scores
-)->torch.Tensor: # (b, n, h d)
-    "Causal attention, in at most four slices of queries where that spares work"
-    n,sdpa = q.shape[2],F.scaled_dot_product_attention
-    step = max(_slice, -(-n//256)*64)
-    if n <= step or q.device.type != "cpu": return _merged(sdpa(q, k, v, is_causal=True, scale=scale))
-    seen,parts = causal_mask(n, q.device),[]
-    for a in range(0, n, step):
-        b = min(a + step, n)
-        kb,vb = (k, v) if b == n else (k[:, :, :b], v[:, :, :b])
-        parts.append(_merged(sdpa(q[:, :, a:b], kb, vb, attn_mask=seen[a:b, :b] if a else None, is_causal=a == 0, scale=scale)))
-    return torch.cat(parts, 1)
+    def _gather(self, q, k, v, mask):
+        "What each head of each token takes, (b, h, n, d)"
+        mask = self._allowed(q.shape[2], mask, q.device)
+        return attention(q, k, v, mask, self.scale)
 
 # %% ../nbs/24_attention.ipynb #block
 class TransformerBlock(nn.Module):
-    "Pre-norm transformer block: attention, then an MLP on each token, each added to what came in. No dropout; weights start as torch's do"
+    "Pre-norm transformer block: attention, then an MLP on each token, each added"
     def __init__(self,
         dim:int, # Width of a token
         heads:int, # Number of heads
         mlp_dim:int|None=None, # Hidden width of the MLP; None is 4*dim
         causal:bool=False, # No token sees a later one
         head_dim:int|None=None, # Width of one head; None is dim/heads
-        qkv_bias:bool=True, # With a bias in the layer that makes queries, keys and values
-        qk_norm:bool=False, # Normalise each query and each key over head_dim
-        act:Callable=nn.GELU # Makes the activation of the MLP: nn.GELU is the exact one, GPT-2 has partial(nn.GELU, approximate="tanh")
+        qkv_bias:bool=True, # As for `Attention`
+        qk_norm:bool=False, # As for `Attention`
+        act:Callable=nn.GELU # Makes the activation of the MLP
     ):
         super().__init__()
-        self.norm1,self.attention = nn.LayerNorm(dim),Attention(dim, heads, head_dim, causal, qkv_bias, qk_norm)
-        self.norm2,self.mlp = nn.LayerNorm(dim),nn.Sequential(nn.Linear(dim, mlp_dim or 4*dim), act(), nn.Linear(mlp_dim or 4*dim, dim))
+        mlp_dim = mlp_dim or 4*dim
+        self.norm1,self.norm2 = nn.LayerNorm(dim),nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads, head_dim, causal, qkv_bias, qk_norm)
+        up,down = nn.Linear(dim, mlp_dim),nn.Linear(mlp_dim, dim)
+        self.mlp = nn.Sequential(up, act(), down)
 
-# %% ../nbs/24_attention.ipynb #block-forward
-@patch
-def forward(self:TransformerBlock,
-    x:torch.Tensor, # Tokens (b, n, dim)
-    mask:torch.Tensor|None=None # As for `Attention`
-)->torch.Tensor: # (b, n, dim), dtype of `x`
-    "Look around, then think"
-    x = x + self.attention(self.norm1(x), mask)
-    return x + self.mlp(self.norm2(x))
+    def forward(self,
+        x:torch.Tensor, # Tokens (b, n, dim)
+        mask:torch.Tensor|None=None # As for `Attention`
+    )->torch.Tensor: # (b, n, dim), dtype of `x`
+        "Look around, then think"
+        x = x + self.attention(self.norm1(x), mask)
+        return x + self.mlp(self.norm2(x))
 
 # %% ../nbs/24_attention.ipynb #block-cost
 def block_cost(
@@ -207,9 +142,47 @@ def block_cost(
     head_dim:int|None=None, # Width of one head; None is dim/heads
     qkv_bias:bool=True, # As for `TransformerBlock`
     qk_norm:bool=False # As for `TransformerBlock`
-)->dict: # "params", and multiply-adds of one sequence, forward: "qkv", "mixing" (scores and means, all n*n), "out", "mlp"
-    "Parameters and multiply-adds of a `TransformerBlock`, by formula"
-    head_dim,mlp_dim = _head_dim(dim, heads, head_dim),4*dim if mlp_dim is None else mlp_dim
-    inner = heads*head_dim
-    params = 3*inner*(dim + qkv_bias) + dim*(inner + 1) + mlp_dim*(dim + 1) + dim*(mlp_dim + 1) + 4*dim + 4*head_dim*qk_norm
-    return dict(params=params, qkv=3*n*dim*inner, mixing=2*n*n*inner, out=n*inner*dim, mlp=2*n*dim*mlp_dim)
+)->dict: # "params"; multiply-adds of a sequence: "qkv", "mixing" (n*n), "out", "mlp"
+    "Parameters and multiply-adds of a `TransformerBlock`, forward, by formula"
+    d,mlp_dim = head_dim or dim//heads,mlp_dim or 4*dim
+    inner = heads*d
+    params = 3*inner*(dim + qkv_bias) + 4*d*qk_norm + dim*(inner + 1)  # attention
+    params += mlp_dim*(dim + 1) + dim*(mlp_dim + 1) + 4*dim            # MLP, two norms
+    return dict(params=params, qkv=3*n*dim*inner, mixing=2*n*n*inner, out=n*inner*dim,
+        mlp=2*n*dim*mlp_dim)
+
+# %% ../nbs/24_attention.ipynb #gather-fused
+#| code-fold: true
+_SLICE = 192  # queries in a slice, at least; the kernel takes 64 at a time
+
+@patch
+def _gather(self:Attention, q, k, v, mask):
+    "The same by PyTorch's fused kernel; on a CPU in up to four slices if causal"
+    fused = partial(F.scaled_dot_product_attention, scale=self.scale)
+    n = q.shape[2]
+    if mask is not None or not self.causal:
+        return fused(q, k, v, attn_mask=self._allowed(n, mask, q.device))
+    step = max(_SLICE, -(-n//256)*64)
+    if n <= step or q.device.type != "cpu": return fused(q, k, v, is_causal=True)
+    seen,parts = causal_mask(n, q.device),[]
+    for a in range(0, n, step):
+        b = min(a + step, n)
+        keys,values = (k, v) if b == n else (k[:, :, :b], v[:, :, :b])
+        rule = dict(attn_mask=seen[a:b, :b]) if a else dict(is_causal=True)
+        parts.append(fused(q[:, :, a:b], keys, values, **rule))
+    return torch.cat(parts, 2)
+
+@patch
+def read(self:TransformerBlock,
+    x:torch.Tensor, # Tokens (b, n, dim)
+    rows:slice|torch.Tensor, # Which tokens: an index into the axis n
+    mask:torch.Tensor|None=None # As for `Attention`
+)->torch.Tensor: # (b, r, dim), as `forward` returns at these tokens
+    "The outputs of some tokens, without the work for the others"
+    layer,n = self.attention,x.shape[1]
+    mask,(q,k,v) = layer._allowed(n, mask, x.device),layer._split(self.norm1(x))
+    if mask is not None: mask = mask.expand(*mask.shape[:-2], n, n)[..., rows, :]
+    out = F.scaled_dot_product_attention(
+        q[:, :, rows], k, v, attn_mask=mask, scale=layer.scale)
+    x = x[:, rows] + layer.out(rearrange(out, "b h n d -> b n (h d)"))
+    return x + self.mlp(self.norm2(x))

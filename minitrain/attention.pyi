@@ -32,13 +32,11 @@ def attention_weights(
     Args:
         q: Queries (..., n, d)
         k: Keys (..., m, d)
-        mask: bool (n, m), or with all axes of (..., n, m) and broadcast to it:
-            True where a query may look; None lets all see all
+        mask: bool to (..., n, m): True where a query may look
         scale: Factor of the scores; None is 1/sqrt(d)
 
     Returns:
-        (..., n, m) from 0 to 1: each row sums to 1, or to 0 where the mask leaves
-            nothing to see
+        (..., n, m): each row sums to 1, or to 0 where it may see nothing
     """
 
 def attention(
@@ -58,29 +56,26 @@ def attention(
         scale: As for `attention_weights`
 
     Returns:
-        (..., n, e): for each query a mean of the values; 0 where the mask leaves
-            nothing to see
+        (..., n, e): means of the values, or 0 for who may see nothing
     """
 
 class Attention(nn.Module):
-    """Multi-head self-attention; nothing in it depends on the number of tokens.
-    Weights start as torch's linear layers do
+    """Multi-head self-attention, for any number of tokens
 
     Args:
         dim: Width of a token
-        heads: Number of heads
-        head_dim: Width of one head; None is dim/heads
+        heads: Number of heads, `h`
+        head_dim: Width of one head, `d`; None is dim/heads
         causal: No token sees a later one
-        qkv_bias: With a bias in the layer that makes queries, keys and values
-        qk_norm: Normalise each query and each key over head_dim, before the
-            scores
+        qkv_bias: With a bias where queries, keys and values are made
+        qk_norm: Normalise each query and each key over d, before the scores
     """
-    scale: Any
     qkv: Any
     out: Any
     heads: int
     head_dim: Any
     causal: bool
+    scale: Any
     q_norm: Any
     k_norm: Any
     def __init__(
@@ -92,25 +87,18 @@ class Attention(nn.Module):
         qkv_bias:bool=True,
         qk_norm:bool=False,
     )->None: ...
-    def extra_repr(self)->str:
-        """The settings
-
-        Returns:
-            Such as "heads=8, head_dim=32, causal=True"
-        """
     def forward(self, x:torch.Tensor, mask:torch.Tensor | None=None)->torch.Tensor:
         """Each token gathers from those it may look at
 
         Args:
             x: Tokens (b, n, dim)
-            mask: bool (n, n), or four axes that broadcast to (b, h, n, n): True
-                where a token may look
+            mask: bool (n, n) or to (b, h, n, n): True: may look
 
         Returns:
             (b, n, dim), dtype of `x`
         """
     def weights(self, x:torch.Tensor, mask:torch.Tensor | None=None)->torch.Tensor:
-        """The attention weights, written out: for pictures
+        """The attention weights, for pictures
 
         Args:
             x: Tokens (b, n, dim)
@@ -122,7 +110,6 @@ class Attention(nn.Module):
 
 class TransformerBlock(nn.Module):
     """Pre-norm transformer block: attention, then an MLP on each token, each added
-    to what came in. No dropout; weights start as torch's do
 
     Args:
         dim: Width of a token
@@ -130,15 +117,14 @@ class TransformerBlock(nn.Module):
         mlp_dim: Hidden width of the MLP; None is 4*dim
         causal: No token sees a later one
         head_dim: Width of one head; None is dim/heads
-        qkv_bias: With a bias in the layer that makes queries, keys and values
-        qk_norm: Normalise each query and each key over head_dim
-        act: Makes the activation of the MLP: nn.GELU is the exact one, GPT-2 has
-            partial(nn.GELU, approximate="tanh")
+        qkv_bias: As for `Attention`
+        qk_norm: As for `Attention`
+        act: Makes the activation of the MLP
     """
-    norm1: Any
     attention: Any
-    norm2: Any
     mlp: Any
+    norm1: Any
+    norm2: Any
     def __init__(
         self,
         dim:int,
@@ -160,6 +146,22 @@ class TransformerBlock(nn.Module):
         Returns:
             (b, n, dim), dtype of `x`
         """
+    def read(
+        self,
+        x:torch.Tensor,
+        rows:slice | torch.Tensor,
+        mask:torch.Tensor | None=None,
+    )->torch.Tensor:
+        """The outputs of some tokens, without the work for the others
+
+        Args:
+            x: Tokens (b, n, dim)
+            rows: Which tokens: an index into the axis n
+            mask: As for `Attention`
+
+        Returns:
+            (b, r, dim), as `forward` returns at these tokens
+        """
 
 def block_cost(
     n:int,
@@ -170,7 +172,7 @@ def block_cost(
     qkv_bias:bool=True,
     qk_norm:bool=False,
 )->dict:
-    """Parameters and multiply-adds of a `TransformerBlock`, by formula
+    """Parameters and multiply-adds of a `TransformerBlock`, forward, by formula
 
     Args:
         n: Number of tokens
@@ -182,6 +184,5 @@ def block_cost(
         qk_norm: As for `TransformerBlock`
 
     Returns:
-        "params", and multiply-adds of one sequence, forward: "qkv", "mixing"
-            (scores and means, all n*n), "out", "mlp"
+        "params"; multiply-adds of a sequence: "qkv", "mixing" (n*n), "out", "mlp"
     """

@@ -1,28 +1,26 @@
-"""Affine maps, erasing, copying and test-time averages, and how far the digits
-climb.
+"""Affine maps, erasing, copying, mixing and test-time averages, and how far the
+digits climb.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Callable
-from minitrain.learner import Learner
+from minitrain.callbacks import BatchTransformCB
+from minitrain.learner import Callback, Learner
 from torch import nn
 from typing import Any
 
 __all__ = ['digits_model', 'rand_affine', 'RandAffine', 'rand_erase', 'RandErase',
-           'rand_copy', 'RandCopy', 'tta']
+           'rand_copy', 'RandCopy', 'MixupCB', 'tta']
 
 def digits_model(width:int=32, margin:int=2)->nn.Sequential:
-    """A small convolutional network for digits, with BatchNorm: what reads them best
-    for its time on a CPU
+    """A small convolutional network for digits, with BatchNorm
 
     Args:
-        width: Channels of the first two convolutions; the last two have twice as
-            many
-        margin: Pixels cut off each side of the image, where digits have next to
-            no ink
+        width: Channels of two convolutions; the other two have twice as many
+        margin: Pixels cut off each side of the image: a quarter of the work saved
 
     Returns:
-        From (b, 28, 28) or (b, 1, 28, 28) to ten scores (b, 10)
+        From (b, 28, 28) or (b, 1, 28, 28) to ten logits (b, 10)
     """
 
 def rand_affine(
@@ -34,8 +32,7 @@ def rand_affine(
     warp:float=0.0,
     fill:float=0.0,
 )->torch.Tensor:
-    """Turn, stretch, slant and move each image by amounts of its own, interpolating
-    between pixels
+    """Turn, stretch, slant and move each image by amounts of its own
 
     Args:
         x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
@@ -51,15 +48,13 @@ def rand_affine(
     """
 
 class _BatchTransform(nn.Module):
-    """Changes images at random, each in its own way; a batch of several parts has
-    the first one changed
-    """
+    """Changes images at random, each in its own way"""
     def forward(self, x):
         """Draw from torch's global generator, and change the images
 
         Args:
-            x: Images (b, hgt, wid) or (b, c, hgt, wid), or a batch (tuple, list,
-                dict) that begins with them
+            x: Images (b, hgt, wid) or (b, c, hgt, wid), or a batch that begins
+                with them
 
         Returns:
             The same kind of thing with new images; what was given is not changed
@@ -88,14 +83,12 @@ class RandAffine(_BatchTransform):
     )->None: ...
 
 def rand_erase(x:torch.Tensor, pct:float=0.2, max_num:int=4)->torch.Tensor:
-    """Put noise of the batch's own mean, deviation and range over random patches of
-    each image
+    """Put noise of the batch's own mean, deviation and range over random patches
 
     Args:
         x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
         pct: Share of the height and of the width that a patch takes
-        max_num: Most patches an image gets; how many is drawn for each image, 0
-            among them
+        max_num: Most patches an image gets; how many is drawn, 0 among them
 
     Returns:
         Of x's shape, dtype and device
@@ -112,14 +105,12 @@ class RandErase(_BatchTransform):
     def __init__(self, pct:float=0.2, max_num:int=4)->None: ...
 
 def rand_copy(x:torch.Tensor, pct:float=0.2, max_num:int=4)->torch.Tensor:
-    """Put patches of each image over other places of the same image, one after the
-    other
+    """Put patches of each image over other places of it, one after the other
 
     Args:
         x: Images (b, hgt, wid) or (b, c, hgt, wid), not changed
         pct: Share of the height and of the width that a patch takes
-        max_num: Most patches an image gets; how many is drawn for each image, 0
-            among them
+        max_num: Most patches an image gets; how many is drawn, 0 among them
 
     Returns:
         Of x's shape, dtype and device
@@ -135,6 +126,36 @@ class RandCopy(_BatchTransform):
     change: Any
     def __init__(self, pct:float=0.2, max_num:int=4)->None: ...
 
+class MixupCB(Callback):
+    """Mixes each image of a training batch, and its target, with another one's
+
+    Args:
+        alpha: Shares are Beta(alpha, alpha): at 0 hardly mixed, at 1 evenly
+    """
+    order = BatchTransformCB.order + 1
+    share: Any
+    lam: Any
+    other: Any
+    def __init__(self, alpha:float=0.4)->None: ...
+    def before_batch(self, learn:Learner)->None:
+        """Draw shares and partners from torch's global generator, and mix the images
+
+        Args:
+            learn: Its images are mixed
+        """
+    def after_predict(self, learn:Learner)->None:
+        """Mix the targets; class numbers become probabilities first
+
+        Args:
+            learn: Its targets are mixed, for the loss alone
+        """
+    def after_loss(self, learn:Learner)->None:
+        """Put the targets back
+
+        Args:
+            learn: Its targets are each image's own again, for the metrics
+        """
+
 def tta(
     learn:Learner,
     dl=None,
@@ -142,16 +163,15 @@ def tta(
     n:int=8,
     seed:int=0,
 )->tuple[torch.Tensor, torch.Tensor]:
-    """Test-time augmentation: the mean of the probabilities that the model gives to
-    an image and to changed copies of it
+    """The mean of a model's probabilities for an image and for changed copies of it
 
     Args:
-        learn: Trained; its model gives scores (b, k)
+        learn: Trained; its model gives logits (b, k)
         dl: Loader of batches (images, targets); None takes the validation loader
         tfm: Changes a batch at random; None takes gentle affine maps
         n: Changed copies of each image, beside the image itself
         seed: Of the changes; torch's generator is left as it was
 
     Returns:
-        Probabilities (n, k) and targets (n,), on the CPU
+        Probabilities (n, k), targets (n,), on the CPU
     """

@@ -1,5 +1,5 @@
 """Early stopping, clipping, accumulation, averages of weights, mixed precision: each
-a few lines, and each first written wrong.
+small at heart, some first written wrong.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from minitrain.core import def_device
 from minitrain.learner import Callback, Learner, TrainCB
+from minitrain.progress import Kept
 from typing import Any
 
 __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
@@ -86,12 +87,7 @@ class OverfitBatchCB(Callback):
             learn: Its `dl` is replaced
         """
 
-class _Remembers(Callback):
-    """A callback whose attributes named in `_memory` are kept by a checkpoint"""
-    def state_dict(self): ...
-    def load_state_dict(self, state)->None: ...
-
-class EarlyStopCB(_Remembers):
+class EarlyStopCB(Kept, Callback):
     """Ends the fit when what it watches stops improving; the best weights come back
 
     Args:
@@ -160,7 +156,7 @@ class ValidEveryCB(Callback):
             learn: Its loaders come back
         """
 
-class StopAfterCB(_Remembers):
+class StopAfterCB(Kept, Callback):
     """Ends the fit after a number of updates, with a last validation
 
     Args:
@@ -221,7 +217,7 @@ class GradClipCB(Callback):
             learn: Gradients of what its optimizer updates are limited
         """
 
-class GradAccumCB(_Remembers):
+class GradAccumCB(Kept, Callback):
     """One update for `n` batches, as of one large batch
 
     Args:
@@ -269,7 +265,7 @@ class GradAccumCB(_Remembers):
             learn: Updated, if its last epoch was cancelled
         """
 
-class EMACB(_Remembers):
+class EMACB(Kept, Callback):
     """Keeps a moving average of the weights, and validates with it
 
     Args:

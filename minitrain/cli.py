@@ -102,6 +102,7 @@ def _call(command, func, argv, names):
         if name.startswith("--"): kw = dict(metavar="X") | (dict(required=True) if default is Parameter.empty else {})
         elif default not in (None, Parameter.empty): kw = dict(nargs="?")
         if isinstance(default, tuple): kw["nargs"] = "+"
+        if isinstance(default, bool): kw |= dict(nargs="?", const="true")
         p.add_argument(name, help=(words[key] or "").replace("%", "%%"), **kw)
     found = vars(p.parse_args(argv))
     try:
@@ -133,7 +134,8 @@ def _show_table(rows):
     if "folder" in rows.attrs: print(rows.attrs["folder"])
 
 def _show_answers(found):
-    "Answers as CSV, unless they were written to a file"
+    "Answers as CSV, unless they were written to a file, and what there is to say"
+    for note in found.attrs["notes"]: print(f"note: {note}", file=sys.stderr)
     if "written" not in found.attrs: print(found.to_csv(index=False, lineterminator="\n"), end="")
     if "accuracy" in found.attrs: print(f"accuracy {found.attrs['accuracy']:.3f}, where test has labels", file=sys.stderr)
 
@@ -175,7 +177,7 @@ _commands = {
     "reasoning evaluate": _Command("Put a trained head beside the best that is possible", "experiments.reasoning:evaluate_reasoning",
         ("head", "--out", "--problems", "--queries", "--seed"), _show_table),
     "reasoning predict": _Command("Classify the rows of a CSV file by the labelled rows of another", "experiments.reasoning:predict_reasoning",
-        ("head", "train", "test", "--label", "--out"), _show_answers),
+        ("head", "train", "test", "--label", "--out", "--fill", "--id"), _show_answers),
     "gaze train": _Command("Clone a demonstrator, with or without gaze, and let the clone play", "experiments.gaze:gaze"),
     "gaze compare": _Command("Run arms of an experiment times seeds in parallel, or go on with them", "experiments.gaze:gaze"),
     "gaze play": _Command("Draw a strip or a clip of a clone at play, its attention and the gaze drawn in", "experiments.gaze:play_gaze",

@@ -1,5 +1,5 @@
-"""A transformer that has seen nothing but made-up problems becomes a scikit-learn
-classifier, and is held to account.
+"""A transformer trained on made-up problems becomes a scikit-learn classifier, and
+is held to account.
 """
 # Made by tools/make_stubs.py: do not edit
 import numpy as np
@@ -9,8 +9,8 @@ from minitrain.reasoning import ReasoningModel
 from sklearn.base import BaseEstimator, ClassifierMixin
 from typing import Any, NamedTuple
 
-__all__ = ['ReasoningClassifier', 'map_logistic', 'calibration_error', 'embed_stream',
-           'embed_leave_one_out']
+__all__ = ['ReasoningClassifier', 'map_logistic', 'calibration_error', 'reliability',
+           'embed_stream', 'embed_leave_one_out']
 
 class _View(NamedTuple):
     """One of the ways to show a context that the prior cannot tell apart
@@ -34,7 +34,7 @@ def equal_views(n:int, k:int, d:int, rng:np.random.RandomState)->list[_View]:
         rng: Draws orders and matrices
 
     Returns:
-        In pairs that differ by the flip alone; the first pair is not turned
+        In pairs that differ by the flip alone; the first is not turned
     """
 
 @torch.inference_mode()
@@ -58,22 +58,29 @@ def query_views(
         Log odds (b, q)
     """
 
-class ReasoningClassifier(ClassifierMixin, BaseEstimator):
-    """A frozen reasoning head as a scikit-learn classifier: `fit` stores labelled
-    examples, `predict_proba` reads them for each batch of queries
+def couple(z:torch.Tensor)->torch.Tensor:
+    """Probabilities of classes from the log odds of their pairs
 
     Args:
-        head: Name of a packaged head, folder of a run, or a ReasoningModel
-        n_components: Principal components to keep at most; None is as many as the
-            head has inputs for
-        intercept: Show the head a constant 1 in one of its inputs, for classes of
-            different sizes
+        z: Log odds of class j against class i, (c, c, q); 0 where i is j
+
+    Returns:
+        (q, c), rows sum to 1
+    """
+
+class ReasoningClassifier(ClassifierMixin, BaseEstimator):
+    """A frozen head as a scikit-learn classifier: `fit` keeps examples, none is
+    learnt
+
+    Args:
+        head: A packaged head, folder of a run, or a ReasoningModel
+        n_components: Principal components at most; None is all there is room for
+        intercept: Show the head a constant 1, for classes of different sizes
         n_views: Equivalent views of the context to average over
-        max_context: Examples to read at a time; None is as many as the head was
-            trained with, four times that if it has no positions
+        max_context: Examples to read at a time; None is what the head can
         temperature: Divides log odds; None finds it in the context
-        random_state: Of the order of the examples and of the views: an int, a
-            RandomState or None
+        random_state: Of orders and views: an int, a RandomState or None
+        with_std: Divide columns by their deviations; False if they share a unit
     """
     head: Any
     n_components: Any
@@ -82,11 +89,11 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
     max_context: Any
     temperature: Any
     random_state: Any
-    head_: Any
-    projection_: Any
-    context_: Any
+    with_std: Any
     temperature_: Any
     classes_: Any
+    head_: Any
+    pairs_: Any
     def __init__(
         self,
         head='reasoning_d8',
@@ -96,10 +103,10 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
         max_context=None,
         temperature=None,
         random_state=0,
+        with_std=True,
     )->None: ...
     def fit(self, X, y)->ReasoningClassifier:
-        """Store the examples as the head will read them; no weight of the head
-        changes
+        """Keep the examples as the head will read them; none of its weights changes
 
         Args:
             X: Examples (k, f): an array, a DataFrame or nested lists of finite
@@ -108,19 +115,16 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
                 different ones
 
         Returns:
-            Itself, with `classes_`, `n_features_in_`, `head_`, `projection_`,
-                `context_` and `temperature_`
+            Itself, with `classes_`, `pairs_`, `temperature_`
         """
     def predict_proba(self, X)->np.ndarray:
-        """Probabilities of the classes for each query, as if it came alone after the
-        context
+        """Probabilities for each query, as if it came alone after the context
 
         Args:
             X: Queries (q, f)
 
         Returns:
-            float64 (q, classes), rows sum to 1, columns in the order of
-                `classes_`
+            float64 (q, classes), rows sum to 1, in the order of `classes_`
         """
     def predict(self, X)->np.ndarray:
         """The most probable class of each query
@@ -156,39 +160,20 @@ def map_logistic(
     alpha:float | torch.Tensor=1.0,
     steps:int=100,
 )->torch.Tensor:
-    """The most probable weights of logistic regressions without intercept, all
-    contexts at once
+    """The most probable weights of logistic regressions without intercept
 
     Args:
         xs: Contexts (b, k, d)
         ys: Their labels 0 and 1, (b, k)
-        alpha: Standard deviation of each weight in the prior; one for all or (b,)
+        alpha: Deviation of a weight in the prior; one, or (b,)
         steps: Newton steps at most
 
     Returns:
         Weights, float64 (b, d)
     """
 
-def reliability(
-    p:torch.Tensor,
-    y:torch.Tensor,
-    bins:int,
-)->tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What was said and what happened, bin by bin
-
-    Args:
-        p: Probabilities of a 1, float64 (n,)
-        y: What happened, 0 or 1, float64 (n,)
-        bins: Of equal width
-
-    Returns:
-        For each bin: how many, mean probability, share of ones (nan where there
-            are none)
-    """
-
 def calibration_error(probs, targets, bins:int=15)->float:
-    """Expected calibration error: the mean distance between what was said and what
-    happened, bin by bin
+    """Expected calibration error: the mean distance between said and happened
 
     Args:
         probs: Probabilities of a 1, any shape: tensor, array or list
@@ -199,12 +184,23 @@ def calibration_error(probs, targets, bins:int=15)->float:
         From 0, for numbers that mean what they say, to 1
     """
 
+def reliability(p:torch.Tensor, y:torch.Tensor, bins:int)->tuple:
+    """What was said and what happened, bin by bin
+
+    Args:
+        p: Probabilities of a 1, float64 (n,)
+        y: What happened, 0 or 1, float64 (n,)
+        bins: Of equal width
+
+    Returns:
+        For each bin: how many, mean probability, share of ones (nan where none)
+    """
+
 def embed_stream(embed:Callable, items:Sequence)->np.ndarray:
     """Each item alone: nothing is seen but the item
 
     Args:
-        embed: Called with a list of items, gives a vector (d,): what the last one
-            looks like after the ones before it
+        embed: Called with a list of items: a vector (d,), that of the last one
         items: Examples or queries: strings, images, whatever `embed` takes
 
     Returns:
@@ -217,16 +213,15 @@ def embed_leave_one_out(
     queries:Sequence,
     labels:Sequence | None=None,
 )->tuple[np.ndarray, np.ndarray]:
-    """Each item last, after the examples: an example sees the others with their
-    labels, a query sees them all; nothing sees its own label or a query
+    """Each item last, after the other examples; nothing sees its own label or a
+    query
 
     Args:
-        embed: As for `embed_stream`; with `labels` the items before the last are
-            pairs (item, label)
+        embed: As there; with `labels`, items before the last are (item, label)
         examples: Of the context
         queries: To be classified with it
         labels: Of the examples; None shows them without
 
     Returns:
-        float64 (k, d) of the examples and (q, d) of the queries
+        float64 (k, d) of examples and (q, d) of queries
     """

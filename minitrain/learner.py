@@ -76,6 +76,12 @@ def _sgd(params, lr):
     "Plain SGD, whose momentum of 0 a schedule may raise"
     return Momentum(params, lr, momentum=0.)
 
+def _detached(o):
+    "A prediction cut off from the graph that made it"
+    if torch.is_tensor(o): return o.detach()
+    if not isinstance(o, tuple): return o
+    return type(o)(*(map_nested(_detached, p) for p in o))  # a packed sequence
+
 def _loss(loss_func, preds, targets):
     "Run a loss; none of torch's may stretch a target to the shape of the predictions"
     f = getattr(loss_func, "func", loss_func)  # inside a `partial`
@@ -118,7 +124,7 @@ class TrainCB(Callback):
 class Learner:
     "Trains a model, and calls its callbacks at every event of the loop"
     events = frozenset(_loop) - {*_parts}  # a subclass may add its own
-    _fitting,_frozen,_opt_by = False,(),None
+    _fitting,_frozen,_opt_by = False,(),None  # _opt_by: the `opt_func` of `opt`
 
     def __init__(self,
         model:nn.Module, # What is trained
@@ -232,7 +238,7 @@ def _stage(self:Learner, name, body):
         self.callback(f"after_{name}")
     except _stages[name]: del waiting[:1]  # who cancels has begun
     except BaseException as e:
-        if isinstance(e, CANCELS): del waiting[:1]
+        if isinstance(e, CANCELS): del waiting[:1]  # so has who cancels a stage around
         self._end(name, cbs, waiting, [e])  # raises
     self._end(name, cbs, waiting, [])
 
@@ -243,8 +249,8 @@ def _end(self:Learner, name, cbs, waiting, errors):
         try: cb in waiting or self._call(cb, f"cleanup_{name}")
         except _stages[name]: pass  # it is over already
         except BaseException as e: errors.append(e)
-    errors.sort(key=lambda e: isinstance(e, CANCELS))
-    if errors: raise errors.pop(0)  # not held by this frame: the graph can go
+    errors.sort(key=lambda e: isinstance(e, CANCELS))  # a real error before a cancel
+    if errors: raise errors.pop(0)  # out of the list, which would keep its graph alive
 
 # %% ../nbs/09_learner.ipynb #call
 @patch
@@ -268,12 +274,18 @@ def add_cb(self:Learner, cb): # A callback
     if isinstance(cb, type):
         raise ArgumentError("cbs", cb, f"an instance: write {cb.__name__}()")
     need(not any(cb is o for o in self.cbs), "cbs", cb, "callbacks not there yet")
-    for o in {o for o in dir(cb) if o[0] != "_"} - self.events:
-        near, = get_close_matches(o, self.events, 1, 0)
+    _check_names(cb, self.events)
+    self.cbs.append(cb)
+
+# %% ../nbs/09_learner.ipynb #check-names
+#| code-fold: true
+def _check_names(cb, events):
+    "No method may be nearly an event"
+    for o in {o for o in dir(cb) if o[0] != "_"} - events:
+        near = get_close_matches(o, events, 1, 0)[0]  # the most like it
         odd = o.startswith(_when) or get_close_matches(o, [near], 1, 0.85)
         need(not odd or not callable(getattr(cb, o)), f"{type(cb).__name__}.{o}", o,
             f"an event; did you mean {near!r}?")
-    self.cbs.append(cb)
 
 # %% ../nbs/09_learner.ipynb #update
 @patch
@@ -303,12 +315,6 @@ def _set_mode(self:Learner):
     self.model.train() if self.training else self.model.eval()
     for m in self._frozen: m.eval()
 
-def _detached(o):
-    "A prediction cut off from the graph that made it"
-    if torch.is_tensor(o): return o.detach()
-    if not isinstance(o, tuple): return o
-    return type(o)(*(map_nested(_detached, p) for p in o))  # a packed sequence
-
 @patch
 @contextmanager
 def _around_fit(self:Learner, train, cbs):
@@ -316,7 +322,8 @@ def _around_fit(self:Learner, train, cbs):
     if self._fitting: raise RuntimeError("this Learner is in the middle of a fit")
     own,was = [*self.cbs],self.model.training
     off = [m for m in self.model.modules() if not m.training]
-    self._fitting,self._frozen = True,off if was else []
+    self._fitting = True
+    self._frozen = off if was else []  # off as a whole is not frozen
     try:
         for cb in cbs: self.add_cb(cb)
         if train: self._drop_grads()
@@ -336,13 +343,13 @@ def _around_fit(self:Learner, train, cbs):
 # %% ../nbs/09_learner.ipynb #new-opt
 @patch
 def _new_opt(self:Learner, lr):
-    "A new optimizer, with the moments of the last one that `opt_func` made"
+    "A new optimizer, with the momentum and averages (`state`) of the last one"
     need(self.opt_func or lr is None, "lr", lr, "None: `.opt` is yours")
     if not self.opt_func: return self.opt
     opt = self.opt_func([*self.model.parameters()], self.lr if lr is None else lr)
-    old,same = self.opt,self._opt_by is self.opt_func and type(self.opt) is type(opt)
-    self._opt_by = self.opt_func
-    for group in getattr(opt, "param_groups", ()) if same else ():
+    old,old_by,self._opt_by = self.opt,self._opt_by,self.opt_func
+    keep = old_by is self.opt_func and type(old) is type(opt)
+    for group in getattr(opt, "param_groups", ()) if keep else ():
         opt.state.update({p: old.state[p] for p in group["params"] if p in old.state})
     return opt
 

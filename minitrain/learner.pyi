@@ -246,16 +246,6 @@ class Learner:
         Returns:
             (predictions, targets) and, with `inps`, inputs; on the CPU
         """
-    def predict(self, x=None)->torch.Tensor:
-        """Predictions for one batch of inputs; without it, the trainer's part of a
-        step
-
-        Args:
-            x: A batch of inputs (b, ...), a tuple of several, or a dict
-
-        Returns:
-            What the model says, on the CPU
-        """
     def capture_preds(self, cbs=None, inps:bool=False)->tuple:
         """Predictions for the validation data
 
@@ -265,6 +255,16 @@ class Learner:
 
         Returns:
             (predictions, targets), or (predictions, targets, inputs), on the CPU
+        """
+    def predict(self, x=None)->torch.Tensor:
+        """Predictions for one batch of inputs; without it, the trainer's part of a
+        step
+
+        Args:
+            x: A batch of inputs (b, ...), a tuple of several, or a dict
+
+        Returns:
+            What the model says, on the CPU
         """
     def fit_one_cycle(
         self,

@@ -76,25 +76,34 @@ def get_preds(self:Learner,
     inps:bool=False # Return the inputs too
 )->tuple: # (predictions, targets) and, with `inps`, inputs; on the CPU
     "Predictions for every sample of a loader, in evaluation mode; nothing else changes"
-    dls,capture = self.dls,_PredsOnly()
+    dls,capture,fixed = self.dls,_PredsOnly(),cbs is None
     dl = dls.valid if dl is None else dl
     try:
         self.dls = DataLoaders(dl, dl)
-        with self._bare(cbs is None), position_kept(dl, cbs is None):
+        with self._bare(fixed), position_kept(dl, fixed): # random numbers as before
             self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     finally: self.dls = dls
     out = capture.all_preds,capture.all_targs,capture.all_inps
     return out if inps else out[:2]
 
+# %% ../nbs/13_predict.ipynb #get-preds-function
+#| code-fold: true
 def get_preds(
     learn:Learner, # Trained
     dl=None # A loader; None for that of validation
 )->tuple: # (predictions, targets) on the CPU, float32 for half precision
     "As `learn.get_preds(dl)`"
     return Learner.get_preds(learn, dl)
+@patch
+def capture_preds(self:Learner,
+    cbs=None, # Callbacks for this alone, such as a BatchTransformCB
+    inps:bool=False # Return the inputs too
+)->tuple: # (predictions, targets), or (predictions, targets, inputs), on the CPU
+    "Predictions for the validation data"
+    return Learner.get_preds(self, None, cbs, inps)
 
 # %% ../nbs/13_predict.ipynb #predict
-_parts = {o: getattr(o, "predict", None) for o in (Learner, TrainLearner)}
+_parts = {o: o.predict for o in (Learner, TrainLearner)} # of a step, by lesson 09
 
 @patch
 def predict(self:Learner,
@@ -103,9 +112,11 @@ def predict(self:Learner,
     "Predictions for one batch of inputs; without it, the trainer's part of a step"
     if x is None: return _parts[Learner](self)
     several = x if isinstance(x, (list, tuple)) else (x,)
-    batch = x if isinstance(x, Mapping) else (*several, None)
+    batch = x if isinstance(x, Mapping) else (*several, None) # None: the target
     return Learner.get_preds(self, [batch])[0]
 
+# %% ../nbs/13_predict.ipynb #predict-others
+#| code-fold: true
 @patch
 def predict(self:TrainLearner,
     x=None # As for `Learner.predict`
@@ -119,15 +130,6 @@ def predict(
 )->torch.Tensor: # What the model says, on the CPU
     "As `learn.predict(x)`"
     return Learner.predict(learn, x)
-
-# %% ../nbs/13_predict.ipynb #capture-preds
-@patch
-def capture_preds(self:Learner,
-    cbs=None, # Callbacks for this alone, such as a BatchTransformCB
-    inps:bool=False # Return the inputs too
-)->tuple: # (predictions, targets), or (predictions, targets, inputs), on the CPU
-    "Predictions for the validation data"
-    return Learner.get_preds(self, None, cbs, inps)
 
 # %% ../nbs/13_predict.ipynb #top-losses
 def _top(learn, k, dl):

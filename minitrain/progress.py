@@ -49,7 +49,9 @@ class HistoryCB(Kept, Callback):
     "Keeps loss and metrics of every epoch of all fits: a row each"
     order,only_in_fit,_kept = 2,True,("rows", "_base", "_n")
 
-    def __init__(self): self.rows,self._base,self._n,self._metrics = [],0,0,None
+    def __init__(self):
+        self.rows,self._metrics = [],None
+        self._base,self._n = 0,0 # epochs of earlier fits; rows taken from MetricsCB
 
     def before_fit(self,
         learn:Learner # Must have a `MetricsCB`
@@ -64,9 +66,10 @@ class HistoryCB(Kept, Callback):
     ):
         "Take over the rows that have come, also of an epoch that was cut short"
         for row in self._metrics.rows[self._n:]:
-            i,p = self._base + row["epoch"],row["train"].replace("eval", "valid")
+            i,part = self._base + row["epoch"],row["train"].replace("eval", "valid")
             if not self.rows or self.rows[-1]["epoch"] < i: self.rows += [{"epoch": i}]
-            self.rows[-1] |= {f"{p}_{k}": o for k,o in row.items() if type(o) is float}
+            for k,o in row.items(): # floats alone: no table, and not the epoch
+                if type(o) is float: self.rows[-1][f"{part}_{k}"] = o
         self._n = len(self._metrics.rows)
 
     cleanup_epoch = after_epoch
@@ -77,12 +80,13 @@ class HistoryCB(Kept, Callback):
         "The rows as a table"
         import pandas as pd
         df = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
-        return df[["epoch", *(k for k in _columns(o[6:] for o in df) if k in df)]]
+        names = [o[6:] for o in df] # "valid_loss" is "loss", and "epoch" nothing
+        return df[["epoch", *(k for k in _columns(names) if k in df)]]
 
-def _columns(ks, parts=("train", "valid")):
-    "Columns in order: the loss, then each metric, for each part"
-    ks = dict.fromkeys(["loss", *filter(None, ks)])
-    return [f"{part}_{k}" for k in ks for part in parts]
+def _columns(names, parts=("train", "valid")):
+    "train_loss, valid_loss, train_accuracy, ...: the loss, then each metric"
+    names = dict.fromkeys(["loss", *filter(None, names)]) # each once
+    return [f"{part}_{k}" for k in names for part in parts]
 
 # %% ../nbs/11_progress.ipynb #better
 #| code-fold: true
@@ -220,8 +224,9 @@ class ProgressCB(Callback):
         "Find out where output is read, and borrow the rows"
         self._screen = _screen()
         self.losses,self._fresh,self._pause = [],[],1 if self.plot else 0.1
-        self._metrics = next((o for o in learn.cbs if isinstance(o, MetricsCB)), self)
-        self._own = vars(self._metrics).get("_log")
+        found = [o for o in learn.cbs if isinstance(o, MetricsCB)]
+        self._metrics = found[0] if found else self # itself: then nobody prints rows
+        self._own = vars(self._metrics).get("_log") # what another has put there
         self._metrics._log = self._screen.row
 
     def before_epoch(self,
@@ -309,7 +314,8 @@ class CSVLogCB(HistoryCB):
     ):
         super().__init__()
         self.path = Path(path if isinstance(path, (str, Path)) else path/"metrics.csv")
-        self._before,self._written,self._main = 0,0,True # rows there: of others, own
+        self._before,self._written = 0,0 # rows in the file: of earlier runs, and own
+        self._main = True # whether this process writes
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB
@@ -317,15 +323,13 @@ class CSVLogCB(HistoryCB):
         "Find the file; columns that it lacks are noticed now, not after an epoch"
         del self.rows[self._written:] # an epoch that was cut short
         super().before_fit(learn)
-        self._parts = ["train"]*learn.trains + ["valid"]*learn.validates
+        parts = dict(train=learn.trains, valid=learn.validates)
+        self._parts = [k for k,on in parts.items() if on]
         self._main = learn.is_main
         if not self._main: return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         columns = mend_csv(self.path)
-        sure = [k for k,m in self._metrics.all_metrics.items()
-            if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
-        lacks = [o for o in _columns(sure, self._parts) if columns and o not in columns]
-        need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
+        if columns: self._need_columns(columns)
         rows = self.path.read_bytes().count(b"\n") - 1 if columns else 0
         self._before,self._base = rows - self._written,max(self._base, rows)
 
@@ -352,10 +356,10 @@ class CSVLogCB(HistoryCB):
     def _write(self, rows, end="\n"):
         "Append the rows that are not in the file"
         for row in rows[self._written:] if self._main else ():
-            ours = _columns(o[6:] for o in row)
-            ours = [k for k in ours if k in row or k[:5] in self._parts]
+            ours = [k for k in _columns(o[6:] for o in row)
+                if k in row or k[:5] in self._parts] # "train" or "valid" is to come
             append_row(self.path, row, mend_csv(self.path) or ["epoch", *ours], end)
-            self._written += len(end)
+            if end: self._written += 1
 
     def load_state_dict(self,
         state:dict # From `state_dict`
@@ -363,6 +367,16 @@ class CSVLogCB(HistoryCB):
         "Go back to where the log stood: rows of later epochs are cut off"
         super().load_state_dict(state)
         if self._main: mend_csv(self.path, 1 + self._before + self._written)
+
+# %% ../nbs/11_progress.ipynb #csv-columns
+#| code-fold: true
+@patch
+def _need_columns(self:CSVLogCB, columns):
+    "Require a column for each number that is sure to come"
+    sure = [k for k,m in self._metrics.all_metrics.items()
+        if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
+    lacks = [o for o in _columns(sure, self._parts) if o not in columns]
+    need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
 
 # %% ../nbs/11_progress.ipynb #recorder
 class RecorderCB(Kept, Callback):
@@ -394,15 +408,18 @@ class RecorderCB(Kept, Callback):
             o = f(self)
             self.recs[k].append(o.detach().clone() if torch.is_tensor(o) else o)
 
-    def plot(self,
-        figsize:tuple|None=None # Of the figure, in inches; None: 3 by 3 for each panel
-    )->object: # matplotlib Figure, an axis for each quantity
-        "What was recorded, against the batch"
-        fig,axs = subplots(1, len(self.recs), figsize=figsize, squeeze=False)
-        for ax,(k,v) in zip(axs.flat, self.recs.items()):
-            ax.plot([float(o) for o in v], lw=1)
-            ax.set(xlabel="training batch (from 0)", ylabel=k)
-        return fig
+# %% ../nbs/11_progress.ipynb #recorder-figure
+#| code-fold: true
+@patch
+def plot(self:RecorderCB,
+    figsize:tuple|None=None # Of the figure, in inches; None: 3 by 3 for each panel
+)->object: # matplotlib Figure, an axis for each quantity
+    "What was recorded, against the batch"
+    fig,axs = subplots(1, len(self.recs), figsize=figsize, squeeze=False)
+    for ax,(k,v) in zip(axs.flat, self.recs.items()):
+        ax.plot([float(o) for o in v], lw=1)
+        ax.set(xlabel="training batch (from 0)", ylabel=k)
+    return fig
 
 # %% ../nbs/11_progress.ipynb #tensorboard
 #| code-fold: true

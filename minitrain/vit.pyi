@@ -35,12 +35,10 @@ def patchify(x:torch.Tensor, patch_size:int | tuple)->torch.Tensor:
 
     Args:
         x: Images (b, c, hgt, wid)
-        patch_size: Side of a patch in pixels, or (hgt, wid) of one; divides the
-            image without a rest
+        patch_size: Side of a patch in pixels, or its (hgt, wid)
 
     Returns:
-        (b, n, p1*p2*c): patches row by row; in a patch its pixels row by row, the
-            channels of a pixel side by side
+        (b, n, p1*p2*c): patches, and pixels in a patch, row by row
     """
 
 def unpatchify(
@@ -51,7 +49,7 @@ def unpatchify(
     """The images that `patchify` cut
 
     Args:
-        patches: (b, n, p1*p2*c), as `patchify` gives them
+        patches: (b, n, p1*p2*c), as `patchify` makes them
         patch_size: Side of a patch in pixels, or (hgt, wid) of one
         image_size: Side of the image in pixels, or its (hgt, wid)
 
@@ -80,28 +78,25 @@ class ViT(nn.Module):
 
     Args:
         image_size: Side of the images in pixels, or their (hgt, wid)
-        patch_size: Side of a patch in pixels, or (hgt, wid) of one; divides the
-            image without a rest
-        channels: Channels of the images; of several frames all the channels
-            together
-        num_classes: Scores to give
+        patch_size: Side of a patch in pixels, or its (hgt, wid)
+        channels: Channels of the images; of several frames all together
+        num_classes: How many scores
         dim: Width of a token
         depth: Number of blocks
         heads: Heads of the attention
         mlp_dim: Hidden width of the MLPs; None is 4*dim
         head_dim: Width of one head; None is dim/heads
-        qkv_bias: With a bias in the layers that make queries, keys and values
+        qkv_bias: With a bias in the layers of queries, keys and values
         qk_norm: Normalise each query and each key
-        patch_norm: Normalise each patch before its projection, and each token
-            after it
+        patch_norm: Normalise patches before their projection, and after
         norm_eps: Added to the variance in each LayerNorm
     """
+    image_size: Any
     grid: Any
     patch_embed: Any
     cls_token: Any
     pos_embed: Any
     blocks: Any
-    image_size: Any
     patch_size: Any
     channels: int
     norm: Any
@@ -129,8 +124,7 @@ class ViT(nn.Module):
             x: Images (b, channels, hgt, wid)
 
         Returns:
-            (b, n+1, dim): the CLS token, then the patches in the order of
-                `patchify`
+            (b, n+1, dim): the CLS token, then the patches
         """
     def features(self, x:torch.Tensor)->torch.Tensor:
         """Tokens as the last block leaves them, normalised
@@ -139,8 +133,7 @@ class ViT(nn.Module):
             x: Images (b, channels, hgt, wid)
 
         Returns:
-            (b, n+1, dim): the CLS token, then the patches in the order of
-                `patchify`
+            (b, n+1, dim): the CLS token, then the patches
         """
     def forward(self, x:torch.Tensor)->torch.Tensor:
         """What the CLS token has gathered, as scores
@@ -151,6 +144,17 @@ class ViT(nn.Module):
         Returns:
             Scores (b, num_classes)
         """
+    @torch.no_grad()
+    def attention_maps(self, x:torch.Tensor, layer:int=-1)->torch.Tensor:
+        """How much the CLS token takes from each patch, by head, without gradients
+
+        Args:
+            x: Images (b, channels, hgt, wid)
+            layer: Which block; -1 is the last
+
+        Returns:
+            (b, h, n): sums to 1 less what the CLS token takes from itself
+        """
     @classmethod
     def from_weights(
         cls,
@@ -159,8 +163,7 @@ class ViT(nn.Module):
         patch_size:int | tuple,
         heads:int,
     )->ViT:
-        """A ViT that computes what the model with these weights does; its shape is
-        read off the weights
+        """A ViT that computes what the model with these weights does
 
         Args:
             weights: A state dict of vit_pytorch's ViT or timm's VisionTransformer
@@ -171,18 +174,6 @@ class ViT(nn.Module):
         Returns:
             In evaluation mode
         """
-    @torch.no_grad()
-    def attention_maps(self, x:torch.Tensor, layer:int=-1)->torch.Tensor:
-        """How much the CLS token takes from each patch, by head, without gradients
-
-        Args:
-            x: Images (b, channels, hgt, wid)
-            layer: Which block; -1 is the last
-
-        Returns:
-            (b, h, n), from 0 to 1: sums to 1 less what the CLS token takes from
-                itself
-        """
 
 def show_heat(
     im,
@@ -192,19 +183,20 @@ def show_heat(
     title=None,
     cmap:str='autumn_r',
     alpha:float=0.8,
+    vmax:float | None=None,
 )->Axes:
     """An image with a heat map laid over it
 
     Args:
         im: Image below, as for `show_image`
-        heat: (hgt, wid), of the size of the image; 0 is transparent, the highest
-            value the least
+        heat: (hgt, wid), of the size of the image; 0 is transparent
         ax: Matplotlib axes; None makes a new figure
         figsize: Size of that new figure in inches
         title: Written above
         cmap: Colours of the heat, from yellow to red
         alpha: How opaque the highest value is
+        vmax: Of all panels that are compared; None is that of `heat`
 
     Returns:
-        matplotlib Axes, for more to be drawn on them
+        matplotlib Axes; its last image is what a colour bar asks for
     """

@@ -10,7 +10,7 @@ from minitrain.atari import (AtariEnv, action_confusion, area_resize, atari_expe
     watch_atari, watch_scenes)
 from minitrain.cli import main
 from minitrain.core import ArgumentError
-from minitrain.gaze import Episode, save_gabril, load_gabril
+from minitrain.gaze_files import Episode, load_gabril, save_gabril
 from minitrain.experiments.atari import judge_clone
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config

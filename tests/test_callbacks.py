@@ -174,7 +174,7 @@ def test_early_stop_resumes():
     learn = learner(MetricsCB(m=Fixed(values[3:])), again, Load())
     learn.fit(3)
     assert again.stopped and learn.epoch == 1 and again.best == 3
-    assert all(o.equal(state["weights"][k]) for k, o in learn.model.state_dict().items()), "those of before the interruption"
+    assert all(o.equal(state["_weights"][k]) for k, o in learn.model.state_dict().items()), "those of before the interruption"
 
 
 class Weights(Callback):
@@ -440,7 +440,7 @@ def test_accumulation_state_in_the_middle_of_a_window():
     whole = net()
     Learner(whole, batches, cross_entropy, 0.1, [TrainCB(), GradAccumCB(4), Save()]).fit(1)
     state, grads = states[1]
-    assert state == dict(count=2, weight=6.)
+    assert state == dict(_count=2, _weight=6.)
     model = net()
     accum = GradAccumCB(4)
     class Load(Callback):

@@ -207,6 +207,16 @@ def test_reasoning(wheel_env, tmp_path, here):
     assert lines[0] == "prediction,probability,p(u),p(v)" and len(lines) == 4 and all(o.split(",")[0] in "uv" for o in lines[1:])
     status, nothing, _ = here("reasoning", "predict", "run", "train.csv", "test.csv", "--label=kind", "--out=said.csv")
     assert status == 0 and not nothing and (tmp_path/"said.csv").read_text() == out
+    (tmp_path/"test.csv").write_text("who,colour,a\nx,green,\ny,blue,4\n")
+    args = "reasoning predict run train.csv test.csv --label kind".split()
+    status, _, err = here(*args)
+    assert status == 2 and "with who" in err
+    (tmp_path/"train.csv").write_text("who,a,colour,kind\ns,1,red,u\nt,2,red,v\nu,3,blue,v\nv,0,blue,u\n")
+    status, _, err = here(*args)
+    assert status == 2 and "test.csv line 2, column a" in err
+    status, out, err = here(*args, "--fill", "--id", "who")
+    assert status == 0 and [o.split(",")[0] for o in out.splitlines()] == ["who", "x", "y"]
+    assert err == "note: column colour: 'green' in 1 row of test, never in train: read as none of its values\n"
 
 
 def test_packaged_configurations_by_short_names():

@@ -12,7 +12,7 @@ from minitrain.catch import catch_demos, light
 from minitrain.exercises.gaze import check_shuffle_gaze, check_shuffled
 from minitrain.experiments.gaze import (GazeConfig, gaze, gaze_frames, make_gaze, other_gaze, play_gaze,
     redraw)
-from minitrain.gaze import Episode, save_gabril
+from minitrain.gaze_files import Episode, save_gabril
 from minitrain.gaze_training import ShuffleCB
 from minitrain.runs import RunDir, load_config
 from trials import write_episodes
@@ -173,6 +173,11 @@ def test_files(tmp_path):
     seen, kept = gaze_frames(GazeConfig(data=str(tmp_path/"gabril"), size=42, patch_size=14, frames=2))
     assert seen.x.shape[1:] == (2, 42, 42) and seen.shares.shape[1:] == (2, 9) and len(seen.x) + len(kept.x) == 83
     assert torch.equal(seen.x[0, 0], seen.x[0, 1]) and torch.equal(seen.x[2, 0], seen.x[1, 1]), "frames of one game, the first one repeated"
-    for folder, words in (("nowhere", "a folder that exists"), (str(tmp_path/"empty"), "GABRIL")):
-        with pytest.raises(ArgumentError, match=f"`data`: expected .*{words}"): train(GazeConfig(data=folder), tmp_path/"lost")
+    (tmp_path/"blind").mkdir()
+    save_gabril(tmp_path/"blind"/"a.pt", [o._replace(gaze=o.gaze*torch.nan)
+        for o in games((84, 84))])
+    gaze_frames(GazeConfig(data=str(tmp_path/"blind"), gaze=False))
+    for folder, words in (("nowhere", "GABRIL"), ("empty", "GABRIL"), ("blind", "gaze in some frames")):
+        with pytest.raises(ArgumentError, match=f"`data`: expected .*{words}"):
+            train(GazeConfig(data=str(tmp_path/folder)), tmp_path/"lost")
     with pytest.raises(ArgumentError, match="`frames`"): gaze_frames(GazeConfig(frames=2))

@@ -310,7 +310,7 @@ def test_seeds_of_loaders():
     assert a.seed == b.seed != make_loader(seed=None).seed and equal(list(a), list(b))
 
 
-OTHERS = [dict(b=5), dict(alpha=9), dict(points=8), dict(dims=None), dict(variable_noise=True), dict(num_tasks=9), dict(n_points=50)]
+OTHERS = [dict(b=5), dict(alpha=9), dict(points=8), dict(dims=None), dict(variable_noise=True), dict(num_tasks=9)]
 
 
 @pytest.mark.parametrize("change", OTHERS, ids=lambda o: next(iter(o)))
@@ -331,7 +331,8 @@ def test_loader_refuses_the_place_of_another(change):
 
 @pytest.mark.parametrize("make", [
     lambda: LogisticRegressionTask(2, 3).evaluate(torch.zeros(1, 4, 2)),  # one row for three
-    lambda: LogisticRegressionTask(2, 3, pool=LogisticRegressionTask(4, 3)),
+    lambda: make_loader(n_points=7),  # told when it is made, not when rows have grown to 8
+    lambda: make_loader(dims=Curriculum(1, 4)),
     lambda: get_task_sampler(NAME, 2, 3, weight_multiplier=1.5, variable_noise=True),
     lambda: Curriculum(4, 3)])
 def test_what_would_be_answered_wrongly(make):

@@ -285,5 +285,10 @@ def test_heat_is_drawn_over_the_image():
     heat[1, 2] = 5
     ax = show_heat(batch(1, 4, 6), heat.requires_grad_(), title="t")
     image, over = ax.images
-    assert over.get_array().max() == 1 and over.get_alpha().argmax() == 8 and ax.get_title() == "t"
+    assert over.get_array().max() == 5 and ax.get_title() == "t"
+    assert over.get_alpha().argmax() == 8 and over.get_alpha().max() == pytest.approx(0.8)
+    weak = show_heat(batch(1, 4, 6), heat/10, vmax=5).images[1]  # one scale for two panels
+    assert over.get_clim() == weak.get_clim() == (0, 5)
+    assert weak.get_alpha().max() == pytest.approx(0.08)
+    matplotlib.pyplot.colorbar(weak, ax=ax)
     matplotlib.pyplot.close("all")

@@ -4,25 +4,22 @@ import numpy as np
 from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
-__all__ = ['check_patch_conv', 'check_resize_positions', 'check_rollout', 'check_lag',
-           'check_shuffle_gaze', 'check_nss', 'check_tempting_size',
-           'check_paired_interval', 'check_needs_lamp', 'check_cls_row',
-           'check_threshold', 'check_shuffled', 'check_shuffle_patches', 'check_bounce',
-           'check_copier', 'check_nested']
+__all__ = ['check_down_limit', 'check_resize_positions', 'check_rollout',
+           'check_spread', 'check_lag', 'check_shuffle_gaze', 'check_held_frames',
+           'check_leak', 'check_tempting_size', 'check_paired_interval',
+           'check_needs_lamp', 'check_cls_row', 'check_threshold', 'check_shuffled',
+           'check_shuffle_patches', 'check_bounce', 'check_copier', 'check_nested']
 
 @check
-def check_patch_conv(fn:Callable)->Report:
-    """A convolution that makes of images what a linear layer makes of their patches
+def check_down_limit(answer:int)->Report:
+    """By how many pixels digits are moved until four in ten are lost
 
     Args:
-        fn: Yours: called with an nn.Linear and the (hgt, wid) of a patch
+        answer: Yours: a number of pixels
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
-
-@solves('patch_conv')
-def patch_conv(linear, patch_size): ...
 
 def resized(pos, old, new, read='h w', write=None, mode='bicubic', corners=False):
     """Positions for another grid, read and written in these orders"""
@@ -57,6 +54,17 @@ def check_rollout(fn:Callable)->Report:
 
 @solves('rollout')
 def rollout(weights): ...
+
+@check
+def check_spread(answer:float)->Report:
+    """The sigma with which a target is 12 patches wide
+
+    Args:
+        answer: Yours: a standard deviation in pixels
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 def lag_by(
     gaze,
@@ -105,34 +113,34 @@ def check_shuffle_gaze(fn:Callable)->Report:
 @solves('shuffle_gaze')
 def shuffle_gaze(shares, seed): ...
 
-def scanpath(
-    heat,
-    points,
-    turn=False,
-    edge=None,
-    spread='std',
-    one=False,
-    centre=True,
-    frames=False,
-    clip=False,
-    correction=0,
-    total=False,
-):
-    """Normalised scanpath saliency, with or without a mistake"""
-
 @check
-def check_nss(fn:Callable)->Report:
-    """Normalised scanpath saliency: normalised maps at the points on the screen
+def check_held_frames(answer:int)->Report:
+    """For how many frames a label must be held before a random split leaks it
 
     Args:
-        fn: Yours: called with heat maps (f, hgt, wid) and points (f, m, 2)
+        answer: Yours: a number of frames
 
     Returns:
         Passed, or a sentence that says what is wrong
     """
 
-@solves('nss')
-def nss(heat, points): ...
+def leaked(train, valid, by=(-1, 1), same_game=True, of='valid', count=False):
+    """Share of validation frames with a neighbour in training, or a mistake"""
+
+@check
+def check_leak(fn:Callable)->Report:
+    """Share of validation frames that have a neighbour in the training set
+
+    Args:
+        fn: Yours: called with int tensors (n, 2) of (game, frame): train and
+            valid
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('leak')
+def leak(train, valid): ...
 
 @check
 def check_tempting_size(answer:int)->Report:

@@ -8,9 +8,10 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage', 'check_large
            'check_moving_average', 'check_clip_norm', 'check_target', 'check_answered_alone', 'check_log_mean_of_views',
            'check_wsd', 'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff', 'check_dead_units',
            'check_call_order', 'check_conv_macs', 'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
-           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup', 'check_digits_needed',
-           'check_enough_seeds', 'check_text', 'check_newest', 'check_told', 'check_save_minutes', 'check_shares',
-           'check_weigh', 'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
+           'check_gain', 'check_block_share', 'check_quiet', 'check_fold', 'check_rotation', 'check_turned_too_far',
+           'check_cutmix', 'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest', 'check_told',
+           'check_save_minutes', 'check_shares', 'check_weigh', 'check_harmless', 'check_gradient_in_place',
+           'check_vanish_at']
 
 # %% ../../nbs/53_learner.ipynb #exported-imports
 #| code-fold: true
@@ -403,7 +404,7 @@ def check_largest_order(
     answer:int # Yours: an order
 )->Report: # Passed, or a sentence that says what is wrong
     "The last place at which a callback still comes before another one"
-    reading(answer, 8.9, 9.1, "the largest whole order that comes before 10",
+    reading(answer, 8.9, 9.1, "the largest such order",
         "What is noted at the next larger order?",
         "Whose gradients are noted there? And who comes first among equals?")
 
@@ -693,22 +694,23 @@ def check_json_log(
     cls:Callable # Yours: called with a path, returns a callback
 )->Report: # Passed, or a sentence that says what is wrong
     "A line of JSON for each row of MetricsCB, in the file as soon as the row is there"
-    def run(path, case, *args, ends=None, error=None, cb=None, hint="", **kwargs):
-        "Fit with a MetricsCB and an answer; the lines, and the rows that there were"
-        metrics, seen = MetricsCB(odd=Odd()), []
+    def learner(): return follow([[(2, 1.), (2, 3.)]], [[(2, 4.)]], cbs=[MetricsCB(odd=Odd())])
+    def run(path, case, *args, ends=None, error=None, cb=None, learn=None, hint="", **kwargs):
+        "Fit with a MetricsCB and an answer; the new lines, and the new rows"
+        learn, seen = learn or learner(), []
+        metrics = next(o for o in learn.cbs if isinstance(o, MetricsCB))
         class Watch(Callback):
             order = -1000
-            def before_batch(self, learn): seen.append((len(lines_of(path, case)), len(metrics.rows)))
-        learn = follow([[(2, 1.), (2, 3.)]], [[(2, 4.)]], cbs=[metrics])
+            def before_batch(self, learn): seen.append((len(lines_of(path, case)), len(metrics.rows) - old))
         cb = ask(cls, path, case=case, keep=False) if cb is None else cb
-        before = len(lines_of(path, case))
+        before, old = len(lines_of(path, case)), len(metrics.rows)
         fit_of(learn, *args, case=case, ends=ends, hint=hint,
             cbs=[Watch(), *named(cb), *([error] if error else [])], **kwargs)
         late = [(n - before, rows) for n, rows in seen if n - before < rows]
-        holds(not late or len(lines_of(path, case)) - before < len(metrics.rows), case,
+        holds(not late or len(lines_of(path, case)) - before < len(metrics.rows) - old, case,
             "a row comes into the file only later" if late else "", "When is the file "
             "written, and is it closed or flushed then? A kill comes without a warning.")
-        return lines_of(path, case)[before:], metrics.rows
+        return lines_of(path, case)[before:], metrics.rows[old:]
     def compare(lines, rows, case, hint=""):
         holds(len(lines) == len(rows), case, f"{len(lines)} lines for {len(rows)} rows", hint)
         for line, row in zip(lines, rows):
@@ -737,6 +739,8 @@ def check_json_log(
         case = "a second epoch that is cancelled before its first batch"
         stop = Ends("before_batch", 1, True, 0, CancelEpochException(), -2000)
         compare(*run(path, case, 2, error=stop), case, "Is the last row always a new one?")
+        case, learn = "a second fit of the same Learner", learner()
+        for _ in range(2): compare(*run(path, case, 2, learn=learn), case, "Which rows were there before this fit?")
 
 # %% ../../nbs/53_learner.ipynb #json-log
 @solves("json_log")
@@ -1641,6 +1645,18 @@ def gain(f):
     z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))
     return f(z).square().mean().item()**-0.5
 
+# %% ../../nbs/53_learner.ipynb #check-block-share
+@check
+def check_block_share(
+    answer:float # Yours: a share, from 0 to 1
+)->Report: # Passed, or a sentence that says what is wrong
+    "How much of a block a deep residual network begins with"
+    reading(answer, 0.29, 0.31, "the share with the lowest loss",
+        "Is the loss lower with a little more of the block, or higher?",
+        "Is the loss lower with a little less of the block, or higher?")
+
+reads("block_share", "block_share = 0.3  # near 1/sqrt(24): every pair may add a little")
+
 # %% ../../nbs/53_learner.ipynb #quiet-case
 def _quiet_learns(block, x, case):
     "Some steps of SGD: everything in `convs` must have moved"
@@ -1882,8 +1898,20 @@ def rotation(degrees, hgt, wid):
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return torch.tensor([[c, -s*hgt/wid, 0], [s*wid/hgt, c, 0]])
 
-# %% ../../nbs/53_learner.ipynb #mixup-once
-def _mixup_call(fn, x, y, lam, case):
+# %% ../../nbs/53_learner.ipynb #check-turned-too-far
+@check
+def check_turned_too_far(
+    answer:float # Yours: degrees
+)->Report: # Passed, or a sentence that says what is wrong
+    "How far digits may be turned that a network has met turned a little"
+    case = "the first angle with more than one digit in ten misread"
+    reading(answer, 22, 33, case, "Does the augmented network misread so many there?",
+        "Is it already more than one in ten at a smaller angle?")
+
+reads("turned_too_far", "turned_too_far = 30  # the plain one fails from about 20 on")
+
+# %% ../../nbs/53_learner.ipynb #cutmix-call
+def _cutmix_call(fn, x, y, lam, case):
     "One call: images and targets; what was given, and other generators, are as before"
     kept, before = (x.clone(), y.clone()), (random.getstate(), np.random.get_state())
     got = ask(fn, x, y, lam, case=case, keep=False)
@@ -1895,100 +1923,121 @@ def _mixup_call(fn, x, y, lam, case):
     after = random.getstate(), np.random.get_state()
     holds(before[0] == after[0] and str(before[1]) == str(after[1]), case,
         "drew from Python's or NumPy's generator", "Which generator does torch use?")
-    return got
-
-def _mixup_case(fn, x, y, lam, case):
-    "One call, compared; the partners that it has chosen"
-    b, n = len(x), x[0].numel()
-    images, targets = _mixup_call(fn, x, y, lam, case)
-    images, value = as_double(images, case), as_double(targets, case + ", the targets")
+    images = as_double(got[0], case)
     holds(images.shape == x.shape, case,
         f"returned images of shape {tuple(images.shape)}, expected {tuple(x.shape)}",
-        "Which axis counts the images?")
-    flat, kept = images.reshape(b, n), x.double().reshape(b, n)
-    tags = (flat - lam*kept)[:, :b]/(1 - lam)  # the tag of image j is 100 at pixel j
-    partner = tags.argmax(1)
-    own = flat[:, :b].diagonal()/100
-    if lam not in (0, 0.5):
-        holds(not torch.isclose(own, torch.tensor(1 - lam).to(own)).sum() > b//2, case,
-            f"most images have the share {1 - lam:g} of themselves",
-            "Which of the two has the share `lam`?")
-    want = lam*kept + (1 - lam)*kept[partner]
-    holds(torch.allclose(flat, want, rtol=1e-4, atol=1e-3), case,
-        "an image is not `lam` of itself and the rest of one other",
-        "Do the two shares add up to one, with the same `lam` for all?")
-    [(most, times), *others] = Counter(partner.tolist()).most_common()
-    holds(times == 1, case,
-        f"image {most} is the partner of {times} images, others of none",
-        "Is each image once a partner? That is what a permutation does.")
-    rows = F.one_hot(y, 10).double()
-    want = lam*rows + (1 - lam)*rows[partner]
-    if value.shape != want.shape: same(targets, want, case + ", the targets",
-        "Are there rows of ten, also if the last classes are not in the batch?",
-        {"Is class 5 half-way between classes 0 and 10? Mix one-hot rows.":
-            lam*y + (1 - lam)*y[partner]})
-    gap = (value - want).abs().max()
-    holds(torch.allclose(value.sum(1), torch.ones(b).double(), atol=1e-4), case,
-        "the rows of the targets do not add up to one", "Are both shares in a target?")
-    holds(gap < 1e-4, case, "image and target are mixed differently",
-        "Are the targets mixed as well?" if torch.allclose(value, rows) else
-        "Are these the targets of the partners alone?" if torch.allclose(
-            value, rows[partner]) else
-        "Which of the two has the share `lam`, in the targets too?" if torch.allclose(
-            value, (1 - lam)*rows + lam*rows[partner], atol=1e-5) else
-        "Is the partner of an image drawn once, or again for its target?")
-    return tuple(partner.tolist())
+        "Which axes are height and width?")
+    return images, got[1]
 
-# %% ../../nbs/53_learner.ipynb #check-mixup
+def _cutmix_batch(b, hgt, wid, dtype=torch.float32):
+    "Images whose pixels say from which image and which place they come"
+    x = 1000*torch.arange(b)[:, None] + torch.arange(hgt*wid)
+    return x.to(dtype).reshape(b, hgt, wid), torch.arange(b) % 7
+
+# %% ../../nbs/53_learner.ipynb #cutmix-images
+def _cutmix_images(images, lam, case):
+    "Partners, and the patch: height, width, top, left; None if all are own"
+    b, hgt, wid = images.shape
+    source, place = images.div(1000, rounding_mode="floor"), images % 1000
+    holds(torch.equal(place, place[:1].expand_as(place)) and torch.equal(
+        place[0].flatten(), torch.arange(hgt*wid).double()), case,
+        "a pixel is blended, or has changed its place",
+        "Does the patch come from the same place in the partner, unmixed?")
+    own = torch.arange(b).double()[:, None, None]
+    moved = source != own
+    partner = torch.where(moved, source, own).flatten(1)
+    for o, m, i in zip(partner, moved.flatten(1), range(b)):
+        holds(len(o[m].unique()) < 2, case, f"image {i} has pixels of several others",
+            "How many partners has an image?")
+    partner = [int(o[m][0]) if m.any() else i
+        for i, (o, m) in enumerate(zip(partner, moved.flatten(1)))]
+    [(most, times), *_] = Counter(partner).most_common()
+    holds(times == 1, case, f"image {most} is the partner of {times} images",
+        "Is each image once a partner? That is what a permutation does.")
+    if not moved.any(): return partner, None
+    patch = moved.any(0)
+    rows, columns = patch.any(1).nonzero().flatten(), patch.any(0).nonzero().flatten()
+    top, left, h, w = int(rows[0]), int(columns[0]), len(rows), len(columns)
+    holds(all(m.sum() in (0, h*w) for m in moved), case,
+        "the patch of one image is not that of another, or no rectangle",
+        "Is the place drawn once for the batch?")
+    return partner, (h, w, top, left)
+
+# %% ../../nbs/53_learner.ipynb #cutmix-case
+def _cutmix_case(fn, b, hgt, wid, lam, dtype=torch.float32):
+    "One call, compared; its partners and its patch"
+    case = f"{b} images of {hgt} x {wid} pixels and lambda {lam:g}"
+    x, y = _cutmix_batch(b, hgt, wid, dtype)
+    images, targets = _cutmix_call(fn, x, y, lam, case)
+    partner, patch = _cutmix_images(images, lam, case)
+    h, w = (int(n*(1 - lam)**0.5) for n in (hgt, wid))
+    if patch: holds(patch[:2] == (h, w), case,
+        f"the patch has {patch[0]} x {patch[1]} pixels, expected {h} x {w}",
+        "What must a side be, for the area to be a share of 1 - lambda?"
+        if patch[:2] != (w, h) else "Which axis is the height?")
+    share, rows = 1 - h*w/(hgt*wid), F.one_hot(y, 10).double()
+    others = rows[partner]
+    def mix(o): return o*rows + (1 - o)*others
+    if patch: same(targets, mix(share), case + ", the targets",
+        "Are there rows of ten, mixed by the share of pixels, with the same partner?",
+        {"Does the patch have exactly that share of the pixels? Count them.": mix(lam),
+         "Which of the two has the share of the patch?": mix(1 - share),
+         "Are the targets mixed as well?": rows,
+         "Are these the targets of the partners alone?": others,
+         "Is class 5 half-way between classes 0 and 10? Mix one-hot rows.":
+            share*y + (1 - share)*y[partner]}, rtol=1e-4)
+    return tuple(partner), patch
+
+# %% ../../nbs/53_learner.ipynb #check-cutmix
 @check
-def check_mixup(
+def check_cutmix(
     fn:Callable # Yours: called with images (b, hgt, wid), class numbers (b,) and lambda
 )->Report: # Passed, or a sentence that says what is wrong
-    "Mixed images with targets mixed alike, partners from a permutation drawn anew"
+    "A patch of a partner in each image, and targets mixed by the share of its pixels"
     torch.manual_seed(0)
-    def batch(b, hgt, wid, dtype=torch.float32):
-        x = torch.randn(b, hgt*wid, dtype=dtype)
-        x[:, :b] = 100*torch.eye(b, dtype=dtype)
-        return x.reshape(b, hgt, wid), torch.arange(b) % 7
-    for b, lam, dtype in ((12, 0.7, torch.float32), (9, 0.3, torch.float64),
-            (1, 0.6, torch.float32), (12, 0.5, torch.float32), (5, 0., torch.float32)):
-        case = f"{b} images of 4 x 5 pixels and lambda {lam:g}"
-        _mixup_case(fn, *batch(b, 4, 5, dtype), lam, case)
-    x, y = batch(8, 3, 4)
-    images, targets = _mixup_call(fn, x, y, 1., "lambda 1")
-    same(images, x, "lambda 1", "What is left of the partner?")
-    same(targets, F.one_hot(y, 10), "lambda 1, the targets", "What is left of it?")
-    _mixup_draws(fn, x, y)
-    (x, y), case, counts = batch(4, 2, 3), "400 batches of 4 images", Counter()
-    for _ in range(400):
-        images = as_double(fn(x, y, 0.4)[0], case)
-        counts[tuple((images - 0.4*x).flatten(1)[:, :4].argmax(1).tolist())] += 1
-    holds(len(counts) == 24, case, f"came in {len(counts)} orders, not in all 24",
-        "Does a flip, a shift, or a rule against being one's own partner leave all "
-        "permutations possible?" if len(counts) > 1 else
-        "Is the permutation drawn anew in each call?")
-    holds(max(counts.values()) < 50, case, "one order is far more frequent than others",
-        "Are all permutations equally likely?")
-
-# %% ../../nbs/53_learner.ipynb #mixup-draws
-def _mixup_draws(fn, x, y):
-    "The same seed gives the same partners, other seeds others"
-    case, found = "the same torch seed twice", []
+    for args in ((12, 6, 9, 0.6), (9, 8, 5, 0.3, torch.float64), (12, 7, 7, 0.75),
+            (1, 4, 4, 0.5), (8, 5, 6, 0.)): _cutmix_case(fn, *args)
+    (x, y), case = _cutmix_batch(8, 5, 6), "8 images and lambda 1"
+    images, targets = _cutmix_call(fn, x, y, 1., case)
+    same(images, x, case, "What is left of the partner?")
+    same(targets, F.one_hot(y, 10), case + ", the targets", "What is left of it?")
+    found, case = [], "the same torch seed twice"
     for seed in (1, 1, 2, 3, 4):
         torch.manual_seed(seed)
         random.seed(100 + len(found)), np.random.seed(100 + len(found))
-        found.append(_mixup_case(fn, x, y, 0.4, case))
-    holds(found[0] == found[1], case, "gave two different permutations",
+        found.append(_cutmix_case(fn, 12, 6, 9, 0.6))
+    holds(found[0] == found[1], case, "gave two different results",
         "Which generator does a checkpoint store? Draw from torch's global one.")
-    holds(len(set(found)) > 1, "four torch seeds",
-        "gave the same permutation each time",
-        "Is the permutation drawn anew in each call, from torch's global generator?")
+    holds(len(set(found)) > 1, "four torch seeds", "gave the same result each time",
+        "Is all drawn anew in each call, from torch's global generator?")
+    _cutmix_chances([_cutmix_case(fn, 4, 3, 4, 0.75) for _ in range(500)])
 
-# %% ../../nbs/53_learner.ipynb #solve-mixup
-@solves("mixup")
-def mixup(x, y, lam):
-    j, rows = torch.randperm(len(x)), F.one_hot(y, 10).float()
-    return lam*x + (1 - lam)*x[j], lam*rows + (1 - lam)*rows[j]
+# %% ../../nbs/53_learner.ipynb #cutmix-chances
+def _cutmix_chances(calls):
+    "All partners and all places come, about equally often"
+    case = "500 batches of 4 images, patches of 1 x 2 in 3 x 4 pixels"
+    partners = Counter(p for p, _ in calls)
+    places = Counter(patch[2:] for _, patch in calls if patch)
+    for what, counts, n in (("permutations of 4", partners, 24), ("places", places, 9)):
+        hint = ("Is it drawn anew in each call?" if len(counts) == 1 else
+            "Can the patch lie at each edge, and nowhere else than inside?"
+            if n == 9 else "Does a flip, a shift, or a rule against being one's own "
+            "partner leave all permutations possible?")
+        holds(len(counts) == n, case, f"came with {len(counts)} of {n} {what}", hint)
+        holds(max(counts.values()) < 2.2*500/n, case,
+            f"one of the {what} is far more frequent than others",
+            "Are all of them equally likely?")
+
+# %% ../../nbs/53_learner.ipynb #solve-cutmix
+@solves("cutmix")
+def cutmix(x, y, lam):
+    b, hgt, wid = x.shape
+    h, w = (int(n*(1 - lam)**0.5) for n in (hgt, wid))
+    top, left = (int(torch.randint(n, ())) for n in (hgt - h + 1, wid - w + 1))
+    other, rows, x = torch.randperm(b), F.one_hot(y, 10).float(), x.clone()
+    x[:, top:top+h, left:left+w] = x[other, top:top+h, left:left+w]
+    share = h*w/(hgt*wid)
+    return x, (1 - share)*rows + share*rows[other]
 
 # %% ../../nbs/53_learner.ipynb #check-digits-needed
 @check

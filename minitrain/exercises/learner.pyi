@@ -18,7 +18,8 @@ __all__ = ['check_stop_after', 'check_best_weights', 'check_stage',
            'check_restarts', 'check_suggest', 'check_kept_signal', 'check_cliff',
            'check_dead_units', 'check_call_order', 'check_conv_macs',
            'check_overflow_factor', 'check_smallest_batch', 'check_rms_norm',
-           'check_gain', 'check_quiet', 'check_fold', 'check_rotation', 'check_mixup',
+           'check_gain', 'check_block_share', 'check_quiet', 'check_fold',
+           'check_rotation', 'check_turned_too_far', 'check_cutmix',
            'check_digits_needed', 'check_enough_seeds', 'check_text', 'check_newest',
            'check_told', 'check_save_minutes', 'check_shares', 'check_weigh',
            'check_harmless', 'check_gradient_in_place', 'check_vanish_at']
@@ -575,6 +576,17 @@ def check_gain(fn:Callable)->Report:
 def gain(f): ...
 
 @check
+def check_block_share(answer:float)->Report:
+    """How much of a block a deep residual network begins with
+
+    Args:
+        answer: Yours: a share, from 0 to 1
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_quiet(fn:Callable)->Report:
     """A residual block that begins as its shortcut and can learn
 
@@ -617,8 +629,20 @@ def check_rotation(fn:Callable)->Report:
 def rotation(degrees, hgt, wid): ...
 
 @check
-def check_mixup(fn:Callable)->Report:
-    """Mixed images with targets mixed alike, partners from a permutation drawn anew
+def check_turned_too_far(answer:float)->Report:
+    """How far digits may be turned that a network has met turned a little
+
+    Args:
+        answer: Yours: degrees
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_cutmix(fn:Callable)->Report:
+    """A patch of a partner in each image, and targets mixed by the share of its
+    pixels
 
     Args:
         fn: Yours: called with images (b, hgt, wid), class numbers (b,) and lambda
@@ -627,8 +651,8 @@ def check_mixup(fn:Callable)->Report:
         Passed, or a sentence that says what is wrong
     """
 
-@solves('mixup')
-def mixup(x, y, lam): ...
+@solves('cutmix')
+def cutmix(x, y, lam): ...
 
 @check
 def check_digits_needed(fn:Callable)->Report:

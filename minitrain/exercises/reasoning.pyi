@@ -6,9 +6,9 @@ from collections.abc import Callable
 from minitrain.exercises.start import Report, check, solves
 
 __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention',
-           'check_anneal', 'check_error_rate', 'check_with_bias', 'check_split',
-           'check_seen', 'check_pack_mask', 'check_mirror', 'check_equal_count_error',
-           'check_best_temperature']
+           'check_firm', 'check_enough_examples', 'check_anneal', 'check_error_rate',
+           'check_with_bias', 'check_split', 'check_seen', 'check_pack_mask',
+           'check_lost_in_noise', 'check_mirror', 'check_best_temperature']
 
 @check
 def check_packed_mask(fn:Callable)->Report:
@@ -51,6 +51,28 @@ def check_streamed_attention(fn:Callable)->Report:
 
 @solves('streamed_attention')
 def streamed_attention(q, k, v, size): ...
+
+@check
+def check_firm(answer:int)->Report:
+    """The smallest factor with which attention outvotes all wrong numbers
+
+    Args:
+        answer: Yours: a factor of the query
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
+def check_enough_examples(answer:int)->Report:
+    """How many examples Hebb's rule wants in 32 dimensions
+
+    Args:
+        answer: Yours: a number of examples
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
 
 @check
 def check_anneal(fn:Callable)->Report:
@@ -137,6 +159,17 @@ def check_pack_mask(fn:Callable)->Report:
 def pack_mask(lengths): ...
 
 @check
+def check_lost_in_noise(answer:int)->Report:
+    """The columns of noise with which the head is right less than four times in five
+
+    Args:
+        answer: Yours: a number of columns
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@check
 def check_mirror(fn:Callable)->Report:
     """An answer that does not depend on which class is called 1
 
@@ -149,20 +182,6 @@ def check_mirror(fn:Callable)->Report:
 
 @solves('mirror')
 def mirror(ask): ...
-
-@check
-def check_equal_count_error(fn:Callable)->Report:
-    """Calibration error with as many answers in each bin
-
-    Args:
-        fn: Yours: called with probabilities (n,), labels (n,), a number of bins
-
-    Returns:
-        Passed, or a sentence that says what is wrong
-    """
-
-@solves('equal_count_error')
-def equal_count_error(p, y, bins): ...
 
 @check
 def check_best_temperature(fn:Callable)->Report:

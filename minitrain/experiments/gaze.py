@@ -22,8 +22,8 @@ from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollou
 from ..core import def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
 from .job import Job, curves_figure, load_weights, need_device, png_bytes
-from ..gaze import (gaze_heatmap, load_atari_head, load_gabril, patch_gaze_masks,
-    split_episodes, stack_frames)
+from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
+from ..gaze_files import load_episodes, split_episodes
 from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
     clone_model, gaze_kl, gaze_targets, strip_figure)
 from ..learner import Learner, TrainCB
@@ -121,17 +121,6 @@ def _catch_frames(
     return _Frames(d.frames, d.actions, d.previous, *map(torch.cat, zip(*targets)), d.episodes, 3)
 
 # %% ../../nbs/44_gaze.ipynb #file-data
-def _file_episodes(
-    folder:str # With files of GABRIL or Atari-HEAD
-)->list: # Episodes
-    "All games in a folder"
-    path = Path(folder)
-    need(path.is_dir(), "data", folder, "a folder that exists")
-    found = [o for file in sorted(path.glob("**/*.pt")) for o in load_gabril(file)]
-    for file in sorted(path.glob("**/*.tar.bz2")): found += load_atari_head(file)
-    need(found, "data", folder, "a folder with GABRIL's .pt files, or Atari-HEAD's .tar.bz2 and .txt")
-    return found
-
 def _file_frames(
     episodes:list, # Games
     config:GazeConfig # Of the run
@@ -166,7 +155,12 @@ def gaze_frames(
     config:GazeConfig # Of the run
 )->tuple: # For training and for validation: other games
     "The data of a run"
-    if config.data is not None: return tuple(_file_frames(o, config) for o in split_episodes(_file_episodes(config.data), seed=config.seed))
+    if config.data is not None:
+        parts = split_episodes(load_episodes(config.data), seed=config.seed)
+        train,valid = (_file_frames(o, config) for o in parts)
+        need(not config.gaze or train.shares.any(), "data", config.data,
+            "gaze in some frames, or gaze: false")
+        return train, valid
     need(config.frames == 1, "frames", config.frames, "1 with Catch, which shows all in one frame")
     look = config.size, config.patch_size, config.sigma, config.past
     return tuple(_catch_frames(n, config.lamps, 2*config.seed + i, *look) for i,n in enumerate((config.games, config.valid_games)))
@@ -328,7 +322,7 @@ def clone_scenes(
     "Let a clone play, and watch it"
     if c.data is None: x, points, classes = None, None, 3
     else:
-        episode = split_episodes(_file_episodes(c.data), seed=c.seed)[1][0]
+        episode = split_episodes(load_episodes(c.data), seed=c.seed)[1][0]
         x, points, classes = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0], 18
     model = load_weights(run/"model.safetensors", clone_model(c, classes))
     if x is None:

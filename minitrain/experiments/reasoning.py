@@ -7,7 +7,8 @@ __all__ = ['reasoning', 'ReasoningConfig', 'evaluate_reasoning', 'predict_reason
 
 # %% ../../nbs/43_reasoning.ipynb #exported-imports
 #| code-fold: true
-import math
+import csv, math, re
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -208,7 +209,7 @@ def map_log_odds(
     queries:torch.Tensor, # (b, q, d)
     config:ReasoningConfig # Its prior counts
 )->torch.Tensor: # (b, q)
-    "The prior-matched MAP; with variable noise, that of each alpha weighed by its evidence (Laplace)"
+    "Log odds by the most probable weights (MAP), for each noise that the prior allows, weighed by how probable the labels are with it"
     x,y,q = xs.double(),ys.double(),queries.double()
     alphas = range(1, int(config.weight_multiplier) + 1) if config.variable_noise else [config.weight_multiplier]
     logs,probs = [],[]
@@ -333,60 +334,182 @@ def evaluate_reasoning(
     return rows
 
 # %% ../../nbs/43_reasoning.ipynb #table-read
-def _read_table(
+def _read(
     name:str, # Of the argument
-    table # Path of a CSV file, or a DataFrame
-)->object: # pandas DataFrame: with a row or more
-    "A table with a header"
-    import pandas as pd
-    if not isinstance(table, pd.DataFrame):
-        need(Path(table).is_file(), name, str(table), "a CSV file that exists")
-        try: table = pd.read_csv(table)
-        except ValueError as e: raise ArgumentError(name, f"{Path(table).name}: {' '.join(str(e).split())}", "a CSV file with a header line") from None
-    need(len(table), name, "no rows", "a table with a row or more")
-    return table
+    path # Of a CSV file
+)->tuple: # Header, rows of cells, where each row stands
+    "A CSV file as text; a row has as many cells as the header"
+    need(isinstance(path, (str, Path)), name, f"a {type(path).__name__}",
+        "the path of a CSV file, or a pandas DataFrame")
+    need((path := Path(path)).is_file(), name, str(path), "a CSV file that exists")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as f:
+            reader = csv.reader(f, skipinitialspace=True, strict=True)
+            lines = [(row, f"{path.name} line {reader.line_num}") for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as e:
+        raise ArgumentError(name, f"{path.name}: {e}", "a CSV file in UTF-8") from None
+    need(lines, name, f"{path.name}, which is empty", "a CSV file with a header line")
+    (header,_),*lines = lines
+    need(len(header) > 1 or not re.search("[;\t]", header[0]), name, f"{path.name} line 1",
+        "commas between columns")
+    for row,place in lines:
+        need(len(row) == len(header), name, f"{len(row)} cells in {place}",
+            f"{len(header)}, as in the header")
+    return header, [row for row,_ in lines], [place for _,place in lines]
 
-def _full(
-    name:str, # Of the table
-    table:object, # pandas DataFrame: some of its columns
-    line:int=2 # Number of its first row, as an editor counts
-):
-    "Refuse gaps, with the place"
-    gaps = table.isna().to_numpy()
-    if not gaps.any(): return
-    i,j = np.argwhere(gaps)[0]
-    raise ArgumentError(name, f"{gaps.sum()} empty cells, the first in line {i + line}, column {table.columns[j]}", "a value in every cell")
+class _Table:
+    "A table as text: cells by column, and where each row stands"
+    def __init__(self,
+        name:str, # Of the argument
+        table # Path of a CSV file, or a DataFrame
+    ):
+        import pandas as pd
+        self.name = name
+        if isinstance(table, pd.DataFrame):
+            rows = table.astype(object).where(table.notna(), "").values.tolist()
+            header,self.places = list(table),[f"row {i}" for i in range(len(rows))]
+        else: header,rows,self.places = _read(name, table)
+        need(rows, name, "no rows", "a table with a row or more")
+        header = [str(o).strip() for o in header]
+        twice = [o for o,n in Counter(header).items() if n > 1]
+        need(not twice, name, f"{len(twice)} names twice, such as {twice[:1]}",
+            "a name of its own for each column")
+        self.cells = {c: [str(row[j]).strip() for row in rows] for j,c in enumerate(header)}
+
+    def refuse(self, i, c, want):
+        "An error with the place of a cell"
+        got = f"{self.places[i]}, column {c}: {self.cells[c][i]}"
+        raise ArgumentError(self.name, got, want)
+
+    def fill(self, c, gaps, fill):
+        "Refuse gaps in a column, with the place of the first, unless they are to be filled"
+        if not gaps or fill: return
+        self.refuse(gaps[0], c, "a value in every cell, or fill")
+
+# %% ../../nbs/43_reasoning.ipynb #table-numbers
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_GAPS = {"", "?", "na", "n/a", "nan", "null", "none", "-", "."}  # among numbers
+_NUMBER = re.compile(r"([+-]?)\s*([$€£¥]?)\s*("
+    r"(?=\.?\d)(?:\d{1,3}(?:[,'_\s]\d{3})+|\d*)(?:\.\d*)?(?:e[+-]?\d+)?|inf(?:inity)?)"
+    r"\s*((?!(?:st|nd|rd|th)\b)[^\d,.;]{0,9})", re.I)
+
+def _number(cell): return _NUMBER.fullmatch(cell.replace("\u2212", "-"))
+def _float(m): return float(m[1] + re.sub(r"[,'_\s]", "", m[3]))
+
+def _unit(
+    cells:list # Of a column
+)->tuple|None: # (currency, unit), both "" for plain numbers; None for text
+    "What half of a column's numbers or more carry"
+    filled = [o for o in cells if o.lower() not in _GAPS]
+    codes = any(re.fullmatch(r"0\d+", o) for o in filled)  # 02134 is no number
+    found = Counter(m.group(2, 4) for o in filled if (m := _number(o)))
+    if codes or not found: return None
+    unit,n = found.most_common(1)[0]
+    return unit if 2*n >= len(filled) else None
+
+def _values(
+    table:_Table, # Has the column
+    c:str, # Its name
+    unit:tuple # From `_unit`
+)->np.ndarray: # float64 (n,), nan for a gap
+    "A column of numbers; whatever is none is refused with its place"
+    out,want = [],f"a number {' '.join(unit)}".strip() + ", as in the other rows"
+    for i,cell in enumerate(table.cells[c]):
+        m,gap = _number(cell),cell.lower() in _GAPS
+        if not gap and not (m and m.group(2, 4) == unit): table.refuse(i, c, want)
+        out.append(math.nan if gap else _float(m))
+        if math.isinf(out[-1]): table.refuse(i, c, "a finite number")
+    return np.array(out)
 
 # %% ../../nbs/43_reasoning.ipynb #table-columns
-def _as_numbers(
-    train:"pd.Series", # A column
-    test:"pd.Series" # The same of the other table
-)->tuple: # Both as DataFrames of numbers
-    "Numbers stay, and text becomes a column of zeros and ones for each value that it has in `train`"
-    import pandas as pd
-    c,numeric = train.name,pd.api.types.is_numeric_dtype
-    if numeric(train):
-        text = pd.to_numeric(test, errors="coerce").isna()
-        if text.any(): raise ArgumentError("test", f"{test[text].iloc[0]} in column {c}", "a number, as in train")
-        return train.astype(float).to_frame(), pd.to_numeric(test).astype(float).to_frame()
-    train,test = train.astype(str),test.astype(str)
-    values = sorted(train.unique())
-    need(len(values) < len(train), "train", f"column {c}, text that is different in every row", "numbers or categories: drop such a column")
-    return tuple(pd.DataFrame({f"{c}={v}": (o == v).astype(float) for v in values}) for o in (train, test))
+def _identifier(
+    c:str, # Name of a column
+    cells:list, # Of it, in the examples
+    unit:tuple|None # From `_unit`
+)->str: # Why it says nothing about other rows; empty for a feature
+    "Row numbers and identifiers, by name and content"
+    if re.fullmatch(r"|Unnamed: \d+", c): return "a column without a name"
+    if len(set(cells)) < len(cells) or len(cells) < 4: return ""
+    if unit is None and any(map(_COMMA.fullmatch, cells)): return ""
+    if unit is None: return "text that is different in every row"
+    if not all(o.isdecimal() for o in cells): return ""
+    if re.search(r"(?:^|[_ .-])(?:id|idx|index|row|uuid)$", c, re.I) or c[-2:] in ("Id", "ID"):
+        return "an identifier"
+    steps = np.diff([int(o) for o in cells])
+    return "row numbers" if len(cells) > 7 and (steps == 1).all() else ""
 
+def _columns(
+    train:_Table, # Examples
+    test:_Table, # Queries
+    c:str, # Name of a column of both
+    fill:bool # Put the examples' median, or most frequent word, into gaps
+)->tuple: # Numbers of both (n, columns), and what there is to say
+    "One column as a classifier wants it; what it may hold is read from `train` alone"
+    unit,both = _unit(train.cells[c]),(train, test)
+    if unit is not None:
+        values = [_values(o, c, unit) for o in both]
+        for o,v in zip(both, values): o.fill(c, np.flatnonzero(np.isnan(v)).tolist(), fill)
+        median = np.median(values[0][~np.isnan(values[0])])
+        return [np.where(np.isnan(v), median, v)[:, None] for v in values], ""
+    for o in both:
+        comma = [i for i,cell in enumerate(o.cells[c]) if _COMMA.fullmatch(cell)]
+        if comma: o.refuse(comma[0], c, "a number with a decimal point")
+        o.fill(c, [i for i,cell in enumerate(o.cells[c]) if not cell], fill)
+    often = Counter(o for o in train.cells[c] if o).most_common(1)
+    need(often, "train", f"column {c}, which is empty", "a column with values")
+    words = [np.array([cell or often[0][0] for cell in o.cells[c]]) for o in both]
+    known,rows = sorted(set(words[0])),[str(o) for o in words[1]]
+    new = Counter(o for o in rows if o not in known)
+    said = ", ".join(f"{o!r} in {n} row{'s' if n > 1 else ''}" for o,n in new.items())
+    return [(o[:, None] == known).astype(float) for o in words], said and (
+        f"column {c}: {said} of test, never in train: read as none of its values")
+
+# %% ../../nbs/43_reasoning.ipynb #table-features
 def _features(
-    train:object, # pandas DataFrame: without the label
-    test:object # pandas DataFrame: without the label
-)->tuple: # Both as DataFrames of numbers, with the same columns
-    "Two tables as a classifier wants them; what text may be is read from `train` alone"
-    import pandas as pd
-    missing,extra = [c for c in train if c not in test],[c for c in test if c not in train]
-    need(len(train.columns), "train", "only the label", "a column or more beside the label")
-    need(not missing and not extra, "test", f"{'without ' + ', '.join(map(str, missing)) if missing else 'with ' + ', '.join(map(str, extra))}", "the columns of train")
-    _full("train", train)
-    _full("test", test[train.columns])
-    columns = [_as_numbers(train[c], test[c]) for c in train]
-    return tuple(pd.concat(o, axis=1) for o in zip(*columns))
+    train:_Table, # Examples
+    test:_Table, # Queries
+    label:str, # Column to predict
+    fill:bool, # As for `_columns`
+    id:str # As for `predict_reasoning`
+)->tuple: # Inputs of both, float64 (n, f), and notes
+    "Two tables as a classifier wants them, and what was left out or never seen"
+    left = {id: "the identifier"} if id not in ("auto", "none") else {}
+    if id == "auto":
+        left = {c: _identifier(c, cells, _unit(cells)) for c,cells in train.cells.items()}
+    notes = [f"column {c or '(first)'} is left out: {why}" for c,why in left.items()
+        if why and c not in (label, id)]
+    known,asked = ([c for c in o.cells if c != label and not left.get(c)] for o in (train, test))
+    need(known, "train", "; ".join(["only the label", *notes]), "a column beside the label")
+    missing,extra = [c for c in known if c not in asked],[c for c in asked if c not in known]
+    extra = [c for c in extra if not re.fullmatch(r"|Unnamed: \d+", c)]
+    need(not missing and not extra, "test", f"without {', '.join(missing)}" if missing else
+        f"with {', '.join(extra)}", "the columns of train")
+    parts = [_columns(train, test, c, fill) for c in known]
+    notes += [said for _,said in parts if said]
+    return *(np.concatenate(o, 1) for o in zip(*(both for both,_ in parts))), notes
+
+def _classes(
+    train:_Table, # Examples
+    label:str # Its column
+)->tuple: # Class of each example (n,), names of the classes, a function: class of a cell, or None
+    "What is to be predicted: numbers by their value, all else as it is written"
+    cells,unit = train.cells[label],_unit(train.cells[label])
+    gaps = [i for i,o in enumerate(cells) if not o]
+    if unit is not None: gaps = np.flatnonzero(np.isnan(_values(train, label, unit))).tolist()
+    train.fill(label, gaps, False)
+    def key(cell): return _float(m) if unit is not None and (m := _number(cell)) else cell
+    names = dict(zip(map(key, reversed(cells)), reversed(cells)))  # as first written
+    kinds = sorted(names)
+    got = f"{label}, which is {cells[0]} in every row of train"
+    need(len(kinds) > 1, "label", got, "a column with two classes or more")
+    need(len(kinds) <= max(2, len(cells)//2), "label",
+        f"{label}, with {len(kinds)} values in {len(cells)} rows",
+        "a column of classes, each with some examples")
+    which = {o: i for i,o in enumerate(kinds)}
+    y = np.array([which[key(o)] for o in cells])
+    names = [names[o] for o in kinds]
+    if unit == ("", ""): names = [int(o) if o.isdecimal() else key(o) for o in names]
+    return y, names, lambda cell: which.get(key(cell))
 
 # %% ../../nbs/43_reasoning.ipynb #predict-reasoning
 def predict_reasoning(
@@ -394,28 +517,35 @@ def predict_reasoning(
     train, # Labelled examples: path of a CSV file with a header, or a DataFrame
     test, # Rows to classify, with the same columns; the label may be among them
     label:str, # Name of the column to predict
-    out:str|Path|None=None # CSV file to write; None writes nothing
-)->object: # pandas DataFrame: a row per row of `test`: prediction, its probability, and that of each class; `.attrs` has accuracy where `test` has labels
+    out:str|Path|None=None, # CSV file to write; None writes nothing
+    fill:bool=False, # Fill gaps with the examples' median, or most frequent word
+    id:str="auto" # Column that is no feature, copied to the answers; auto leaves out what looks like one, none keeps all
+)->object: # pandas DataFrame: a row per row of `test`: prediction, its probability, and that of each class; `.attrs` has notes (what was left out or never seen), and accuracy where `test` has labels
     "Classify the rows of a table by the examples in another"
     import pandas as pd
-    train,test = _read_table("train", train),_read_table("test", test)
-    need(label in train, "label", label, f"one of the columns of train, {', '.join(map(str, train))}")
-    _full("train", train[[label]])
-    y,truth = train[label],test[label] if label in test else None
-    need(y.nunique() > 1, "label", f"{label}, which is {y.iloc[0]} in every row of train", "a column with two classes or more")
-    need(y.nunique() <= max(2, len(y)//2), "label", f"{label}, with {y.nunique()} values in {len(y)} rows", "a column of classes, each with some examples")
-    X,queries = _features(train.drop(columns=label), test.drop(columns=label, errors="ignore"))
-    try: model = ReasoningClassifier(head).fit(X, y.to_numpy())
-    except ArgumentError: raise
-    except ValueError as e: raise ArgumentError("label", f"{label}: {e}", "a column of classes") from None
-    probs = model.predict_proba(queries)
-    best = probs.argmax(1)
-    df = pd.DataFrame(dict(prediction=model.classes_[best], probability=probs.max(1)) | {f"p({c})": o for c,o in zip(model.classes_, probs.T)})
-    if truth is not None and truth.notna().any():
-        same = pd.to_numeric(truth, errors="coerce") if pd.api.types.is_numeric_dtype(y) else truth.astype(str)
-        df.attrs["accuracy"] = float((same.to_numpy() == df.prediction.to_numpy())[truth.notna()].mean())
-    if out is not None:
-        df.attrs["written"] = str(out)
+    train,test = _Table("train", train),_Table("test", test)
+    for name,o in dict(label=label, id=id).items():
+        need(o in train.cells or (name, o) in (("id", "auto"), ("id", "none")), name, o,
+            f"one of the columns of train, {', '.join(train.cells)}")
+    y,names,of = _classes(train, label)
+    X,queries,notes = _features(train, test, label, fill, id)
+    probs = ReasoningClassifier(head).fit(X, y).predict_proba(queries)
+    best,said = probs.argmax(1),np.array(names, dtype=object)
+    df = pd.DataFrame(dict(prediction=said[best].tolist(), probability=probs.max(1)) |
+        {f"p({c})": o for c,o in zip(names, probs.T)})
+    if id in test.cells: df.insert(0, id, test.cells[id])
+    df.attrs["notes"] = notes
+    given = [(i, of(cell)) for i,cell in enumerate(test.cells.get(label, ())) if cell]
+    if given: df.attrs["accuracy"] = float(np.mean([best[i] == o for i,o in given]))
+    if out is not None: _write_answers(df, out)
+    return df
+
+def _write_answers(df, out):
+    "A CSV file, or an error with its name"
+    df.attrs["written"] = str(out)
+    try:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(out) as f: f.write(df.to_csv(index=False, lineterminator="\n"))
-    return df
+    except OSError as e:
+        want = f"a place where {out} can be written"
+        raise ArgumentError("out", e.strerror, want) from None

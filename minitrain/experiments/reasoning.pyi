@@ -147,8 +147,8 @@ def map_log_odds(
     queries:torch.Tensor,
     config:ReasoningConfig,
 )->torch.Tensor:
-    """The prior-matched MAP; with variable noise, that of each alpha weighed by its
-    evidence (Laplace)
+    """Log odds by the most probable weights (MAP), for each noise that the prior
+    allows, weighed by how probable the labels are with it
 
     Args:
         xs: Contexts (b, k, d)
@@ -219,6 +219,8 @@ def predict_reasoning(
     test,
     label:str,
     out:str | Path | None=None,
+    fill:bool=False,
+    id:str='auto',
 )->DataFrame:
     """Classify the rows of a table by the examples in another
 
@@ -228,8 +230,12 @@ def predict_reasoning(
         test: Rows to classify, with the same columns; the label may be among them
         label: Name of the column to predict
         out: CSV file to write; None writes nothing
+        fill: Fill gaps with the examples' median, or most frequent word
+        id: Column that is no feature, copied to the answers; auto leaves out what
+            looks like one, none keeps all
 
     Returns:
         pandas DataFrame: a row per row of `test`: prediction, its probability,
-            and that of each class; `.attrs` has accuracy where `test` has labels
+            and that of each class; `.attrs` has notes (what was left out or never
+            seen), and accuracy where `test` has labels
     """

@@ -7,115 +7,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from torch import nn
 
 from banks import Bank
-from minitrain.vit import patchify
 
 BANK = {}
 
 
-# --------------------------------------------------------------- lesson 28: patch_conv
+# --------------------------------------------------------------- lesson 28: down_limit
 
-def conv_of(weight, bias, patch_size, stride=None):
-    conv = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2:],
-        stride=stride or patch_size, bias=bias is not None)
-    conv.weight.data = weight.detach().clone().contiguous()
-    if bias is not None: conv.bias.data = bias.detach().clone()
-    return conv
-
-
-def by_pattern(pattern, linear, p):
-    weight = rearrange(linear.weight, f"d ({pattern}) -> d c p1 p2", p1=p[0], p2=p[1])
-    return conv_of(weight, linear.bias, p)
-
-
-def by_loops(linear, p):
-    "NumPy, a number at a time"
-    d, width = linear.weight.shape
-    c = width//(p[0]*p[1])
-    old, new = linear.weight.detach().numpy(), np.zeros((d, c, *p), np.float32)
-    for i in range(p[0]):
-        for j in range(p[1]):
-            for k in range(c): new[:, k, i, j] = old[:, (i*p[1] + j)*c + k]
-    return conv_of(torch.from_numpy(new), linear.bias, p)
-
-
-def by_unflatten(linear, p):
-    "Shares its numbers with the layer, in double precision"
-    weight = linear.weight.unflatten(1, (*p, -1)).permute(0, 3, 1, 2).double()
-    conv = nn.Conv2d(weight.shape[1], len(weight), p, p, bias=linear.bias is not None)
-    conv.weight = nn.Parameter(weight)
-    if linear.bias is not None: conv.bias = nn.Parameter(linear.bias.double())
-    return conv
-
-
-def zero_bias(linear, p):
-    "A bias of zeros where there was none"
-    bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias
-    return conv_of(by_unflatten(linear, p).weight.float(), bias, p)
-
-
-def new_bias(linear, p):
-    "Copies the weights alone"
-    weight = by_unflatten(linear, p).weight.data.float()
-    conv = nn.Conv2d(weight.shape[1], len(weight), p, p)
-    conv.weight.data = weight
-    return conv
-
-
-def no_bias(linear, p): return conv_of(by_unflatten(linear, p).weight.float(), None, p)
-
-
-def untrained(linear, p):
-    return nn.Conv2d(linear.in_features//(p[0]*p[1]), linear.out_features, p, p,
-        bias=linear.bias is not None)
-
-
-def no_stride(linear, p):
-    return conv_of(by_unflatten(linear, p).weight.float(), linear.bias, p, stride=1)
-
-
-def stride_of_height(linear, p):
-    return conv_of(by_unflatten(linear, p).weight.float(), linear.bias, p, stride=p[0])
-
-
-def square_patch(linear, p):
-    weight = rearrange(linear.weight, "d (p1 p2 c) -> d c p1 p2", p1=p[0], p2=p[0])
-    return conv_of(weight, linear.bias, p)
-
-
-def grey(linear, p):
-    return conv_of(linear.weight.view(-1, 1, *p), linear.bias, p)
-
-
-def no_conv(linear, p):
-    return lambda x: rearrange(linear(patchify(x, p)), "b (h w) d -> b d h w",
-        h=x.shape[2]//p[0])
-
-
-def takes_the_layer(linear, p):
-    conv = by_unflatten(linear, p).float()
-    linear.weight.data.zero_()
-    return conv
-
-
-BANK["check_patch_conv"] = Bank(
-    right=[partial(by_pattern, "p1 p2 c"), by_loops, by_unflatten, zero_bias],
-    wrong=[
-        (partial(by_pattern, "c p1 p2"), "its pixels or their channels"),
-        (partial(by_pattern, "p2 p1 c"), "row by row"),
-        (partial(by_pattern, "c p2 p1"), "row by row"),
-        (new_bias, "bias of `linear`"),
-        (no_bias, "bias of `linear`"),
-        (untrained, "new ones"),
-        (no_stride, "How far does the kernel move"),
-        (stride_of_height, "How far does the kernel move"),
-        (square_patch, "each have their place"),
-        (grey, "How many channels does"),
-        (no_conv, "an `nn.Conv2d`, or for what it computes"),
-        (takes_the_layer, "Whose layer"),
-    ])
+BANK["check_down_limit"] = Bank(
+    right=[3, 3.0, torch.tensor(3)],
+    wrong=[(0, "How many digits"), (1, "How many digits"), (2, "How many digits"),
+        (4, "smaller moves"), (8, "smaller moves"), (lambda: 3, "is no number"),
+        ("3 pixels", "is no number")])
 
 
 # --------------------------------------------------------- lesson 28: resize_positions
@@ -518,91 +422,73 @@ BANK["check_shuffle_gaze"] = Bank(
     ])
 
 
-# ---------------------------------------------------------------------- lesson 29: nss
+# ------------------------------------------------------------------- lesson 29: spread
 
-def saliency(heat, points, over=(1, 2), correction=0, turn=False, of=math.floor):
-    "A point at a time, in plain Python"
-    heat = heat - heat.mean(over, keepdim=True)
-    heat = heat/heat.std(over, keepdim=True, correction=correction)
-    maps, found = heat.tolist(), []
-    for o, row in zip(maps, points.tolist()):
-        for x, y in row:
-            if turn: x, y = y, x
-            if not (0 <= x <= 1 and 0 <= y <= 1): continue
-            i, j = min(of(y*len(o)), len(o) - 1), min(of(x*len(o[0])), len(o[0]) - 1)
-            found.append(o[i][j])
-    return sum(found)/len(found)
+BANK["check_spread"] = Bank(
+    right=[14.5, 14, 15, torch.tensor(14.2)],
+    wrong=[(6, "Over how many"), (12, "Over how many"), (0.5, "Over how many"),
+        (20, "is the first"), (36, "is the first"), (lambda: 14, "is no number"),
+        ("14 pixels", "is no number")])
 
 
-def saliency_numpy(heat, points):
-    heat, points = (np.asarray(o, dtype=np.float64) for o in (heat, points))
-    f, hgt, wid = heat.shape
-    flat = heat.reshape(f, -1)
-    flat = (flat - flat.mean(1, keepdims=True))/flat.std(1, keepdims=True)
-    with np.errstate(invalid="ignore"): seen = ((points >= 0) & (points <= 1)).all(-1)
-    at = np.where(seen[..., None], points, 0)
-    x, y = (np.minimum(at[..., i]*n, n - 1).astype(int)
-        for i, n in enumerate((wid, hgt)))
-    return np.take_along_axis(flat, y*wid + x, 1)[seen].mean()
+# -------------------------------------------------------------- lesson 30: held_frames
+
+BANK["check_held_frames"] = Bank(
+    right=[3, 3.0, np.int64(3)],
+    wrong=[(1, "What share"), (2, "What share"), (0.6, "What share"), (4, "smaller number"),
+        (10, "smaller number"), (lambda: 3, "is no number"), ("three", "is no number")])
 
 
-def by_frames(heat, points):
-    "A mean over the frames that have points of their means"
-    on = [((p >= 0) & (p <= 1)).all(-1).any() for p in points]
-    rows = [(h[None], p[None]) for h, p, o in zip(heat, points, on) if o]
-    return np.mean([saliency(*o) for o in rows])
+# --------------------------------------------------------------------- lesson 30: leak
+
+def leak_by_loops(train, valid):
+    hits = 0
+    for game, t in valid.tolist():
+        hits += any(g == game and abs(u - t) == 1 for g, u in train.tolist())
+    return hits/len(valid) if len(valid) else 0
 
 
-def corners(heat, points, of=math.floor):
-    hgt, wid = heat.shape[1:]
-    scale = torch.tensor([(wid - 1)/wid, (hgt - 1)/hgt])
-    on = ((points >= 0) & (points <= 1)).all(-1, keepdim=True)
-    return saliency(heat, torch.where(on, points*scale, torch.nan), of=of)
+def leak_by_tensors(train, valid, far=1, own=True, reduce="any"):
+    if not len(valid): return 0.
+    game = valid[:, None, 0] == train[None, :, 0] if own else True
+    apart = (valid[:, None, 1] - train[None, :, 1]).abs()
+    near = game & (apart <= far) & (apart > 0)
+    if reduce == "sum": return near.sum().item()/len(valid)
+    return near.any(1).float().mean().item()
 
 
-def normalised(heat):
-    heat = heat - heat.mean((1, 2), keepdim=True)
-    return heat/heat.std((1, 2), keepdim=True, correction=0)
+def leak_by_numbers(train, valid):
+    "NumPy, a number for each frame"
+    a, b = (o.numpy()[:, 0]*10**6 + o.numpy()[:, 1] for o in (train, valid))
+    return np.mean(np.isin(b - 1, a) | np.isin(b + 1, a)) if len(b) else 0
 
 
-def out_of_range(heat, points):
-    heat = normalised(heat)
-    t, i = ((points >= 0) & (points <= 1)).all(-1).nonzero().T
-    x, y = (points[t, i]*torch.tensor(heat.shape[:0:-1])).long().T
-    return heat[t, y, x].mean()
+def leak_side(train, valid, *sides):
+    known = set(map(tuple, train.tolist()))
+    hits = [any((g, t + d) in known for d in sides) for g, t in valid.tolist()]
+    return sum(hits)/max(1, len(hits))
 
 
-def with_blinks(heat, points):
-    t, i = torch.ones(points.shape[:2]).nonzero().T
-    heat, (hgt, wid) = normalised(heat), heat.shape[1:]
-    x, y = (points[t, i]*torch.tensor([wid, hgt])).long().T
-    return heat[t, y.clamp(max=hgt - 1), x.clamp(max=wid - 1)].mean()
+def leak_both(train, valid):
+    return sum(leak_side(train, o[None], -1)*leak_side(train, o[None], 1)
+        for o in valid)/max(1, len(valid))
 
 
-def below_zero(heat, points):
-    "Only looks whether a point is nan, and lets indices below 0 count from the end"
-    return saliency(heat, points.remainder(1.0000001))
-
-
-BANK["check_nss"] = Bank(
-    right=[saliency, saliency_numpy,
-        lambda heat, points: saliency(heat.double(), points)],
+BANK["check_leak"] = Bank(
+    right=[leak_by_loops, leak_by_tensors, leak_by_numbers],
     wrong=[
-        (partial(saliency, over=(0, 1, 2)), "scale of its own"),
-        (by_frames, "A mean over points, or over frames"),
-        (corners, "How wide is a pixel"),
-        (partial(corners, of=round), "is it centred there"),
-        (out_of_range, "Which pixel has x = 1"),
-        (partial(saliency, turn=True), "Which of x and y"),
-        (partial(saliency, correction=1), "Which standard deviation"),
-        (lambda heat, points: saliency(heat, points.clamp(0, 1)),
-            "beyond the screen count"),
-        (lambda heat, points: saliency(heat, points.nan_to_num()), "point that is nan"),
-        (with_blinks, "point that is nan"),
-        (below_zero, "normalised over what|beyond the screen|Which pixel"),
-        (lambda heat, points: saliency(heat, points)*heat.std(correction=0), "divided"),
-        (lambda heat, points: np.mean([saliency(h[None], p[None])
-            *h.std(correction=0).item() for h, p in zip(heat, points)]), "divided"),
+        (partial(leak_by_tensors, own=False), "frames of another game"),
+        (lambda train, valid: leak_side(train, valid, 1), "frame before too"),
+        (lambda train, valid: leak_side(train, valid, -1), "frame after too"),
+        (lambda train, valid: leak_side(train, valid, 0), "its own neighbour"),
+        (partial(leak_by_tensors, far=2), "How far away"),
+        (partial(leak_by_tensors, reduce="sum"), "count twice"),
+        (leak_both, "or both of them"),
+        (lambda train, valid: leak_by_loops(valid, train), "validation or training"),
+        (lambda train, valid: leak_by_loops(train, valid)*len(valid), "how many"),
+        (lambda train, valid: 1 - leak_by_loops(train, valid), "or the others"),
+        (lambda train, valid: leak_side(train, valid, -1, 1)*len(valid)/len(valid),
+            "one of the two is empty"),
     ])
 
 

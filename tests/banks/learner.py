@@ -882,6 +882,8 @@ class JsonBuffer(Json):
         self.f = open(self.path, "a")
     def write(self, row): self.f.write(self.text(row))
     def cleanup_fit(self, learn): self.f.close()
+class JsonFromZero(Json):
+    def before_fit(self, learn): self.n = 0
 class JsonAllAgain(Json):
     def cleanup_epoch(self, learn):
         for row in learn.metrics.rows: self.write(row)
@@ -898,6 +900,7 @@ BANK["check_json_log"] = Bank(
         (JsonPython, "one whole JSON object"), (JsonLast, "always a new one"),
         (JsonNumbers, "Which values are kept"), (JsonText, "Whose row"),
         (JsonBuffer, "closed or flushed"), (JsonAllAgain, "lines for|Whose row"),
+        (JsonFromZero, "before this fit"),
         (Json("x"), "not callable")])
 
 
@@ -1252,8 +1255,11 @@ class TargetWrongKey(Target):
     def value(self, learn): return learn.metrics.rows[-1]["valid_loss"]
 
 
+class TargetInherits(Target): "Nothing of its own"
+
+
 BANK["check_target"] = Bank(
-    right=[TargetByHand, TargetInCleanup, TargetNextEpoch, Target],
+    right=[TargetByHand, TargetInCleanup, TargetNextEpoch, Target, TargetInherits],
     wrong=[(TargetAnyLoss, "training compared too"), (TargetLess, "exactly the target"),
         (TargetMore, "Lower, or higher"), (TargetNan, "Is nan less"),
         (TargetAbsolute, "Which is less"), (TargetLastBatch, "or of its last batch"),

@@ -354,6 +354,17 @@ BANK["check_gain"] = Bank([gain_numpy, gain_integral, gain_global], [
     (lambda f: 1/f(torch.zeros(3)).square().mean().sqrt(), "enough of them")])
 
 
+# ---------------------------------------------------------------- block_share
+BANK["check_block_share"] = Bank(
+    right=[0.3, np.float32(0.3), torch.tensor(0.3)],
+    wrong=[
+        (0, "little more of the block"), (0.1, "little more of the block"),
+        (0.2, "little more of the block"), (-0.3, "little more of the block"),
+        (0.4, "little less of the block"), (0.5, "little less of the block"),
+        (1, "little less of the block"), (30, "little less of the block"),
+        ("a third", "is no number"), ([0.3, 0.4], "is no number")])
+
+
 # ---------------------------------------------------------------- quiet
 def quiet_batch_norm(block):
     "The last convolution, or the scale of the BatchNorm after it"
@@ -565,122 +576,140 @@ BANK["check_rotation"] = Bank([rotation_numpy, rotation_list, rotation_float], [
     (lambda d, h, w: rotation_by(d, h/w)*torch.nan, "nan")])
 
 
-# ---------------------------------------------------------------- mixup
-def mixup_of(x, y, lam, j, k=None, targets=None):
-    "Images mixed with partners j, targets with partners k and a lambda of their own"
-    rows, k = torch.eye(10)[y], j if k is None else k
-    share = lam if targets is None else targets
-    return lam*x + (1 - lam)*x[j], share*rows + (1 - share)*rows[k]
+# ---------------------------------------------------------------- turned_too_far
+BANK["check_turned_too_far"] = Bank(
+    right=[30, 25, np.float64(29.), torch.tensor(30)],
+    wrong=[
+        (10, "misread so many there"), (12, "misread so many there"),
+        (20, "misread so many there"), (-30, "misread so many there"),
+        (40, "at a smaller angle"), (60, "at a smaller angle"),
+        (180, "at a smaller angle"), ("far", "is no number"), ([30], "is no number")])
 
 
-def mixup_loop(x, y, lam):
-    "Sorted random numbers; one image at a time"
-    j = torch.rand(len(x)).argsort().tolist()
-    images, targets = torch.empty_like(x), torch.zeros(len(x), 10, dtype=torch.float64)
+# ---------------------------------------------------------------- cutmix
+def cut(n, lam): return int(n*(1 - lam)**0.5)
+
+
+def cutmix_of(x, y, lam, j=None, k=None, size=None, place=None, share=None):
+    "CutMix with partners j, targets' partners k, and a patch of its own"
+    b, hgt, wid = x.shape
+    j = torch.randperm(b) if j is None else j
+    k = j if k is None else k
+    h, w = size or (cut(hgt, lam), cut(wid, lam))
+    top, left = place or (int(torch.randint(hgt - h + 1, ())),
+        int(torch.randint(wid - w + 1, ())))
+    out, rows = x.clone(), torch.eye(10)[y]
+    out[:, top:top + h, left:left + w] = x[j][:, top:top + h, left:left + w]
+    share = 1 - h*w/(hgt*wid) if share is None else share
+    return out, share*rows + (1 - share)*rows[k]
+
+
+def cutmix_mask(x, y, lam):
+    "Random numbers sorted, and a mask in place of slices"
+    b, hgt, wid = x.shape
+    h, w, j = cut(hgt, lam), cut(wid, lam), torch.rand(b).argsort()
+    top = (torch.rand(())*(hgt - h + 1)).long()
+    left = (torch.rand(())*(wid - w + 1)).long()
+    row, column = torch.arange(hgt)[:, None], torch.arange(wid)
+    mask = (row >= top) & (row < top + h) & (column >= left) & (column < left + w)
+    rows = F.one_hot(y, num_classes=10).double()
+    return [torch.where(mask, x[j], x), torch.lerp(rows, rows[j], mask.double().mean())]
+
+
+def cutmix_numpy(x, y, lam):
+    b, hgt, wid = x.shape
+    h, w, j = cut(hgt, lam), cut(wid, lam), torch.randperm(b).numpy()
+    top, left = torch.randint(hgt - h + 1, ()), torch.randint(wid - w + 1, ())
+    a, rows = x.numpy().copy(), np.eye(10)[y.numpy()]
+    patch = np.s_[:, top:top + h, left:left + w]
+    a[patch] = a[j][patch]
+    return a, rows + (rows[j] - rows)*(h*w/(hgt*wid))
+
+
+def cutmix_clipped(x, y, lam):
+    "As in the paper's code: the middle anywhere, what sticks out is cut off"
+    b, hgt, wid = x.shape
+    h, w, j = cut(hgt, lam), cut(wid, lam), torch.randperm(b)
+    cy, cx = int(torch.randint(hgt, ())), int(torch.randint(wid, ()))
+    top, left = max(cy - h//2, 0), max(cx - w//2, 0)
+    size = min(cy - h//2 + h, hgt) - top, min(cx - w//2 + w, wid) - left
+    return cutmix_of(x, y, lam, j, size=size, place=(top, left))
+
+
+def cutmix_each(x, y, lam):
+    "A place of its own for each image"
+    j, pairs = torch.randperm(len(x)), []
+    rows = torch.eye(10)[y]
     for i in range(len(x)):
-        images[i] = x[i]*lam + x[j[i]]*(1 - lam)
-        targets[i, y[i]] += lam
-        targets[i, y[j[i]]] += 1 - lam
-    return images, targets
+        both = torch.stack([x[i], x[j[i]]])
+        pairs.append(cutmix_of(both, y[:2], lam, torch.tensor([1, 0]))[0][0])
+    share = cut(x.shape[1], lam)*cut(x.shape[2], lam)/x[0].numel()
+    return torch.stack(pairs), (1 - share)*rows + share*rows[j]
 
 
-def mixup_lerp(x, y, lam):
-    g = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-    j = torch.randperm(len(x), generator=g)
-    rows = F.one_hot(y, num_classes=10).to(x.dtype)
-    return [torch.lerp(o[j], o, lam) for o in (x, rows)]
+def cutmix_in_place(x, y, lam):
+    images, targets = cutmix_of(x, y, lam)
+    return x.copy_(images), targets
 
 
-def mixup_numpy(x, y, lam):
-    j = torch.randperm(len(x)).numpy()
-    a, rows = x.numpy(), np.eye(10)[y.numpy()]
-    return lam*a + (1 - lam)*a[j], lam*rows + (1 - lam)*rows[j]
+def cutmix_np_random(x, y, lam):
+    return cutmix_of(x, y, lam, torch.from_numpy(np.random.permutation(len(x))))
 
 
-def mixup_perm(x): return torch.randperm(len(x))
-
-
-def mixup_derangement(x, y, lam):
-    j = mixup_perm(x)
-    while len(x) > 1 and (j == torch.arange(len(x))).any(): j = mixup_perm(x)
-    return mixup_of(x, y, lam, j)
-
-
-def mixup_seeded(x, y, lam):
-    g = torch.Generator().manual_seed(0)
-    return mixup_of(x, y, lam, torch.randperm(len(x), generator=g))
-
-
-def mixup_reseeds(x, y, lam):
+def cutmix_reseeds(x, y, lam):
     torch.manual_seed(0)
-    return mixup_of(x, y, lam, mixup_perm(x))
+    return cutmix_of(x, y, lam)
 
 
-def mixup_np_random(x, y, lam):
-    return mixup_of(x, y, lam, torch.from_numpy(np.random.permutation(len(x))))
+def cutmix_numbers(x, y, lam):
+    j = torch.randperm(len(x))
+    share = 1 - cut(x.shape[1], lam)*cut(x.shape[2], lam)/x[0].numel()
+    return cutmix_of(x, y, lam, j)[0], share*y + (1 - share)*y[j]
 
 
-def mixup_np_new(x, y, lam):
-    j = np.random.default_rng().permutation(len(x))
-    return mixup_of(x, y, lam, torch.from_numpy(j))
-
-
-def mixup_in_place(x, y, lam):
-    j = mixup_perm(x)
-    targets = mixup_of(x, y, lam, j)[1]
-    x.mul_(lam).add_(x[j], alpha=1 - lam)
-    return x, targets
-
-
-def mixup_short_rows(x, y, lam):
-    rows, j = F.one_hot(y).float(), mixup_perm(x)
+def cutmix_blend(x, y, lam):
+    j, rows = torch.randperm(len(x)), torch.eye(10)[y]
     return lam*x + (1 - lam)*x[j], lam*rows + (1 - lam)*rows[j]
 
 
-def mixup_numbers(x, y, lam):
-    j = mixup_perm(x)
-    return lam*x + (1 - lam)*x[j], lam*y + (1 - lam)*y[j]
+def cutmix_own(x, y, lam): return cutmix_of(x, y, lam)[0], torch.eye(10)[y]
+def cutmix_others(x, y, lam):
+    j = torch.randperm(len(x))
+    return cutmix_of(x, y, lam, j)[0], torch.eye(10)[y[j]]
 
 
-def mixup_partner_only(x, y, lam):
-    j = mixup_perm(x)
-    return mixup_of(x, y, lam, j)[0], torch.eye(10)[y[j]]
+def cutmix_swapped(x, y, lam):
+    share = cut(x.shape[1], lam)*cut(x.shape[2], lam)/x[0].numel()
+    return cutmix_of(x, y, lam, share=share)
 
 
-def mixup_own_only(x, y, lam):
-    return mixup_of(x, y, lam, mixup_perm(x))[0], torch.eye(10)[y]
-def mixup_sum(x, y, lam): return lam*x + x[mixup_perm(x)], torch.eye(10)[y]
-def mixup_half_targets(x, y, lam):
-    images, targets = mixup_of(x, y, lam, j := mixup_perm(x))
-    return images, lam*torch.eye(10)[y]
+def cutmix_area(x, y, lam):
+    "Sides that are shares of 1 - lambda themselves"
+    return cutmix_of(x, y, lam, size=[int(n*(1 - lam)) for n in x.shape[1:]])
 
 
-def mixup_per_image(x, y, lam):
-    "A lambda of its own for each image"
-    lams, j = torch.rand(len(x)), mixup_perm(x)
-    rows, w, wide = torch.eye(10)[y], lams[:, None], lams[:, None, None]
-    return wide*x + (1 - wide)*x[j], w*rows + (1 - w)*rows[j]
+def cutmix_corner(x, y, lam):
+    room = [n - cut(n, lam) for n in x.shape[1:]]
+    return cutmix_of(x, y, lam, place=[int(torch.randint(max(n, 1), ())) for n in room])
 
 
-BANK["check_mixup"] = Bank([mixup_loop, mixup_lerp, mixup_numpy], [
-    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x), mixup_perm(x)), "or again"),
-    (lambda x, y, lam: mixup_of(x, y, 1 - lam, mixup_perm(x)), "Which of the two has"),
-    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x), targets=1 - lam),
-        "the targets too"),
-    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).flip(0)), "drawn anew"),
-    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).roll(1)), "drawn anew"),
-    (lambda x, y, lam: mixup_of(x, y, lam, torch.arange(len(x)).roll(
-        int(torch.randint(len(x), ())))), "leave all permutations"),
-    (lambda x, y, lam: mixup_of(x, y, lam, torch.randint(len(x), y.shape)),
-        "a partner"),
-    (mixup_derangement, "leave all permutations"), (mixup_seeded, "drawn anew"),
-    (mixup_reseeds, "drawn anew"), (mixup_np_random, "Which generator"),
-    (mixup_np_new, "Which generator does a checkpoint"), (mixup_in_place, "in place"),
-    (mixup_short_rows, "rows of ten"), (mixup_numbers, "Mix one-hot rows"),
-    (mixup_partner_only, "partners alone"), (mixup_own_only, "targets mixed as well"),
-    (mixup_sum, "add up to one"), (mixup_half_targets, "both shares in a target"),
-    (mixup_per_image, "same `lam` for all"),
-    (lambda x, y, lam: mixup_of(x, y, lam, mixup_perm(x))[0], "one after the other")])
+BANK["check_cutmix"] = Bank([cutmix_mask, cutmix_numpy, cutmix_of], [
+    (lambda x, y, lam: cutmix_of(x, y, lam, share=lam), "Count them"),
+    (cutmix_swapped, "has the share of the patch"), (cutmix_own, "mixed as well"),
+    (cutmix_others, "partners alone"), (cutmix_numbers, "Mix one-hot rows"),
+    (lambda x, y, lam: cutmix_of(x, y, lam, k=torch.randperm(len(x))),
+        "same partner"),
+    (cutmix_blend, "unmixed"), (cutmix_area, "What must a side be"),
+    (cutmix_clipped, "What must a side be"), (cutmix_each, "once for the batch"),
+    (cutmix_in_place, "in place"), (cutmix_np_random, "Which generator"),
+    (cutmix_reseeds, "drawn anew"),
+    (lambda x, y, lam: cutmix_of(x, y, lam, torch.randint(len(x), y.shape)),
+        "once a partner"),
+    (lambda x, y, lam: cutmix_of(x, y, lam, torch.arange(len(x)).roll(1)),
+        "leave all permutations|drawn anew"),
+    (lambda x, y, lam: cutmix_of(x, y, lam, place=(0, 0)), "drawn anew"),
+    (cutmix_corner, "at each edge"),
+    (lambda x, y, lam: cutmix_of(x, y, lam)[0], "one after the other")])
 
 
 # ---------------------------------------------------------------- digits_needed

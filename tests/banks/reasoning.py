@@ -9,7 +9,6 @@ from einops import rearrange
 
 from banks import Bank
 from minitrain.attention import attention, attention_weights, causal_mask
-from minitrain.compose import calibration_error
 from minitrain.tasks import GaussianSampler, LogisticRegressionTask, ceiling
 
 BANK = {}
@@ -489,6 +488,21 @@ BANK["check_streamed_attention"] = Bank(
             "first block"),
         (lambda q, k, v, size: streamed(q, k, v, size).sum(-1), "Not yet"),
     ])
+
+
+# ---- firm
+
+BANK["check_firm"] = Bank([5, 5.0, torch.tensor(5)], [
+    (4, "exactly 1"), (2, "exactly 1"), (0, "exactly 1"), (4.9, "exactly 1"),
+    (6, "smaller one"), (20, "smaller one"), ("five", "no number"), ([4, 5], "no number")])
+
+
+# ---- enough_examples
+
+BANK["check_enough_examples"] = Bank([64, 64.0, torch.tensor(64)], [
+    (16, "0.75 or more"), (32, "0.75 or more"), (63, "0.75 or more"), (4, "0.75 or more"),
+    (128, "half as many"), (256, "half as many"), ("64 examples", "no number"),
+    ([32, 64], "no number")])
 
 
 # ---- anneal
@@ -1155,110 +1169,14 @@ BANK["check_mirror"] = Bank(
     ])
 
 
-# ---- equal_count_error
+# ---- lost_in_noise
 
-def equal(p, y, bins):
-    order = p.argsort()
-    groups = zip(p[order].tensor_split(bins), y[order].tensor_split(bins))
-    return sum((a.mean() - b.mean()).abs()*len(a) for a, b in groups)/len(p)
-
-
-def equal_numpy(p, y, bins):
-    p, y = p.numpy(), y.numpy()
-    parts = np.array_split(np.argsort(p), bins)
-    return np.average([abs(p[o].mean() - y[o].mean()) for o in parts],
-        weights=[len(o) for o in parts])
-
-
-def equal_sums(p, y, bins):
-    "The sum of differences in each bin; the last bins have the rest"
-    gap, n, total = (p - y)[p.argsort()].tolist(), len(p), 0.
-    cuts = [n*j//bins for j in range(bins + 1)]
-    for a, b in zip(cuts, cuts[1:]): total += abs(sum(gap[a:b]))
-    return total/n
-
-
-def equal_rounded(p, y, bins):
-    cuts = torch.linspace(0, len(p), bins + 1).round().long().diff().tolist()
-    order = sorted(range(len(p)), key=lambda i: p[i])
-    parts = torch.tensor(order).split(cuts)
-    return sum((p[o] - y[o]).sum().abs() for o in parts)/len(p)
-
-
-def parts_of(p, y, cut, weigh=True, distance=torch.abs, key=None):
-    order = (p if key is None else key).argsort()
-    groups = list(zip(cut(p[order]), cut(y[order])))
-    n = sum(len(a) for a, _ in groups)
-    return sum(distance(a.mean() - b.mean())*(len(a)/n if weigh else 1/len(groups))
-        for a, b in groups)
-
-
-def equal_with(p, y, bins, **kwargs):
-    return parts_of(p, y, lambda o: o.tensor_split(bins), **kwargs)
-
-
-def equal_worst(p, y, bins):
-    order = p.argsort()
-    return max((a.mean() - b.mean()).abs() for a, b in zip(
-        p[order].tensor_split(bins), y[order].tensor_split(bins)))
-
-
-def equal_drops(p, y, bins):
-    n = len(p)//bins*bins
-    order = p.argsort()[:n]
-    return (p - y)[order].view(bins, -1).mean(1).abs().mean()
-
-
-def equal_rest_last(p, y, bins):
-    size = len(p)//bins
-    sizes = [size]*(bins - 1) + [size + len(p) % bins]
-    return parts_of(p, y, lambda o: o.split(sizes))
-
-
-def equal_sorts_in_place(p, y, bins):
-    order = p.argsort()
-    p.copy_(p[order])
-    y.copy_(y[order])
-    return equal(p, y, bins)
-
-
-def equal_unsorted_labels(p, y, bins):
-    groups = zip(p.sort()[0].tensor_split(bins), y.tensor_split(bins))
-    return sum((a.mean() - b.mean()).abs()*len(a) for a, b in groups)/len(p)
-
-
-def equal_unsorted(p, y, bins):
-    groups = zip(p.tensor_split(bins), y.tensor_split(bins))
-    return sum((a.mean() - b.mean()).abs()*len(a) for a, b in groups)/len(p)
-
-
-BANK["check_equal_count_error"] = Bank(
-    right=[equal, equal_numpy, equal_sums, equal_rounded,
-        lambda p, y, bins: equal(p.float(), y.float(), bins).item()],
+BANK["check_lost_in_noise"] = Bank(
+    right=[30, 25, 30., np.int64(30), torch.tensor(30)],
     wrong=[
-        (lambda p, y, bins: calibration_error(p, y, bins), "equal width"),
-        (equal_unsorted, "sorted by p"),
-        (equal_unsorted_labels, "sorted along"),
-        (lambda p, y, bins: equal(p.sort()[0], y.sort()[0], bins), "Not yet"),
-        (lambda p, y, bins: equal_with(p, y, bins, key=y), "or by the labels"),
-        (partial(equal_with, weigh=False), "weighed by how many"),
-        (partial(equal_with, distance=lambda o: o), "absolute"),
-        (lambda p, y, bins: abs(equal_with(p, y, bins, distance=lambda o: o)),
-            "signed"),
-        (partial(equal_with, distance=torch.square), "squared"),
-        (lambda p, y, bins: equal_with(p, y, bins, distance=torch.square)**0.5,
-            "root taken"),
-        (equal_worst, "the worst"),
-        (lambda p, y, bins: (p - y).abs().mean(), "mean of the distances"),
-        (lambda p, y, bins: parts_of(p, y, lambda o: o.split(bins)), "how many are in"),
-        (equal_drops, "last whole bin"),
-        (equal_rest_last, "rest in the last bin"),
-        (lambda p, y, bins: parts_of(p, y, lambda o: o.chunk(bins)), "differ by one"),
-        (lambda p, y, bins: parts_of(p, y, lambda o: o.split(len(p)//bins)),
-            "bin too many"),
-        (equal_sorts_in_place, "copy"),
-        (lambda p, y, bins: parts_of(p, y, lambda o: o.view(bins, -1)), "raised"),
-        (lambda p, y, bins: [float(equal(p, y, bins))]*bins, "shape"),
+        (10, "there"), (20, "there"), (0, "there"), (-30, "there"), (0.756, "there"),
+        (40, "ten fewer"), (31, "ten fewer"), (100, "ten fewer"), (320, "ten fewer"),
+        ("thirty", "is no number"), ([30, 40], "is no number"),
     ])
 
 
