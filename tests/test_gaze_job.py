@@ -181,3 +181,11 @@ def test_files(tmp_path):
         with pytest.raises(ArgumentError, match=f"`data`: expected .*{words}"):
             train(GazeConfig(data=str(tmp_path/folder)), tmp_path/"lost")
     with pytest.raises(ArgumentError, match="`frames`"): gaze_frames(GazeConfig(frames=2))
+
+
+def test_no_run_with_gaze_without_gaze(tmp_path):
+    blind = [Episode(torch.zeros(20, 84, 84, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64),
+        torch.full((20, 1, 2), torch.nan), "") for _ in range(3)]
+    save_gabril(tmp_path/"num_episodes_3_fs4_human.pt", blind)
+    config = load_config("gaze_files", GazeConfig, data=str(tmp_path), batch_size=8, device="cpu")
+    with pytest.raises(ArgumentError, match="gaze"): make_gaze(config)
