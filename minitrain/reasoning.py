@@ -70,7 +70,7 @@ class ReasoningModel(nn.Module):
         *,
         encoding:str="interleave", # (y, 0, ...), "apart" (0, 2y-1) or "pair" (x, 2y-1)
         positions:bool=True, # Add a learned vector for each place in the sequence
-        init_std:float|None=0.02, # Of blocks and positions at first; None: 1/sqrt(n_embd)
+        init_std:float|None=0.02, # Of blocks and positions; None: 1/sqrt(n_embd)
         backbone:nn.Module|None=None # Causal, keeps (b, n, n_embd); None: CausalBlocks
     ):
         super().__init__()

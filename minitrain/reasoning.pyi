@@ -56,7 +56,7 @@ class ReasoningModel(nn.Module):
         n_head: Heads of each
         encoding: (y, 0, ...), "apart" (0, 2y-1) or "pair" (x, 2y-1)
         positions: Add a learned vector for each place in the sequence
-        init_std: Of blocks and positions at first; None: 1/sqrt(n_embd)
+        init_std: Of blocks and positions; None: 1/sqrt(n_embd)
         backbone: Causal, keeps (b, n, n_embd); None: CausalBlocks
     """
     read_in: Any
