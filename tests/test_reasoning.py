@@ -298,7 +298,8 @@ def test_queries_that_do_not_fit_raise():
     (xs, ys), (queries, _) = examples(2, 8), examples(2, 4)
     with pytest.raises(ArgumentError, match="`ys`.*from 0 to 1"):
         model.query(xs, 2*ys - 1, queries)
-    with pytest.raises(IndexError): model.query(*examples(2, 9), queries)
+    with pytest.raises(ArgumentError, match="at most 8 examples"):
+        model.query(*examples(2, 9), queries)
     for wrong in (queries[:1], queries[0], queries[..., :3]):
         with pytest.raises((RuntimeError, IndexError)): model.query(xs, ys, wrong)
 
