@@ -295,7 +295,7 @@ class TwoStreams(ReasoningModel):
 # %% ../nbs/26_reasoning.ipynb #load-head-inner
 #| code-fold: true
 def reasoning_model(
-    c # Has the arguments of ReasoningModel; backbone "transformer", "longconv", "streams"
+    c # Arguments of ReasoningModel; backbone "transformer", "longconv", "streams"
 )->ReasoningModel: # With first weights from torch's generator
     "The model that a configuration describes"
     backbone = LongConv(c.n_embd, c.n_layer) if c.backbone == "longconv" else None

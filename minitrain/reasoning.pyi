@@ -195,8 +195,8 @@ def reasoning_model(c)->ReasoningModel:
     """The model that a configuration describes
 
     Args:
-        c: Has the arguments of ReasoningModel; backbone "transformer",
-            "longconv", "streams"
+        c: Arguments of ReasoningModel; backbone "transformer", "longconv",
+            "streams"
 
     Returns:
         With first weights from torch's generator
