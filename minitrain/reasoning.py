@@ -68,13 +68,13 @@ class ReasoningModel(nn.Module):
         n_layer:int=12, # Its blocks
         n_head:int=8, # Heads of each
         *,
-        encoding:str="interleave", # (y, 0, ...), "apart" (0, 2y-1) or "pair" (x, 2y-1)
+        encoding:str="interleave", # Of labels; also "apart", "pair", "product"
         positions:bool=True, # Add a learned vector for each place in the sequence
-        init_std:float|None=0.02, # Of blocks and positions at first; None: 1/sqrt(n_embd)
+        init_std:float|None=0.02, # Of blocks and positions; None: 1/sqrt(n_embd)
         backbone:nn.Module|None=None # Causal, keeps (b, n, n_embd); None: CausalBlocks
     ):
         super().__init__()
-        known = "interleave","apart","pair"
+        known = "interleave","apart","pair","product"
         need(encoding in known, "encoding", encoding, f"one of {known}")
         self.n_dims,self.n_positions,self.encoding = n_dims,n_positions,encoding
         self.read_in = nn.Linear(n_dims + (encoding != "interleave"), n_embd)
@@ -97,7 +97,9 @@ class ReasoningModel(nn.Module):
         "One sequence x0, y0, x1, y1, ..."
         y = ys[..., None].to(xs)
         if self.encoding == "interleave": labels = F.pad(y, (0, self.n_dims - 1))
-        else: labels = torch.cat([xs*(self.encoding == "pair"), 2*y - 1], -1)
+        else:
+            times = dict(apart=0, pair=1, product=2*y - 1)[self.encoding]
+            labels = torch.cat([xs*times, 2*y - 1], -1)
         return rearrange([self._tokens(xs), labels], "two b n d -> b (n two) d")
 
     def _embed(self, sequence, at=None):
@@ -181,15 +183,20 @@ def learning_curve(
 
 # %% ../nbs/26_reasoning.ipynb #query
 @patch
+def _context(self:ReasoningModel, xs, ys):
+    "The tokens of a context that queries look at"
+    return self.combine(xs, ys)
+
+@patch
 def _query_packed(self:ReasoningModel, xs, ys, queries):
     "All queries (b, q, d) behind one context; the last block works for them alone"
-    k,q = xs.shape[1],queries.shape[1]
-    tokens = torch.cat([self.combine(xs, ys), self._tokens(queries)], 1)
-    at = torch.arange(2*k + q, device=xs.device)
-    mask = causal_mask(2*k + q, xs.device)
-    mask[2*k:, 2*k:] = torch.eye(q, dtype=torch.bool, device=xs.device)
-    h = self._embed(tokens, at.clamp(max=2*k))
-    h = self.norm(self.backbone(h, mask, slice(2*k, None)))
+    context,queries = self._context(xs, ys),self._tokens(queries)
+    k,q = context.shape[1],queries.shape[1]
+    at = torch.arange(k + q, device=xs.device).clamp(max=k)
+    mask = causal_mask(k + q, xs.device)
+    mask[k:, k:] = torch.eye(q, dtype=torch.bool, device=xs.device)
+    h = self._embed(torch.cat([context, queries], 1), at)
+    h = self.norm(self.backbone(h, mask, slice(k, None)))
     return self.read_out(h).squeeze(-1)
 
 @patch
@@ -209,6 +216,8 @@ def query(self:ReasoningModel,
 )->torch.Tensor: # Logits (b, q), as each query would get alone behind the context
     "Classify many queries by one context, which blocks read once for each chunk"
     need_unit("ys", ys.float())
+    most = self.n_positions - 1 if self.positions is not None else xs.shape[1]
+    need(xs.shape[1] <= most, "xs", xs, f"at most {most} examples and a query")
     if not queries.shape[1]: return xs.new_zeros(len(xs), 0)
     packed = isinstance(self.backbone, CausalBlocks)
     run = self._query_packed if packed else self._query_each
@@ -259,15 +268,40 @@ class LongConv(nn.Module):
         for layer in self.layers: x = x + layer(x)
         return x
 
+# %% ../nbs/26_reasoning.ipynb #streams
+#| code-fold: true
+class TwoStreams(ReasoningModel):
+    "A ReasoningModel in which nobody but an input itself sees it"
+    def __init__(self, *args, positions=False, **kwargs):
+        need(not positions, "positions", positions, "False: two streams have no places")
+        super().__init__(*args, positions=False, **kwargs)
+
+    def step(self,
+        sequence:torch.Tensor # As for ReasoningModel
+    )->torch.Tensor: # Logits (b, n): number i has seen i labelled examples
+        "Predict the label of each input, from the labels' tokens before it and itself"
+        inputs,context = sequence[:, ::2],sequence[:, 1::2]
+        n,k = inputs.shape[1],context.shape[1]
+        mask = causal_mask(k + n, sequence.device)
+        mask[k:] = False
+        mask[k:, :k] = causal_mask(n, sequence.device).tril(-1)[:, :k]
+        mask[k:, k:].fill_diagonal_(True)
+        h = self._embed(torch.cat([context, inputs], 1))
+        h = self.norm(self.backbone(h, mask, slice(k, None)))
+        return self.read_out(h).squeeze(-1)
+
+    def _context(self, xs, ys): return self.combine(xs, ys)[:, 1::2]
+
 # %% ../nbs/26_reasoning.ipynb #load-head-inner
 #| code-fold: true
 def reasoning_model(
-    c # Has the arguments of ReasoningModel; its backbone is "transformer" or "longconv"
+    c # Arguments of ReasoningModel; backbone "transformer", "longconv", "streams"
 )->ReasoningModel: # With first weights from torch's generator
     "The model that a configuration describes"
     backbone = LongConv(c.n_embd, c.n_layer) if c.backbone == "longconv" else None
     sizes = c.n_dims,c.n_positions,c.n_embd,c.n_layer,c.n_head
-    return ReasoningModel(*sizes, encoding=c.encoding, positions=c.positions,
+    kind = TwoStreams if c.backbone == "streams" else ReasoningModel
+    return kind(*sizes, encoding=c.encoding, positions=c.positions,
         init_std=c.init_std, backbone=backbone)
 
 # %% ../nbs/26_reasoning.ipynb #load-head

@@ -54,9 +54,9 @@ class ReasoningModel(nn.Module):
         n_embd: Width of the transformer
         n_layer: Its blocks
         n_head: Heads of each
-        encoding: (y, 0, ...), "apart" (0, 2y-1) or "pair" (x, 2y-1)
+        encoding: Of labels; also "apart", "pair", "product"
         positions: Add a learned vector for each place in the sequence
-        init_std: Of blocks and positions at first; None: 1/sqrt(n_embd)
+        init_std: Of blocks and positions; None: 1/sqrt(n_embd)
         backbone: Causal, keeps (b, n, n_embd); None: CausalBlocks
     """
     read_in: Any
@@ -177,12 +177,26 @@ class LongConv(nn.Module):
             (b, n, d)
         """
 
+class TwoStreams(ReasoningModel):
+    """A ReasoningModel in which nobody but an input itself sees it"""
+    def __init__(self, *args, positions=False, **kwargs)->None: ...
+    def step(self, sequence:torch.Tensor)->torch.Tensor:
+        """Predict the label of each input, from the labels' tokens before it and
+        itself
+
+        Args:
+            sequence: As for ReasoningModel
+
+        Returns:
+            Logits (b, n): number i has seen i labelled examples
+        """
+
 def reasoning_model(c)->ReasoningModel:
     """The model that a configuration describes
 
     Args:
-        c: Has the arguments of ReasoningModel; its backbone is "transformer" or
-            "longconv"
+        c: Arguments of ReasoningModel; backbone "transformer", "longconv",
+            "streams"
 
     Returns:
         With first weights from torch's generator

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 import minitrain.all
 from minitrain.core import ArgumentError, set_seed
 from minitrain.reasoning import (LongConv, ReasoningModel, TransformerModel,
-    learning_curve)
+    TwoStreams, learning_curve)
 
 def examples(b=3, n=7, d=4, seed=0):
     g = torch.Generator().manual_seed(seed)
@@ -33,6 +33,9 @@ MODELS = dict(
     pair=lambda: ReasoningModel(4, 9, 16, 2, 2, encoding="pair", init_std=None),
     pair_nowhere=lambda: ReasoningModel(
         4, 9, 16, 2, 2, encoding="pair", positions=False, init_std=None),
+    product=lambda: ReasoningModel(4, 9, 16, 2, 2, encoding="product", init_std=None),
+    streams=lambda: TwoStreams(4, 9, 16, 2, 2, encoding="product", init_std=None),
+    streams_tart=lambda: TwoStreams(4, 9, 16, 2, 2, init_std=None),
     longconv=lambda: ReasoningModel(
         4, 9, 16, encoding="pair", positions=False, backbone=LongConv(16)),
     recurrent=lambda: ReasoningModel(4, 9, 16, backbone=Recurrent(16)))
@@ -233,7 +236,8 @@ def test_forward_is_step_of_combine(model):
 
 def test_tokens_with_a_coordinate_for_the_label():
     xs, ys = examples(1, 2, 4)
-    for name, inputs in (("pair", xs), ("apart", 0*xs)):
+    signed = xs*(2*ys - 1)[..., None]
+    for name, inputs in (("pair", xs), ("apart", 0*xs), ("product", signed)):
         s = MODELS[name]().combine(xs, ys)
         assert s.shape == (1, 4, 5) and torch.equal(s[:, ::2, :4], xs)
         assert torch.equal(s[:, 1::2, :4], inputs) and not s[:, ::2, 4].any()
@@ -246,6 +250,21 @@ def test_without_positions_any_length():
     xs, ys = examples(1, 40, 4)
     assert MODELS["pair_nowhere"]()(xs, ys).shape == (1, 40)
     with pytest.raises(IndexError): MODELS["pair"]()(xs, ys)
+
+
+def test_two_streams_is_a_mask_of_the_one_sequence():
+    "The same weights, interleaved, where each input is seen by itself alone"
+    set_seed(0)
+    model, (xs, ys) = MODELS["streams"](), examples()
+    mask = torch.ones(14, 14).tril().bool() & (torch.arange(14) % 2 == 1)
+    mask |= torch.eye(14).bool()
+    h = model.backbone(model.read_in(model.combine(xs, ys)), mask)
+    one = model.read_out(model.norm(h[:, ::2])).squeeze(-1)
+    assert_close(model(xs, ys), one, rtol=0, atol=1e-5)
+    open_ended = model.step(model.combine(xs, ys)[:, :-1])  # the last has no label yet
+    assert_close(open_ended, one, rtol=0, atol=1e-5)
+    with pytest.raises(ArgumentError, match="`positions`"):
+        TwoStreams(4, 9, 16, 2, 2, positions=True)
 
 
 @pytest.mark.parametrize("std", [0.02, None])
@@ -298,7 +317,8 @@ def test_queries_that_do_not_fit_raise():
     (xs, ys), (queries, _) = examples(2, 8), examples(2, 4)
     with pytest.raises(ArgumentError, match="`ys`.*from 0 to 1"):
         model.query(xs, 2*ys - 1, queries)
-    with pytest.raises(IndexError): model.query(*examples(2, 9), queries)
+    with pytest.raises(ArgumentError, match="at most 8 examples"):
+        model.query(*examples(2, 9), queries)
     for wrong in (queries[:1], queries[0], queries[..., :3]):
         with pytest.raises((RuntimeError, IndexError)): model.query(xs, ys, wrong)
 

@@ -134,7 +134,7 @@ def test_other_folders_are_refused(run, tmp_path):
     with pytest.raises(ArgumentError, match="`name`: expected one of"): load_head("no such head")
 
 
-@pytest.mark.parametrize("more", [dict(precision="bf16"), dict(backbone="longconv", valid_size=0), dict(encoding="interleave", positions=True, init_std=0.02, variable_noise=True, clip=0., weight_decay=0.)])
+@pytest.mark.parametrize("more", [dict(precision="bf16"), dict(backbone="streams", encoding="product"), dict(backbone="longconv", valid_size=0), dict(encoding="interleave", positions=True, init_std=0.02, variable_noise=True, clip=0., weight_decay=0.)])
 def test_other_choices_train(more, tmp_path):
     run = train(ReasoningConfig(**{**SHORT, "steps": 3, "log_every": 5, **more}), tmp_path/"run", progress=False)
     assert run.metrics["train_loss"].between(0.3, 1.2).all() and len(run.metrics) == 1
@@ -147,7 +147,7 @@ C = Curriculum
     (dict(init_std=math.nan), "init_std"), (dict(steps=0), "steps"), (dict(batch_size=0), "batch_size"), (dict(log_every=0), "log_every"), (dict(micro_batch=7), "micro_batch"),
     (dict(warmup=7), "warmup"), (dict(save_every=-1), "save_every"), (dict(valid_size=-1), "valid_size"), (dict(seed=2**32), "seed"), (dict(lr=-1.), "lr"), (dict(lr_end=1.5), "lr_end"),
     (dict(beta2=1.), "beta2"), (dict(ema=1.), "ema"), (dict(clip=math.inf), "clip"), (dict(weight_decay="x"), "weight_decay"), (dict(dims=C(1, 9)), "dims.end"), (dict(points=C(1, 13)), "points.end"),
-    (dict(backbone="mamba"), "backbone"), (dict(precision="half"), "precision"), (dict(weight_multiplier=0.), "weight_multiplier"), (dict(weight_multiplier=1.5, variable_noise=True), "weight_multiplier"),
+    (dict(backbone="mamba"), "backbone"), (dict(backbone="streams", positions=True), "positions"), (dict(precision="half"), "precision"), (dict(weight_multiplier=0.), "weight_multiplier"), (dict(weight_multiplier=1.5, variable_noise=True), "weight_multiplier"),
     (dict(device="nowhere"), "device"), (dict(device="meta"), "device")])
 def test_a_bad_config_is_refused_and_makes_no_folder(kwargs, name, tmp_path):
     with pytest.raises(ArgumentError, match=f"`{name}`: expected") as e: train(ReasoningConfig(**{**SHORT, **kwargs}), tmp_path/"run")

@@ -43,10 +43,10 @@ class ReasoningConfig(Config):
     n_embd:int = setting(64, ge=1) # Width of the transformer
     n_layer:int = setting(4, ge=1) # Its blocks
     n_head:int = setting(4, ge=1) # Heads of each
-    encoding:Literal["interleave", "apart", "pair"] = "pair" # Of labels, as for ReasoningModel
+    encoding:Literal["interleave", "apart", "pair", "product"] = "pair" # Of labels, as for ReasoningModel
     positions:bool = False # Add a learned vector for each place in the sequence
     init_std:float|None = setting(None, gt=0) # Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2 has 0.02
-    backbone:Literal["transformer", "longconv"] = "transformer" # What mixes the tokens
+    backbone:Literal["transformer", "longconv", "streams"] = "transformer" # What mixes the tokens
     weight_multiplier:float = setting(10., ge=0) # alpha: the larger, the less noise in the labels
     variable_noise:bool = False # Draw alpha for each problem from the whole numbers 1 to weight_multiplier
     dims:Curriculum = Curriculum(8, 8) # Coordinates that are not zero, by step
@@ -76,6 +76,8 @@ class ReasoningConfig(Config):
         most("warmup", self.warmup, self.steps - 1, "steps - 1")
         most("dims.end", self.dims.end, self.n_dims, "n_dims")
         most("points.end", self.points.end, self.n_positions, "n_positions")
+        alone = self.backbone == "streams" and self.positions
+        need(not alone, "positions", self.positions, "false with two streams")
         samplers(self, self.batch_size)
 
 # %% ../../nbs/43_reasoning.ipynb #loader

@@ -59,10 +59,10 @@ class ReasoningConfig(Config):
     n_embd: int = setting(64, ge=1)
     n_layer: int = setting(4, ge=1)
     n_head: int = setting(4, ge=1)
-    encoding: Literal['interleave', 'apart', 'pair'] = 'pair'
+    encoding: Literal['interleave', 'apart', 'pair', 'product'] = 'pair'
     positions: bool = False
     init_std: float | None = setting(None, gt=0)
-    backbone: Literal['transformer', 'longconv'] = 'transformer'
+    backbone: Literal['transformer', 'longconv', 'streams'] = 'transformer'
     weight_multiplier: float = setting(10.0, ge=0)
     variable_noise: bool = False
     dims: Curriculum = Curriculum(8, 8)
