@@ -10,6 +10,7 @@ import chromium
 from conftest import ROOT
 from minitrain.catch import rollout
 from minitrain.core import diagram, widget
+from minitrain.likelihood import cross_entropy
 from minitrain.optim import Momentum
 from minitrain.softmax import softmax
 
@@ -216,3 +217,89 @@ def test_games_are_played_as_the_package_plays_them(tab, tmp_path):
         assert tab.js("document.querySelector('button').textContent") == "Play"
         said = tab.js("document.querySelector('[aria-live]').textContent")
         assert said == f"Balls caught of 5: a {made.caught[0]}." and tab.problems == []
+
+
+@pytest.fixture
+def two(tab, tmp_path):
+    "Two widgets of a name on a phone's page"
+    (tmp_path/"favicon.ico").touch()
+    tab.window(390, 844, phone=True)
+    with chromium.serve(tmp_path) as base:
+        def show(name, data):
+            (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8><meta "
+                f"name=viewport content='width=device-width'>{widget(name, data)*2}",
+                encoding="utf-8")
+            tab.open(f"{base}/a.html")
+            assert tab.js("document.documentElement.scrollWidth") <= 390
+            tab.js("window.all = [...document.querySelectorAll('.mt-widget')]")
+            return tab
+        yield show
+    assert tab.problems == []
+
+
+SAID = "all.map(o => o.querySelector('[aria-live]').textContent)"
+KEYS = dict(End=35, Home=36, ArrowLeft=37, ArrowUp=38, ArrowRight=39, ArrowDown=40)
+
+
+def press(tab, selector, *keys):
+    "Focus an element of the second widget, and press keys"
+    tab.js(f"all[1].querySelector(`{selector}`).focus()")
+    for key in keys:
+        for kind in ("keyDown", "keyUp"):
+            tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                windowsVirtualKeyCode=KEYS[key])
+
+
+def middle(tab, selector):
+    "Where an element of the second widget is, scrolled into sight: x, y and height"
+    return tab.js("(o => { o.scrollIntoView({ block: 'center', behavior: 'instant' });"
+        "const r = o.getBoundingClientRect();"
+        "return [r.x + r.width/2, r.y + r.height/2, r.height]; })"
+        f"(all[1].querySelector(`{selector}`))")
+
+
+def touch(tab, *points):
+    "A finger that comes down, moves and goes"
+    for kind, where in zip(("touchStart", *["touchMove"]*(len(points) - 1)), points):
+        tab.call("Input.dispatchTouchEvent", type=kind,
+            touchPoints=[dict(x=where[0], y=where[1])])
+    tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+
+@browser
+def test_bars_of_cross_entropy_are_the_packages(two):
+    "Value and gradient; also where an exponential alone would be inf or nothing is left"
+    tab = two("cross_entropy", dict(scores=[0., 1.], label=0))
+    for scores in ([0.5, -1.25, 3.], [1e4, 0., -1e4], [-900.]*4, [0., 60., 1.],
+            [-0.36, 4.23, -4.68, 4.21]):
+        for y in range(len(scores)):
+            x = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
+            loss = cross_entropy(x, torch.tensor(y))
+            loss.backward()
+            value, slope = (torch.tensor(tab.js(f"all[0].widget.{f}({scores}, {y})"),
+                dtype=torch.float64) for f in ("loss", "gradient"))
+            assert_close(value, loss.detach(), rtol=1e-5, atol=0)
+            assert_close(slope, x.grad, rtol=1e-5, atol=1e-12)
+
+
+@browser
+def test_a_score_is_dragged_and_the_gradient_follows(two):
+    "By finger and by key, in its own widget; a step follows the gradient that is shown"
+    tab = two("cross_entropy", dict(scores=[1., -1., 0.], label=2, limit=8))
+    before = tab.js(SAID)
+    bar = "[aria-label='score of 2']"
+    x, y, height = middle(tab, bar)
+    touch(tab, (x, y), (x, y - height/8), (x, y - height/4))
+    now = "all.map(o => o.querySelector(`%s`).getAttribute('aria-valuenow'))" % bar
+    assert tab.js(now) == ["0.00", "4.00"]
+    press(tab, bar, "ArrowDown", "ArrowLeft", "End", "ArrowDown")
+    assert tab.js(now)[1] == "7.75" and tab.js(SAID)[0] == before[0] != tab.js(SAID)[1]
+    press(tab, bar, "Home", "ArrowUp")
+    tab.js("[...all[1].querySelectorAll('button')].find(o => o.ariaLabel == 'label 1').click()")
+    tab.js("[...all[1].querySelectorAll('button')].at(-2).click()")  # a step
+    scores = torch.tensor([1., -1., -7.75], requires_grad=True)
+    cross_entropy(scores, torch.tensor(1)).backward()
+    seen = tab.js("[...all[1].querySelectorAll('[role=slider]')].map(o => +o.ariaValueNow)")
+    assert_close(torch.tensor(seen), (scores - scores.grad).detach(), rtol=0, atol=0.006)
+    tab.js("[...all[1].querySelectorAll('button')].at(-1).click()")  # start again
+    assert tab.js(SAID) == before
