@@ -1,5 +1,7 @@
 "Drawings and widgets: readable on a phone, nothing from outside, right numbers."
 import json, re
+from base64 import b64encode
+from itertools import product
 from xml.etree import ElementTree
 
 import pytest
@@ -8,11 +10,13 @@ from torch.testing import assert_close
 
 import chromium
 from conftest import ROOT
+from minitrain.attention import Attention
 from minitrain.catch import rollout
 from minitrain.core import diagram, widget
 from minitrain.likelihood import cross_entropy
 from minitrain.optim import Momentum
 from minitrain.softmax import softmax
+from minitrain.vit import ViT
 
 ASSETS = ROOT/"minitrain"/"assets"
 DRAWINGS = sorted((ASSETS/"diagrams").glob("*.svg"))
@@ -303,3 +307,104 @@ def test_a_score_is_dragged_and_the_gradient_follows(two):
     assert_close(torch.tensor(seen), (scores - scores.grad).detach(), rtol=0, atol=0.006)
     tab.js("[...all[1].querySelectorAll('button')].at(-1).click()")  # start again
     assert tab.js(SAID) == before
+
+
+def packed(o):
+    "Numbers from 0 to 1 as a widget stores them: a byte each"
+    return b64encode((255*o).round().byte().numpy().tobytes()).decode()
+
+
+def strengths(tab, cells):
+    "How strongly each cell of the second widget is coloured, as a share of the most"
+    found = tab.js(f"[...all[1].querySelectorAll('{cells}')].map(o => o.style.background)")
+    return torch.tensor([float(re.search(r"([\d.e-]+)%", o)[1])/70 for o in found])
+
+
+@browser
+def test_letters_show_what_each_head_takes(two):
+    "The weights of an Attention, asked for by mouse, finger and key; the other is left"
+    torch.manual_seed(0)
+    x = 3*torch.randn(2, 6, 8)
+    p = torch.stack([Attention(8, 2, causal=True).weights(x) for _ in range(2)], 1).detach()
+    rows = [dict(letters=[*"abcabca"], period=3, answers=[*"bcxbca"], weights=packed(o))
+        for o in p]  # (2, h, 6, 6) each
+    tab = two("attention_text", dict(blocks=2, heads=2, rows=rows))
+    for row, block, head, i in product(range(2), range(2), range(2), range(6)):
+        js = tab.js(f"all[0].widget.weights({row}, {block}, {head}, {i})")
+        assert_close(torch.tensor(js, dtype=p.dtype), p[row, block, head, i], rtol=0,
+            atol=0.002)
+    before = tab.js(SAID)
+
+    def shows(row, i):
+        assert tab.js(SAID)[1].startswith(f"Letter {i + 1} is {'abcabc'[i]}.")
+        want = p[row, :, :, i].flatten()
+        assert_close(strengths(tab, ".mt-tokens > *"), want, rtol=0, atol=0.002)
+
+    shows(0, 5)
+    x, y, _ = middle(tab, "button[aria-label^='letter 2']")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    shows(0, 1)
+    touch(tab, middle(tab, "button[aria-label^='letter 4']"))
+    shows(0, 3)
+    press(tab, "button[tabindex='0']", "ArrowUp", "ArrowRight", "ArrowRight")
+    shows(0, 2)
+    assert "x comes next, which is wrong" in tab.js(SAID)[1]
+    press(tab, "button[tabindex='0']", "ArrowRight", "ArrowDown", "End")
+    shows(0, 5)
+    tab.js("all[1].querySelectorAll('.mt-choices button')[1].click()")
+    press(tab, "button[tabindex='0']", "Home", "ArrowLeft", "ArrowRight")
+    shows(1, 1)
+    assert tab.js(SAID)[0] == before[0]
+
+
+@browser
+def test_a_digit_shows_what_each_patch_takes(two):
+    "The rows of a ViT: numbers, words, and the colours over the patches"
+    torch.manual_seed(0)
+    model = ViT(4, 2, 1, 10, dim=8, depth=2, heads=2)
+    x = torch.rand(2, 1, 4, 4)
+    with torch.no_grad():
+        for o in model.parameters(): o *= 2
+        h, seen = model.embed(x), []
+        for block in model.blocks:
+            seen.append(block.attention.weights(block.norm1(h)))
+            h = block(h)
+    p = torch.stack(seen, 1)  # (b, blocks, h, 5, 5)
+    assert_close(p[:, -1, :, 0, 1:], model.attention_maps(x))
+    tab = two("attention_image", dict(size=4, side=2, heads=2, blocks=2, most=1,
+        digits=[dict(label=i, image=packed(x[i]), weights=packed(p[i])) for i in (0, 1)]))
+    for digit, block, head, i in product(range(2), range(2), range(2), range(5)):
+        js = tab.js(f"all[0].widget.weights({digit}, {block}, {head}, {i})")
+        assert_close(torch.tensor(js, dtype=p.dtype), p[digit, block, head, i], rtol=0,
+            atol=0.002)
+    before = tab.js(SAID)
+
+    def shows(digit, block, i):
+        now, (cls, *patches) = tab.js(SAID)[1], p[digit, block, :, i].T
+        assert f"in block {block + 1}" in now
+        said = torch.tensor([float(o) for o in re.findall(r"\d\.\d\d", now)])
+        want = torch.cat([torch.stack(patches).amax(0), cls])
+        assert_close(said, want, rtol=0, atol=0.008)
+        image = (255*x[digit, 0]).round()/255
+        for head in range(2):
+            heat = p[digit, block, head, i, 1:].reshape(2, 2)
+            t = heat.repeat_interleave(2, 0).repeat_interleave(2, 1)
+            green = image*(1 - 0.8*t) + (1 - t)*0.8*t
+            pixels = tab.js("[...all[1].querySelectorAll('.mt-heads canvas')]"
+                f".map(o => [...o.getContext('2d').getImageData(0, 0, 32, 32).data])")[head]
+            found = torch.tensor(pixels).reshape(4, 8, 4, 8, 4)[:, 4, :, 4, 1]/255
+            assert_close(found, green, rtol=0, atol=0.02)
+
+    shows(0, 1, 0)
+    x_, y, _ = middle(tab, "[aria-label='patch in row 1, column 2']")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x_, y=y)
+    shows(0, 1, 2)
+    touch(tab, middle(tab, "[aria-label='patch in row 2, column 1']"))
+    shows(0, 1, 3)
+    press(tab, ".mt-patches [tabindex='0']", "ArrowRight", "ArrowUp", "ArrowLeft")
+    shows(0, 1, 1)
+    tab.js("[...all[1].querySelectorAll('.mt-choices button')].slice(1, 3).forEach(o => o.click())")
+    shows(1, 0, 1)
+    tab.js("all[1].querySelector('.mt-cls').click()")
+    shows(1, 0, 0)
+    assert tab.js(SAID)[0] == before[0]
