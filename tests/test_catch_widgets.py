@@ -120,7 +120,7 @@ def test_a_lamp_is_lit_by_key_click_and_tap(played):
     "Each says so; the same once more lets go; the plain clone obeys and the cured one does not"
     def pressed(): return played.js("[...document.querySelectorAll('.mt-lamps button')]"
         ".map(o => o.getAttribute('aria-pressed')).indexOf('true')")
-    def said(): return played.js("document.querySelector('.mt-side > p').textContent")
+    def said(): return played.js("document.querySelector('.mt-verdict').textContent")
     def press(text): played.js("[...document.querySelectorAll('button')]"
         f".find(o => o.textContent === '{text}').click()")
     assert pressed() == -1
