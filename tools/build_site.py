@@ -99,8 +99,9 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
     def elsewhere(word):  # a name is not linked on the page that builds it
         target = lookup(word)
         return None if target is None or target.startswith(f"#lesson.{page}.") else target
+    def link(target): return convert.site_link(target, doc_url, pages, missing)
     def prose(source):
-        source = convert.map_links(convert.convert_callouts(source), lambda o: convert.site_link(o, doc_url, pages, missing))
+        source = convert.map_links(convert.convert_callouts(source), link)
         return convert.link_names(convert.link_lessons(source, lessons.get), elsewhere)
     lessons = {number: f"{o}.ipynb" for number, o in numbered.items() if o != page}
     figures = 0
@@ -119,7 +120,7 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
         if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: lesson.{page}.\n```"))
         outputs, meta = cell.get("outputs", []), convert.code_metadata(options, code)
         if width := convert.picture_width(outputs): meta.setdefault("mystnb", {}).setdefault("image", {})["width"] = width
-        out.append(convert.code_cell(code, convert.clean_outputs(outputs, options.get("fig-alt", "")), meta))
+        out.append(convert.code_cell(code, convert.link_outputs(convert.clean_outputs(outputs, options.get("fig-alt", "")), link), meta))
         if "fig-cap" in options:
             figures += 1
             out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.figure-caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))
