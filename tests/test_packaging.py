@@ -189,3 +189,9 @@ def test_generated_files_are_in_step():
     command = [sys.executable, ROOT/"tools"/"check.py", "--fast"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_scikit_learn_one_sentence_says_what_to_install(run_offline):
+    code = "import sys; sys.modules['sklearn'] = None; import minitrain.compose"
+    last = run_offline(sys.executable, "-c", code).stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: ") and "pip install 'minitrain[compose]'" in last
