@@ -58,19 +58,21 @@ _font = ("111101101101111", "010110010010111", "111001111100111", "1110011110011
 _digits = [np.kron(np.array([*map(int, o)], np.uint8).reshape(5, 3)*255, np.ones((2, 2), np.uint8)) for o in _font]  # of 6 x 10
 
 def _draw_number(
-    frame:np.ndarray, # uint8 (84, 84), changed in place
+    frame:np.ndarray, # uint8 (..., 84, 84), changed in place
     number:int # From 0 to 17
 ):
     "Write a number, its lower left corner at column 11 and row 55"
-    for i,digit in enumerate(map(int, str(number))): frame[46:56, 11 + 8*i:17 + 8*i] = _digits[digit]
+    for i, digit in enumerate(map(int, str(number))):
+        frame[..., 46:56, 11 + 8*i:17 + 8*i] = _digits[digit]
 
 def draw_actions(
-    frames:torch.Tensor, # uint8 (n, 84, 84)
+    frames:torch.Tensor, # uint8 (n, ..., 84, 84): frames, or stacks of them
     actions:torch.Tensor # int (n,), from 0 to 17: what was done before each frame
-)->torch.Tensor: # uint8 (n, 84, 84), a copy
+)->torch.Tensor: # uint8, the same shape, a copy
     "Frames with the number of the previous action written on them: the confounder of GABRIL"
-    ok = frames.dtype == torch.uint8 and frames.shape == (len(actions), 84, 84)
-    need(ok, "frames", frames, f"uint8 ({len(actions)}, 84, 84), as many as actions")
+    n = len(actions)
+    ok = frames.dtype == torch.uint8 and (n, 84, 84) == (len(frames), *frames.shape[-2:])
+    need(ok, "frames", frames, f"uint8 ({n}, ..., 84, 84), as many as actions")
     out = frames.cpu().numpy().copy()
     for o,action in zip(out, actions.tolist()): _draw_number(o, action)
     return torch.from_numpy(out).to(frames.device)
@@ -103,14 +105,16 @@ class AtariEnv(gymnasium.Env):
     def __init__(self,
         game:str, # A name of ale-py; of "breakout" and "pong" the info says where things are, -1 while there is no ball
         glyph:bool=False, # Write the number of the last action on each frame
+        frozen:int|None=None, # Write this number, whatever was done; None writes the truth
         sticky:float=0.25, # Chance in each emulator frame that the last frame's action goes on instead
         skip:int=4, # Emulator frames for a step; the observation is the brighter of the last two
         steps:int=27_000, # After so many the game is truncated
         render_mode:str|None=None # "rgb_array" for `render`
     ):
         need(game in roms.get_all_rom_ids(), "game", game, "the name of a game of ale-py, such as 'breakout' or 'pong'")
+        need(frozen in (None, *range(18)), "frozen", frozen, "an action, from 0 to 17")
         need(0 <= sticky <= 1, "sticky", sticky, "a chance, from 0 to 1")
-        self.game,self.glyph,self.sticky,self.skip,self.steps,self.render_mode = game,glyph,sticky,skip,steps,render_mode
+        self.game,self.glyph,self.frozen,self.sticky,self.skip,self.steps,self.render_mode = game,glyph,frozen,sticky,skip,steps,render_mode
         self.observation_space = gymnasium.spaces.Box(0, 255, (1, 84, 84), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(18)
         self._ale,self._left = ALEInterface(),0  # steps to go
@@ -140,7 +144,8 @@ def _look(self:AtariEnv
 )->tuple[np.ndarray, dict]: # Frame and info
     "What the player sees, and what the game knows"
     frame = area_resize(np.maximum(*self._screens))
-    if self.glyph: _draw_number(frame, self._last)
+    said = self._last if self.frozen is None else self.frozen
+    if self.glyph: _draw_number(frame, said)
     places = _see[self.game](self._ale.getRAM().astype(np.float32)) if self.game in _see else []
     now = ((np.array(places, np.float32).reshape(-1, 2) + 0.5)/_screen).astype(np.float32)
     now = np.where(np.isnan(now), np.float32(-1), now)

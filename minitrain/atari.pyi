@@ -36,11 +36,11 @@ def draw_actions(frames:torch.Tensor, actions:torch.Tensor)->torch.Tensor:
     of GABRIL
 
     Args:
-        frames: uint8 (n, 84, 84)
+        frames: uint8 (n, ..., 84, 84): frames, or stacks of them
         actions: int (n,), from 0 to 17: what was done before each frame
 
     Returns:
-        uint8 (n, 84, 84), a copy
+        uint8, the same shape, a copy
     """
 
 class AtariEnv(gymnasium.Env):
@@ -51,6 +51,7 @@ class AtariEnv(gymnasium.Env):
         game: A name of ale-py; of "breakout" and "pong" the info says where
             things are, -1 while there is no ball
         glyph: Write the number of the last action on each frame
+        frozen: Write this number, whatever was done; None writes the truth
         sticky: Chance in each emulator frame that the last frame's action goes on
             instead
         skip: Emulator frames for a step; the observation is the brighter of the
@@ -64,6 +65,7 @@ class AtariEnv(gymnasium.Env):
     action_space: Any
     game: str
     glyph: bool
+    frozen: int | None
     sticky: float
     skip: int
     steps: int
@@ -72,6 +74,7 @@ class AtariEnv(gymnasium.Env):
         self,
         game:str,
         glyph:bool=False,
+        frozen:int | None=None,
         sticky:float=0.25,
         skip:int=4,
         steps:int=27000,
