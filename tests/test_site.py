@@ -201,17 +201,6 @@ def test_dark(tab, base, page):
 
 
 @browser
-@pytest.mark.parametrize("word, found", [("logsumexp", True), ("xylophonequark", False)])
-def test_search(tab, base, word, found):
-    "The search works from static files; a word that is nowhere is the control"
-    tab.window(1280)
-    assert visit(tab, f"{base}/search.html?q={word}") == []
-    tab.wait("/finished|did not match/.test(document.querySelector('#search-results').innerText)")
-    links = tab.js("[...document.querySelectorAll('#search-results li a')].map(o => o.getAttribute('href'))")
-    assert any("softmax.html" in o for o in links) == found and bool(links) == found
-
-
-@browser
 def test_folded_cells_and_copy_buttons(tab, base):
     tab.window(1280)
     visit(tab, f"{base}/softmax.html")

@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT/"tools"/"site"
 sys.path.insert(0, str(SITE))
-import apipages, convert, pages  # noqa: E402
+import apipages, convert, pages, search  # noqa: E402
 from convert import markdown_cell  # noqa: E402
 
 
@@ -217,7 +217,7 @@ def write_sources(cfg, out, draft=False):
     about = {f"{convert.page_name(n)}.html": about_lesson(books[n], titles[n]) for n in lessons}
     about["index.html"] = dict(kind="front", title=f"{cfg['title']}: the training of neural networks from nothing")
     for m, names in documented.items():
-        about[f"api/{m}.html"] = dict(kind="reference", title=f"{cfg['lib_name']}.{m}: reference", description=shortened(
+        about[f"api/{m}.html"] = dict(kind="reference", title=f"{cfg['lib_name']}.{m}: reference", names=list(names), description=shortened(
             f"Signatures, parameters and returns of the module {cfg['lib_name']}.{m}: {', '.join(o for o in names if '.' not in o)}"))
     about["exercises.html"] = dict(kind="exercises", title="All exercises")
     about["search.html"] = dict(kind="search", title="Search", description="Search the sections and the public names of the book")
@@ -261,7 +261,9 @@ def render(cfg, out, draft=False):
             app = Sphinx(src, SITE, out, Path(tmp)/"doctrees", "html", warningiserror=True, status=None, warning=sys.stderr)
             app.builder.search = False  # tools/site/search.py has an index of its own, by section
             app.build(force_all=True)
+            sections = search.index(app.env, about)
     tidy(out)
+    (out/"_static"/"search-index.js").write_text(search.script(sections), encoding="utf-8")
     pages.finish(cfg, out, about)
     pages.write_site_files(cfg, out, [o for o in about if o not in ("search.html", "404.html")])
     return app.statuscode

@@ -42,12 +42,12 @@ def sized_images(text, folder):
     "Images with the width and height that they have, so that nothing moves when they come; a width that is asked for scales both"
     def image(m):
         tag, src = m[0], re.search(r'src="([^"]*)"', m[0])[1]
-        if 'height="' in tag or src.startswith("data:") or src.endswith(".svg") or not (folder/src).is_file(): return tag
+        if " height=" in tag or src.startswith("data:") or src.endswith(".svg") or not (folder/src).is_file(): return tag
         with Image.open(folder/src) as picture: width, height = picture.size
-        if asked := re.search(r'style="width: ([\d.]+)px;?"', tag):
+        if asked := re.search(r' (?:style="width: |width=")([\d.]+)(?:px)?;?"', tag):
             width, height = round(float(asked[1])), round(height*float(asked[1])/width)
             tag = tag.replace(asked[0], "")
-        return re.sub(r"\s*/?>$", f' width="{width}" height="{height}" loading="lazy"/>', tag)
+        return re.sub(r"\s*/?>$", f' width="{width}" height="{height}"/>', tag)
     return re.sub(r"<img\b[^>]*>", image, text)
 
 
@@ -123,7 +123,7 @@ def drop_unused(out):
     read = "\n".join(o.read_text(encoding="utf-8") for o in sorted(out.rglob("*.html")))
     used, grown = set(), True
     while grown:
-        grown = [o for o in files if o not in used and (o.name in read or o.suffix == ".txt")]
+        grown = [o for o in files if o not in used and (o.name in read or o.suffix == ".txt" or o.name == "search-index.js")]
         used.update(grown)
         read = "\n".join(o.read_text(encoding="utf-8") for o in grown if o.suffix in (".css", ".js", ".svg"))
     for o in files:
