@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT/"tools"/"site"
 sys.path.insert(0, str(SITE))
-import apipages, convert, pages, search  # noqa: E402
+import apipages, convert, llms, pages, search  # noqa: E402
 from convert import markdown_cell  # noqa: E402
 
 
@@ -214,7 +214,9 @@ def write_sources(cfg, out, draft=False):
         text = api_text(cfg, loaded[m], n, titles[n], anchors, documented)
         (out/"api"/f"{m}.md").write_text(text, encoding="utf-8")
     if (nbs/"images").is_dir(): shutil.copytree(nbs/"images", out/"images")
-    about = {f"{convert.page_name(n)}.html": about_lesson(books[n], titles[n]) for n in lessons}
+    about = {f"{convert.page_name(n)}.html": about_lesson(books[n]) for n in lessons}
+    for path, n in zip(about, lessons):
+        about[path].update(markdown=path.replace(".html", ".md"), text=llms.lesson_text(books[n], pages))
     about["index.html"] = dict(kind="front", title=f"{cfg['title']}: the training of neural networks from nothing")
     for m, names in documented.items():
         about[f"api/{m}.html"] = dict(kind="reference", title=f"{cfg['lib_name']}.{m}: reference", names=list(names), description=shortened(
@@ -222,15 +224,18 @@ def write_sources(cfg, out, draft=False):
     about["exercises.html"] = dict(kind="exercises", title="All exercises")
     about["search.html"] = dict(kind="search", title="Search", description="Search the sections and the public names of the book")
     about["404.html"] = dict(kind="missing", title="Page not found", description="There is no such page")
+    named = [(caption, [f"{convert.page_name(n)}.html" for n in names]) for caption, names in sections]
+    about["index.html"]["llms"] = llms.llms_text(cfg, named, about)
     return about
 
 
-def about_lesson(cells, title):
-    "What search engines hear of a lesson: title, minutes of reading, what it teaches"
+def about_lesson(cells):
+    "What search engines hear of a lesson: title, description, minutes of reading, what it teaches"
+    title, subtitle, _ = convert.split_title(cells[0]["source"])
     text = "\n".join(o["source"] for o in cells[:8] if o["cell_type"] == "markdown")
     minutes = re.search(r"\*\*Time\*\*:? *(\d+) minutes", text)
     teaches = [o.rstrip(";.") for o in re.findall(r"^\d\. (.+)$", text, re.M)]
-    return dict(kind="lesson", title=title, minutes=minutes and int(minutes[1]), teaches=teaches)
+    return dict(kind="lesson", title=title, description=subtitle.replace("`", ""), minutes=minutes and int(minutes[1]), teaches=teaches)
 
 
 def shortened(text, room=300):
@@ -265,7 +270,7 @@ def render(cfg, out, draft=False):
     tidy(out)
     (out/"_static"/"search-index.js").write_text(search.script(sections), encoding="utf-8")
     pages.finish(cfg, out, about)
-    pages.write_site_files(cfg, out, [o for o in about if o not in ("search.html", "404.html")])
+    pages.write_site_files(cfg, out, about)
     return app.statuscode
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import maths
 from PIL import Image
 
-_PLAIN = re.compile(r'<span class="(?:p|w)">([^<]*)</span>')  # punctuation and blanks, which have the colour of the text
+_PLAIN = re.compile(r'<span class="(?:p|w|n|nn)">([^<]*)</span>|<span class="o">(\.)</span>')  # names and dots, in the ink of the text
 _SCRIPT = re.compile(r'\s*<script\b([^>]*)\bsrc="([^"]*)"[^>]*></script>')
 UNUSED = ("fontawesome.js", "documentation_options.js", "doctools.js", "sphinx_highlight.js", "searchtools.js", "language_data.js",
     "searchindex.js")
@@ -23,7 +23,7 @@ def light(text, options):
     text = re.sub(r'(<meta name="viewport"[^>]*>)(.*?)(?=</head>)', lambda m: m[1] + re.sub(r'\s*<meta name="viewport"[^>]*>', "", m[2]),
         text, count=1, flags=re.S)
     text = re.sub(r'\s*<meta name="docsearch:[^>]*>', "", text).replace(' style="--indent:0"', "").replace("<pre><span></span>", "<pre>")
-    text = _PLAIN.sub(r"\1", text)
+    text = _PLAIN.sub(r"\1\2", text)
     text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # a fold is called by what it holds
     return text.replace("<script>DOCUMENTATION_OPTIONS", f"<script>{options}</script>\n    <script>DOCUMENTATION_OPTIONS", 1)
 
@@ -33,9 +33,9 @@ _LONG = re.compile(r"(\d+\.\d\d)\d+")
 
 
 def round_figures(text):
-    "Coordinates of matplotlib's figures to a hundredth of a point, which no screen and no paper tells apart"
-    def path(m): return _LONG.sub(r"\1", m[0])
-    return _FIGURE.sub(lambda m: m[1] + re.sub(r' (?:d|x|y|points)="[^"]*"', path, m[2]) + m[3], text)
+    "Matplotlib's figures with coordinates to a hundredth of a point, which no screen and no paper tells apart, and short styles"
+    def attribute(m): return m[0].replace("; ", ";").replace(": ", ":") if m[0].startswith(" style") else _LONG.sub(r"\1", m[0])
+    return _FIGURE.sub(lambda m: m[1] + re.sub(r' (?:d|x|y|points|style)="[^"]*"', attribute, m[2]) + m[3], text)
 
 
 def sized_images(text, folder):
@@ -132,10 +132,14 @@ def drop_unused(out):
         if not any(o.iterdir()): o.rmdir()
 
 
-def write_site_files(cfg, out, paths):
-    "sitemap.xml and robots.txt for the pages that are worth finding"
+def write_site_files(cfg, out, about):
+    "sitemap.xml and robots.txt for the pages that are worth finding, llms.txt and the lessons as markdown"
     site = cfg["doc_host"] + cfg["doc_baseurl"]
-    urls = "\n".join(f"  <url><loc>{site}/{'' if o == 'index.html' else o}</loc></url>" for o in paths)
+    (out/"llms.txt").write_text(about["index.html"]["llms"], encoding="utf-8")
+    for o in about.values():
+        if "markdown" in o: (out/o["markdown"]).write_text(o["text"], encoding="utf-8")
+    urls = "\n".join(f"  <url><loc>{site}/{'' if path == 'index.html' else path}</loc></url>" for path, o in about.items()
+        if o["kind"] not in ("search", "missing"))
     (out/"sitemap.xml").write_text('<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}\n</urlset>\n', encoding="utf-8")
     (out/"robots.txt").write_text(f"User-agent: *\nAllow: /\n\nSitemap: {site}/sitemap.xml\n", encoding="utf-8")
