@@ -203,10 +203,14 @@ def write_sources(cfg, out, draft=False):
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
     numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
+    taught = [n for n in lessons if n < "4"]
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
     for n, cells in books.items():
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
+        if caption := next((c for c, names in sections if n in names), None):
+            place = dict(done=taught.index(n) + 1, of=len(taught)) if n in taught else {}
+            page.insert(1, markdown_cell(convert.place_in_book(page[1]["source"], caption, **place)))
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
     write_notebook(out/"exercises.ipynb", exercises_page(sections, titles, books), "Every exercise of the book, by lesson")

@@ -51,13 +51,15 @@ html_theme_options = dict(
 
 
 class LineFormatter(HtmlFormatter):
-    "Each line of code in a block that knows its indent, so that a long line wraps under itself (see site.css)"
+    "Each line of code in a block that knows its indent, so that a long line goes on under itself (see site.css)"
     def wrap(self, source):
         def lines():
             for kind, text in source:
                 if kind != 1: yield kind, text; continue
                 plain = re.sub(r"<[^>]*>", "", text)
-                yield 1, f'<span class="line" style="--indent:{len(plain) - len(plain.lstrip(" "))}">{text}</span>'
+                indent = len(plain) - len(plain.lstrip(" "))
+                style = f' style="--indent:{indent}"' if indent else ""
+                yield 1, f'<span class="line"{style}>{text}</span>'
         return super().wrap(lines())
 
 
