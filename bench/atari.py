@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""The Atari experiment of lesson 33, as its protocol says (minitrain/assets/configs/atari_protocol.md).
+"""The Atari experiments of lesson 33 (protocol: minitrain/assets/configs/atari_protocol.md).
 
-    python bench/atari.py [OUT] [JOBS]      runs what is not done yet, JOBS processes at a time (2), in OUT
-                                            (runs/atari_experiment; go on with a killed experiment by the same command)
-    python bench/atari.py clones [OUT]      packs the clones of seed 0, with and without gaze, for the lesson to watch
-    python bench/atari.py speed             frames per second of the pipeline
+    python bench/atari.py [OUT] [JOBS]  runs what is not done yet, JOBS processes at a time (2), in OUT
+                                        (runs/atari_experiment; the same command goes on after a kill)
+    python bench/atari.py swap [OUT]    the second experiment, one process, in OUT (runs/atari_swap):
+                                        `shuffle`, and what each clone does when another number is written
+    python bench/atari.py clones [OUT] [SWAP]  packs the clones of seed 0 for the lesson to watch
+    python bench/atari.py speed         frames per second of the pipeline
 
 Rows are stored after each game and seed. Needs the extra `atari`.
 """
 import json, sys, time
+from itertools import product
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,9 +22,12 @@ import torch
 import yaml
 from safetensors.torch import load_file, save
 
-from minitrain.atari import AtariEnv, atari_expert, draw_actions, load_clone, play_atari, record_atari
+from minitrain.atari import (AtariEnv, atari_expert, draw_actions, load_clone, play_atari,
+    record_atari)
+from minitrain.catch import lamp_swap
+from minitrain.gaze import stack_frames
+from minitrain.gaze_files import load_gabril, save_gabril, split_episodes
 from minitrain.runs import atomic_write, load_config, save_results
-from minitrain.gaze_files import save_gabril
 from minitrain.experiments.gaze import GazeConfig, gaze
 from minitrain.experiments.job import one_run
 from minitrain.gaze_training import clone_model
@@ -98,6 +104,63 @@ def experiment(out="runs/atari_experiment", jobs=2):
             store(rows)
 
 
+ACTIONS, SWAP_ARMS = torch.tensor([0, 3, 4]), dict(shuffle=dict(shuffle="attention"), probs={}, bc=dict(gaze=False))
+
+
+def obeys_number(clone, game, demos, seed):
+    "What a clone does when somebody else writes the number"
+    valid = split_episodes(load_gabril(demos), seed=seed)[1]
+    x = torch.cat([stack_frames(o.frames, 2) for o in valid])
+    did = torch.cat([o.actions for o in valid])
+    some = torch.linspace(0, len(x) - 1, 2000).long()
+    x, did = x[some], did[some]
+    last = lambda x, i: torch.cat([x[:, :1], draw_actions(x[:, 1:], ACTIONS[i])], 1)
+    policy = lambda x: clone(x.float()/255)[:, ACTIONS]
+    both, newest = (torch.cat([lamp_swap(policy, o, light) for o in x.split(500)])
+        for light in (lambda x, i: draw_actions(x, ACTIONS[i]), last))
+    other = did[:, None] != ACTIONS  # (n, 3): the number and the expert disagree
+    said = ACTIONS[both]
+    figures = dict(changed=(both != both[:, :1]).any(1), changed_last=(newest != newest[:, :1]).any(1),
+        disagree_accuracy=(said == did[:, None])[other], follows=(said == ACTIONS)[other])
+    return {k: o.float().mean().item() for k, o in figures.items()}
+
+
+def swap_run(out, game, arm, seed):
+    "One clone, trained, asked and played; what is there is not done again"
+    folder = Path(out)/game/f"seed-{seed}"
+    done = folder/f"{arm}.json"
+    if done.exists(): return json.loads(done.read_text())
+    demos = folder/"demos"/f"num_episodes_{DEMOS}_fs4_simulated.pt"
+    if not demos.exists(): record_atari(game, DEMOS, glyph=True, seed=seed, path=demos)
+    config = load_config("gaze_files", GazeConfig, **SWAP_ARMS[arm], data=str(demos.parent),
+        seed=seed, device="cpu")
+    result = one_run(gaze, folder/arm, config)
+    clone = load_clone(folder/arm)
+    played = play_atari(clone, game, PLAYED, glyph=True, seed=seed)
+    row = dict(game=game, arm=arm, seed=seed, own=played.scores.mean().item())
+    for number in ACTIONS.tolist():
+        o = play_atari(clone, game, PLAYED//2, glyph=True, seed=seed, frozen=number)
+        row[f"frozen_{number}"] = o.scores.mean().item()
+    row["frozen"] = sum(row[f"frozen_{o}"] for o in ACTIONS.tolist())/3
+    row |= obeys_number(clone, game, demos, seed) | dict(repeats=played.repeats)
+    for k in ("valid_accuracy", "switch_accuracy", "gaze_kl", "cpu_seconds"): row[k] = result[k]
+    with atomic_write(done) as f: json.dump(row, f)
+    return row
+
+
+def swap(out="runs/atari_swap"):
+    "The second experiment: runs in the order of the protocol, rows stored after each"
+    torch.set_num_threads(1)
+    rows = []
+    for arms in (("shuffle", "probs"), ("bc",)):
+        for game, seed, arm in product(GAMES, SEEDS, arms):
+            rows.append(swap_run(out, game, arm, seed))
+            df = pd.DataFrame(rows)
+            save_results(df, RESULTS/"atari_swap.csv", command="python bench/atari.py swap",
+                config="gaze_files", seeds=sorted(df.seed.unique().tolist()), runs=len(df))
+            print({k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()}, flush=True)
+
+
 def clones(out="runs/atari_experiment"):
     "Weights in half precision, and the configuration, of seed 0"
     folder = RESULTS.parent/"clones"
@@ -151,4 +214,5 @@ def speed(repeats=5):
 if __name__ == "__main__":
     if sys.argv[1:] == ["speed"]: speed()
     elif sys.argv[1:2] == ["clones"]: clones(*sys.argv[2:])
+    elif sys.argv[1:2] == ["swap"]: swap(*sys.argv[2:])
     else: experiment(*sys.argv[1:])

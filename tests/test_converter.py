@@ -109,6 +109,16 @@ def test_link_to_a_missing_lesson():
     assert convert.site_link("10_metrics.ipynb", SITE, HELD, lambda o: f"repo/{o}") == "repo/10_metrics.ipynb"
 
 
+def test_links_of_outputs():
+    "In HTML they lead to pages, in Markdown as in prose; to the repository where a lesson is not there yet"
+    def link(o): return convert.site_link(o, SITE, HELD, lambda o: f"https://a.b/{o}")
+    stored = dict(data={"text/html": ['<a href="01_softmax.ipynb#Why">a</a>', '<a href="10_metrics.ipynb">b</a>'],
+        "text/markdown": "[a](01_softmax.ipynb)", "text/plain": "01_softmax.ipynb"})
+    html, text, plain = convert.link_outputs([stored], link)[0]["data"].values()
+    assert html == '<a href="softmax.html#why">a</a><a href="https://a.b/10_metrics.ipynb">b</a>'
+    assert (text, plain) == ("[a](softmax.ipynb)", "01_softmax.ipynb") and isinstance(stored["data"]["text/html"], list)
+
+
 def test_links_outside_code_only():
     source = "[a](x) and `b[0](x)` and [`c`](x)![d](x)\n```\n[e](x)\n```\n~~~python\n[f](x)\n~~~\n[g](x)"
     assert convert.map_links(source, str.upper) == source.replace("[a](x)", "[a](X)").replace("[`c`](x)![d](x)", "[`c`](X)![d](X)").replace("[g](x)", "[g](X)")

@@ -316,6 +316,17 @@ def plain_table(html):
 _INKS, _GROUND = re.compile("#(1a1a1b|000000)"), re.compile(r'<g id="patch_1">\s*<path [^>]*/>\s*</g>')
 
 
+def link_outputs(outputs, f):
+    "Outputs whose links to notebooks lead to pages, in Markdown and in HTML; `f` maps a link as in prose"
+    def page(m):
+        target = f(m[1])
+        return f'href="{target if ":" in target else target.replace(".ipynb", ".html")}"'
+    def linked(kind, text):
+        if kind == "text/markdown": return map_links(text_of(text), f)
+        return re.sub(r'href="(\w+\.ipynb[^"]*)"', page, text_of(text)) if kind == "text/html" else text
+    return [o | dict(data={k: linked(k, v) for k, v in o["data"].items()}) if "data" in o else o for o in outputs]
+
+
 def inline_figure(svg, alt):
     """Matplotlib's SVG as part of a page, without a style for all of it and without ids but those that are used.
 
