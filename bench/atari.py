@@ -201,7 +201,7 @@ def clones(out="runs/atari_experiment", swapped="runs/atari_swap"):
         values |= dict(data=f"recordings of {game}")
         with atomic_write(folder/f"{game}-{arm}.yaml") as f:
             f.write(f"# The clone `{arm}` of {game}, seed 0 of the experiments of "
-                "lesson 33, in half\n# precision. Packed: python bench/atari.py clones\n")
+                "lesson 33, in half\n# precision: python bench/atari.py clones\n")
             f.write(yaml.safe_dump(values, sort_keys=False))
         weights = load_file(run/"model.safetensors")
         with atomic_write(folder/f"{game}-{arm}.safetensors", "wb") as f:
