@@ -83,7 +83,7 @@ def draw_actions(
     for o, action in zip(out, actions.tolist()): _draw_number(o, action)
     return torch.from_numpy(out).to(frames.device)
 
-# %% ../nbs/33_atari.ipynb #positions
+# %% ../nbs/33_atari.ipynb #env
 #| code-fold: true
 _screen = np.array([160, 210], np.float32)  # width and height of an Atari screen
 
@@ -103,8 +103,6 @@ def _see_pong(
 
 _see = dict(breakout=_see_breakout, pong=_see_pong)
 
-# %% ../nbs/33_atari.ipynb #env
-#| code-fold: true
 class AtariEnv(gymnasium.Env):
     "Grey frames of a game of ale-py, uint8 (1, 84, 84), with sticky actions"
     metadata = dict(render_modes=["rgb_array"], render_fps=15)
@@ -297,7 +295,7 @@ def _play_games(policy, kind, game, games, frames, glyph, steps, seed, keep, **e
 
 # %% ../nbs/33_atari.ipynb #play
 def play_atari(
-    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18), or a function of an info
+    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18); or a function of info
     game:str, # "breakout", "pong", or another name of ale-py
     games:int=10, # Games, played side by side
     frames:int=2, # How many frames make a stack; before the first stands the first
@@ -348,8 +346,8 @@ def record_atari(
 # %% ../nbs/33_atari.ipynb #clone
 #| code-fold: true
 def load_clone(
-    clone:str|Path # A run of `minitrain gaze train --data`, or a name such as "pong-probs"
-)->nn.Module: # (b, f, size, size) from 0 to 1 to scores (b, 18); its `config` is the run's
+    clone:str|Path # A run of `minitrain gaze train --data`, or a name: "pong-probs"
+)->nn.Module: # Frames (b, f, size, size), 0 to 1, to (b, 18); has a `config`
     "The model of a run on recorded games; nothing is unpickled"
     from safetensors.torch import load_file
     path, file = Path(clone)/"config.yaml", Path(clone)/"model.safetensors"

@@ -152,8 +152,7 @@ def play_atari(
     """Let a policy play games to their end
 
     Args:
-        policy: A model, (n, f, 84, 84) to scores (n, 18), or a function of an
-            info
+        policy: A model, (n, f, 84, 84) to scores (n, 18); or a function of info
         game: "breakout", "pong", or another name of ale-py
         games: Games, played side by side
         frames: How many frames make a stack; before the first stands the first
@@ -205,12 +204,10 @@ def load_clone(clone:str | Path)->nn.Module:
     """The model of a run on recorded games; nothing is unpickled
 
     Args:
-        clone: A run of `minitrain gaze train --data`, or a name such as "pong-
-            probs"
+        clone: A run of `minitrain gaze train --data`, or a name: "pong-probs"
 
     Returns:
-        (b, f, size, size) from 0 to 1 to scores (b, 18); its `config` is the
-            run's
+        Frames (b, f, size, size), 0 to 1, to (b, 18); has a `config`
     """
 
 def activation_map(z:torch.Tensor, size:int, beta:float=1.0)->torch.Tensor:

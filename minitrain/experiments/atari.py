@@ -32,7 +32,7 @@ from ..vit import patch_map
 #| code-fold: true
 @torch.no_grad()
 def watch_scenes(
-    clone:nn.Module, # From `load_clone`
+    clone:nn.Module|str, # From `load_clone`, or as for it
     game:str, # As for `play_atari`
     glyph:bool=False, # Write on each frame what the clone did last
     start:int=0, # First step to show
@@ -40,6 +40,7 @@ def watch_scenes(
     seed:int=0 # Of the game
 )->Scenes: # Frames, attention, SIMULATED gaze, actions
     "A game that a clone plays: where it looks, and where the SIMULATED eye would"
+    if not isinstance(clone, nn.Module): clone = load_clone(clone)
     c = clone.config
     played = play_atari(clone, game, 1, c.frames, glyph, start + steps, seed, keep=True)
     end = int(played.steps[0])
@@ -74,7 +75,9 @@ def clips(
     html = ""
     for title, o in scenes.items():
         gif, still = gif_bytes(o), BytesIO()
-        Image.open(BytesIO(gif)).save(still, "PNG", optimize=True)
+        with Image.open(BytesIO(gif)) as im:
+            im.seek(im.n_frames//2)
+            im.save(still, "PNG", optimize=True)
         html += ('<figure style="margin:0"><picture><source media="print, '
             '(prefers-reduced-motion: reduce)" '
             f'srcset="{address("png", still.getvalue())}"><img width="252" '

@@ -13,7 +13,7 @@ __all__ = ['judge_clone', 'action_confusion']
 
 @torch.no_grad()
 def watch_scenes(
-    clone:nn.Module,
+    clone:nn.Module | str,
     game:str,
     glyph:bool=False,
     start:int=0,
@@ -23,7 +23,7 @@ def watch_scenes(
     """A game that a clone plays: where it looks, and where the SIMULATED eye would
 
     Args:
-        clone: From `load_clone`
+        clone: From `load_clone`, or as for it
         game: As for `play_atari`
         glyph: Write on each frame what the clone did last
         start: First step to show
