@@ -63,14 +63,17 @@ def test_cells():
     assert pictures == {"nbs/images/index-pic.svg": b"<svg/>"}, "a figure that is SVG stays so"
 
 
-def test_the_table_of_results_is_read_from_stored_files():
-    "Each figure of the README's table is the one that the stored CSV gives now"
+def test_figures_and_hours_are_those_of_today():
+    "Each figure of the README's table is the one that the stored CSV gives now, and hours are the sums of the lessons' minutes"
     cells = json.loads((ROOT/"nbs"/"index.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = ["".join(c["source"]) for c in cells if c["id"] == "imports" or c["id"].startswith("results-")]
+    code = ["".join(c["source"]) for c in cells if c["id"] in ("imports", "parts-made") or c["id"].startswith("results-")]
     names = {}
     exec("\n".join(code), names)
     table = names["Markdown"](names["pd"].DataFrame([names["row"](*o) for o in names["figures"]]).to_markdown(index=False)).data
-    assert len(names["figures"]) == 5 and table in (ROOT/"README.md").read_text(encoding="utf-8")
+    readme = (ROOT/"README.md").read_text(encoding="utf-8")
+    assert len(names["figures"]) == 5 and table in readme
+    assert len(names["text"]) == 6 and convert.map_links("\n".join(names["text"]), build_readme.github_link) in readme
+    assert f"Together {names['whole']}." in readme and len(names["lessons"]) == len(list((ROOT/"nbs").glob("[0-3][0-9]_*.ipynb")))
 
 
 def test_measured_is_what_the_stored_tables_give():
