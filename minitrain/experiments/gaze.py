@@ -16,12 +16,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from einops import reduce
+from ..checkpoint import error_line
 from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
 from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollout,
     simulated_gaze, switch_accuracy)
-from ..core import def_device, is_int, mix_seed, need, set_seed
+from ..core import ArgumentError, def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
-from .job import Job, curves_figure, load_weights, need_device, png_bytes
+from .job import Job, curves_figure, need_device, png_bytes
 from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
 from ..gaze_files import load_episodes, split_episodes
 from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
@@ -151,13 +152,23 @@ def other_gaze(
     return out
 
 # %% ../../nbs/44_gaze.ipynb #job-data
+def gaze_episodes(
+    config:GazeConfig # Its `data` and `seed` count
+)->tuple: # Games for training, and others for validation
+    "The games in files of strangers; what cannot be read is an ArgumentError"
+    try: found = load_episodes(config.data)
+    except (OSError, ArgumentError): raise
+    except Exception as e:
+        raise ArgumentError("data", f"{config.data}: {error_line(e)}",
+            "GABRIL's or Atari-HEAD's files") from None
+    return split_episodes(found, seed=config.seed)
+
 def gaze_frames(
     config:GazeConfig # Of the run
 )->tuple: # For training and for validation: other games
     "The data of a run"
     if config.data is not None:
-        parts = split_episodes(load_episodes(config.data), seed=config.seed)
-        train,valid = (_file_frames(o, config) for o in parts)
+        train,valid = (_file_frames(o, config) for o in gaze_episodes(config))
         need(not config.gaze or train.shares.any(), "data", config.data,
             "gaze in some frames, or gaze: false")
         return train, valid
@@ -288,7 +299,9 @@ def _pictures(learn, c, rows):
         accuracy=("accuracy", (1, "perfect")))
     return {f"{name}.png": partial(curves_figure, rows, name, *o) for name, o in lines.items() if len(rows)}
 
-gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures)
+def _model(c): return clone_model(c, 3 if c.data is None else 18)
+
+gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures, model=_model)
 
 # %% ../../nbs/44_gaze.ipynb #gif
 #| code-fold: true
@@ -315,19 +328,17 @@ def gif_bytes(
 @torch.no_grad()
 def clone_scenes(
     run:RunDir, # A run of `gaze` that is done
-    c:GazeConfig, # Of the run
     steps:int=60, # How many frames
     seed:int=0 # Of the game
 )->Scenes: # On Catch from a game that the clone plays, else from the first validation game
     "Let a clone play, and watch it"
-    if c.data is None: x, points, classes = None, None, 3
-    else:
-        episode = split_episodes(load_episodes(c.data), seed=c.seed)[1][0]
-        x, points, classes = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0], 18
-    model = load_weights(run/"model.safetensors", clone_model(c, classes))
-    if x is None:
+    model, c = gaze.load(run)
+    if c.data is None:
         played = rollout(model, 1, steps, c.lamps, seed=seed, keep=True, size=c.size)
         x, points = played.frames[0], simulated_gaze(played.objects, seed=seed)[0]
+    else:
+        episode = gaze_episodes(c)[1][0]
+        x, points = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0]
     with AttentionExtractor(model, c.layer) as seen: actions = model(x.float()/255).argmax(1).tolist()
     looks = patch_map(seen.cls_logits.softmax(-1).mean(1), c.patch_size, c.size)
     names = [CatchEnv.action_names[o] if c.data is None else f"action {o}" for o in actions]
@@ -354,9 +365,11 @@ def play_gaze(
     seed:int=0 # Of the game, which is none of the demonstrations
 )->list[Path]: # What was written
     "Watch a clone play Catch (with data from files: see a validation game), its attention and the gaze drawn in"
-    run, c = gaze.read(run)
-    for name, o in dict(steps=steps, pictures=pictures).items(): need(is_int(o, 1), name, o, "a whole number, 1 or more")
+    run, _ = gaze.read(run)
+    for name, o in dict(steps=steps, pictures=pictures).items():
+        need(is_int(o, 1) and o <= 100_000, name, o, "a whole number from 1 to 100,000")
     paths = [run/"play.png", run/"play.gif"] if out is None else [Path(out)]
-    need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out), "a path that ends in .png or .gif")
-    scenes = clone_scenes(run, c, steps, seed)
+    need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out),
+        "a path that ends in .png or .gif")
+    scenes = clone_scenes(run, steps, seed)
     return [write_scenes(scenes, path, pictures) for path in paths]

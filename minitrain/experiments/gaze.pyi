@@ -130,6 +130,16 @@ def other_gaze(shares:torch.Tensor, episodes:torch.Tensor, seed:int)->torch.Tens
             more than half of the frames
     """
 
+def gaze_episodes(config:GazeConfig)->tuple:
+    """The games in files of strangers; what cannot be read is an ArgumentError
+
+    Args:
+        config: Its `data` and `seed` count
+
+    Returns:
+        Games for training, and others for validation
+    """
+
 def gaze_frames(config:GazeConfig)->tuple:
     """The data of a run
 
@@ -209,12 +219,11 @@ def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
     """
 
 @torch.no_grad()
-def clone_scenes(run:RunDir, c:GazeConfig, steps:int=60, seed:int=0)->Scenes:
+def clone_scenes(run:RunDir, steps:int=60, seed:int=0)->Scenes:
     """Let a clone play, and watch it
 
     Args:
         run: A run of `gaze` that is done
-        c: Of the run
         steps: How many frames
         seed: Of the game
 
