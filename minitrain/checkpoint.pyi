@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 from typing import Any
 
-__all__ = ['error_line', 'checkpoints', 'read_newest', 'CheckpointCB']
+__all__ = ['CheckpointCB']
 
 def error_line(e:Exception)->str:
     """An error in one line; torch's may be long, with advice to switch safety off

@@ -187,7 +187,7 @@ def typed(path, digit, font, size, rng, inverted=False, photo=False):
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
     "A run that reads handwriting well"
-    config = DigitsConfig(epochs=5, width=12, affine=0.5, warp=0., device="cpu")
+    config = DigitsConfig(epochs=8, width=16, device="cpu")
     return train(config, tmp_path_factory.mktemp("reader")/"run", progress=False)
 
 
@@ -209,14 +209,15 @@ def test_digits_in_pictures_of_others_are_read(photo, reader, tmp_path):
 
 def test_a_digit_of_mnist_comes_back(tmp_path):
     "Drawn dark on light, large, off the middle and noisy, it is nearly the digit that it was"
-    x = load_digits().x_valid[:20]
+    x, alike = load_digits().x_valid[:20], []
     for i, digit in enumerate(x):
         sheet = torch.nn.functional.pad(digit, (20, 3, 0, 31))[None, None]
         sheet = 1 - 0.8*torch.nn.functional.interpolate(sheet, scale_factor=3, mode="bilinear")[0, 0]
         Image.fromarray((255*sheet).byte().numpy()).save(tmp_path/"a.png")
         seen = read_digit(tmp_path/"a.png")[1]
         assert seen.shape == (28, 28) and 0 <= seen.min() and seen.max() == 1
-        assert torch.corrcoef(torch.stack([seen.flatten(), digit.flatten()]))[0, 1] > 0.8
+        alike.append(torch.corrcoef(torch.stack([seen.flatten(), digit.flatten()]))[0, 1].item())
+    assert min(alike) > 0.5 and sorted(alike)[10] > 0.85, alike
 
 
 @pytest.mark.parametrize("write, words", [(lambda p: p.write_text("no"), "a picture"), (lambda p: Image.new("L", (60, 60), 255).save(p, "PNG"), "a digit"),

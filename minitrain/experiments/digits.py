@@ -203,7 +203,7 @@ def _ledger():
 def read_digit(
     file:str|Path # A picture of one digit, dark on light or light on dark
 )->tuple: # The picture, (hgt, wid), and the digit, (28, 28), both from 0 to 1
-    "A picture, at most 128 pixels high and wide, and what a network of MNIST sees of it"
+    "A picture, 128 pixels high and wide at most, and what a network of MNIST sees"
     from PIL import Image, ImageOps
     file = Path(file)
     need(file.is_file(), "images", str(file), "a picture that exists")
@@ -250,9 +250,9 @@ def _parts(mask):
 
 def _as_mnist(ink, file):
     "Cropped to the digit, scaled to 20 pixels, its centre of mass in the middle"
+    need(ink.max() > 0.05, "images", str(file), "a picture with a digit")
     parts = _parts(ink > _otsu(ink))
     names, sizes = parts[parts > 0].unique(return_counts=True)
-    need(len(names), "images", str(file), "a picture with a digit")
     mask = torch.isin(parts, names[sizes >= 0.1*sizes.max()])
     rows, cols = (mask.any(d).nonzero().flatten() for d in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)

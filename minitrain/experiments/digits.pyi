@@ -117,8 +117,7 @@ def final_digits(
     """
 
 def read_digit(file:str | Path)->tuple:
-    """A picture, at most 128 pixels high and wide, and what a network of MNIST sees
-    of it
+    """A picture, 128 pixels high and wide at most, and what a network of MNIST sees
 
     Args:
         file: A picture of one digit, dark on light or light on dark
