@@ -8,7 +8,17 @@ from pathlib import Path
 from torch import nn
 from typing import Any
 
-__all__ = ['checkpoints', 'read_newest', 'CheckpointCB']
+__all__ = ['CheckpointCB']
+
+def error_line(e:Exception)->str:
+    """An error in one line; torch's may be long, with advice to switch safety off
+
+    Args:
+        e: Of a reader
+
+    Returns:
+        Its kind and first sentence
+    """
 
 def checkpoints(path:Path)->list:
     """The checkpoints of a run, and no other file

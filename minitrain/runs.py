@@ -168,8 +168,15 @@ def log(self:RunDir,
 def metrics(self:RunDir
 )->object: # pandas DataFrame: one row per call of `log`; empty before the first row
     "The rows of metrics.csv that are whole"
+    return self.table("metrics.csv")
+
+@patch
+def table(self:RunDir,
+    name:str # File name inside the folder
+)->object: # pandas DataFrame; empty where there is no row
+    "The rows of a CSV file that are whole"
     import pandas as pd
-    path = self/"metrics.csv"
+    path = self/name
     data = path.read_bytes() if path.exists() else b""
     whole = data[:data.rfind(b"\n") + 1]
     try: return pd.read_csv(io.BytesIO(whole)) if whole else pd.DataFrame()

@@ -84,6 +84,15 @@ class RunDir:
             pandas DataFrame: one row per call of `log`; empty before the first
                 row
         """
+    def table(self, name:str)->DataFrame:
+        """The rows of a CSV file that are whole
+
+        Args:
+            name: File name inside the folder
+
+        Returns:
+            pandas DataFrame; empty where there is no row
+        """
 
 def convert(hint, v)->Any:
     """A value as an annotated type, if nothing is lost by it; else a TypeError

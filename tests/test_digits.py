@@ -2,16 +2,20 @@
 import importlib.util, json, math, os, random, signal, subprocess, sys, time
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import load_file
 
 import minitrain.experiments.digits as m
 from conftest import ROOT
 from minitrain.augment import digits_model
 from minitrain.core import ArgumentError, load_digits, load_results
-from minitrain.experiments.digits import DigitsConfig, digits, error_interval, final_digits
+from minitrain.experiments.digits import DigitsConfig, digits, error_interval, final_digits, predict_digits, read_digit
+from minitrain.experiments.job import load_run
 from minitrain.runs import RunDir, load_config
 
 SHORT = dict(epochs=2, batch_size=100, width=4, device="cpu")
@@ -139,6 +143,104 @@ def test_a_failing_picture_takes_nothing_else_with_it(tmp_path, monkeypatch, cap
     run = train(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"a", progress=False)
     assert names(run.path) == FILES - {"loss.png", "accuracy.png"}
     assert "disk full" in digits.result(run)["failed"]["loss.png"] and "disk full" in capsys.readouterr().err
+
+
+# --- from a run to its use
+
+def test_load_run(run):
+    model, config, job = load_run(run.path)
+    assert job is digits and config == DigitsConfig(**SHORT) and not model.training
+    want = load_file(run/"model.safetensors")
+    assert all(torch.equal(o, want[k]) for k, o in model.state_dict().items())
+    RunDir(run.path.parent/"strange", dict(a=1))
+    for path in (run.path.parent, run.path.parent/"strange"):
+        with pytest.raises(ArgumentError): load_run(path)
+
+
+def test_weights_of_another_run_are_turned_down(run, tmp_path):
+    other = train(DigitsConfig(**SHORT, seed=5), tmp_path/"other", progress=False)
+    mine = weights(other)
+    other.write("model.safetensors", weights(run))
+    for use in (load_run, resume, lambda o: predict_digits(o, [tmp_path/"none.png"])):
+        with pytest.raises(ArgumentError, match="another seed"): use(other.path)
+    assert weights(other) == weights(run), "what is not the run's own is left alone"
+    (other/"model.safetensors").unlink()
+    assert weights(resume(other.path, progress=False)) == mine
+
+
+def typed(path, digit, font, size, rng, inverted=False, photo=False):
+    "A digit somewhere on a sheet; a photo of it is gray, unevenly lit and noisy"
+    letter = ImageFont.truetype(str(Path(matplotlib.get_data_path())/"fonts"/"ttf"/f"{font}.ttf"), size)
+    left, top, right, bottom = letter.getbbox(str(digit))
+    wid, hgt = int((right - left)*rng.uniform(1.5, 4)) + 8, int((bottom - top)*rng.uniform(1.4, 3)) + 8
+    sheet = Image.new("L", (wid, hgt), 255)
+    at = rng.uniform(3, wid - (right - left) - 3) - left, rng.uniform(3, hgt - (bottom - top) - 3) - top
+    ImageDraw.Draw(sheet).text(at, str(digit), fill=0, font=letter)
+    x = np.array(sheet)/255
+    if photo:
+        light = np.linspace(0.5, 0.9, hgt)[:, None] + np.linspace(0, 0.1, wid)
+        x = (0.25 + 0.6*x)*light + np.random.default_rng(digit).normal(0, 0.03, x.shape)
+    Image.fromarray((255*np.clip(1 - x if inverted else x, 0, 1)).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    "A run that reads handwriting well"
+    config = DigitsConfig(epochs=8, width=16, device="cpu")
+    return train(config, tmp_path_factory.mktemp("reader")/"run", progress=False)
+
+
+@pytest.mark.parametrize("photo", [False, True])
+def test_digits_in_pictures_of_others_are_read(photo, reader, tmp_path):
+    "Fonts, odd sizes, inverted, photographed: a floor for 120 pictures; a network that guesses has 12 right"
+    rng, files, truth = random.Random(0), [], []
+    for font in ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono"):
+        for digit in range(10):
+            for size, inverted in ((17, False), (17, True), (57, True), (211, False)):
+                files.append(typed(tmp_path/f"{len(files)}.png", digit, font, size, rng, inverted, photo))
+                truth.append(digit)
+    said = predict_digits(reader.path, files, show=tmp_path/"seen.png", out=tmp_path/"said.csv")
+    right = (said.digit == truth).sum()
+    print(right)
+    assert right >= 105 and said.probability.between(0.1, 1).all()
+    assert (tmp_path/"seen.png").read_bytes().startswith(b"\x89PNG") and len(pd.read_csv(tmp_path/"said.csv")) == 120
+
+
+def test_a_digit_of_mnist_comes_back(tmp_path):
+    "Drawn dark on light, large, off the middle and noisy, it is nearly the digit that it was"
+    x, alike = load_digits().x_valid[:20], []
+    for i, digit in enumerate(x):
+        sheet = torch.nn.functional.pad(digit, (20, 3, 0, 31))[None, None]
+        sheet = 1 - 0.8*torch.nn.functional.interpolate(sheet, scale_factor=3, mode="bilinear")[0, 0]
+        Image.fromarray((255*sheet).byte().numpy()).save(tmp_path/"a.png")
+        seen = read_digit(tmp_path/"a.png")[1]
+        assert seen.shape == (28, 28) and 0 <= seen.min() and seen.max() == 1
+        alike.append(torch.corrcoef(torch.stack([seen.flatten(), digit.flatten()]))[0, 1].item())
+    assert min(alike) > 0.5 and sorted(alike)[10] > 0.85, alike
+
+
+@pytest.mark.parametrize("write, words", [(lambda p: p.write_text("no"), "a picture"), (lambda p: Image.new("L", (60, 60), 255).save(p, "PNG"), "a digit"),
+    (lambda p: Image.new("L", (3, 60)).save(p, "PNG"), "8 pixels"), (lambda p: Image.new("1", (9000, 9000)).save(p, "PNG"), "million"), (lambda p: p.mkdir(), "exists")])
+def test_what_is_no_picture_of_a_digit_is_one_line(write, words, run, tmp_path):
+    write(tmp_path/"p.png")
+    with pytest.raises(ArgumentError, match=words) as e: predict_digits(run.path, [tmp_path/"p.png"], show=tmp_path/"s.png")
+    assert "\n" not in str(e.value) and not (tmp_path/"s.png").exists()
+    with pytest.raises(ArgumentError, match="a picture or more"): predict_digits(run.path)
+
+
+def test_it_goes_elsewhere_as_a_graph(run, tmp_path):
+    model, x = load_run(run.path).model, load_digits().x_valid[:7]
+    shapes = {0: torch.export.Dim("batch")},
+    with torch.no_grad(): want = model(x)
+    again = torch.export.export(model, (x[:2],), dynamic_shapes=shapes).module()
+    torch.testing.assert_close(again(x), want)
+    for package in ("onnxscript", "onnxruntime"): pytest.importorskip(package)
+    import onnxruntime
+    torch.onnx.export(model, (x[:2],), tmp_path/"digits.onnx", dynamic_shapes=shapes, dynamo=True)
+    session = onnxruntime.InferenceSession(tmp_path/"digits.onnx")
+    said, = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(said), want, rtol=1e-4, atol=1e-4)
 
 
 # --- the last figure

@@ -30,14 +30,14 @@ class CompareConfig(Config):
     config:str = "gaze" # Name or path of the configuration that all arms share
     common:dict = field(default_factory=dict) # What all arms change of it
     arms:dict[str, dict] = field(default_factory=dict) # The arms that are run first
-    others:dict[str, dict] = field(default_factory=dict) # Arms that are run next, with as many seeds
+    others:dict[str, dict] = field(default_factory=dict) # Run next, with as many seeds
     seeds:int = setting(10, ge=1) # Runs of each of these
     sweeps:dict[str, dict] = field(default_factory=dict) # Arms that are run last
     sweep_seeds:int = setting(5, ge=1) # Runs of each
     first_seed:int = setting(0, ge=0) # Seeds count from here
     primary:str = "" # The arm whose differences are the result
-    against:list[str] = field(default_factory=list) # The arms it is compared with, seed by seed
-    measures:list[str] = field(default_factory=list) # What of a result is kept; nothing keeps every number
+    against:list[str] = field(default_factory=list) # What it is compared with, by seed
+    measures:list[str] = field(default_factory=list) # Kept of a result; [] keeps all
 
     def __post_init__(self):
         check_fields(self)
@@ -46,8 +46,9 @@ class CompareConfig(Config):
         need(len(set(names)) == len(names), "arms", names, "each name once")
         for o in names: need(re.fullmatch(r"[A-Za-z0-9_][\w.-]*", o), "arms", o,
             "names of letters, digits, '-', '_' and '.', the first a letter or a digit")
-        for o in filter(None, (self.primary, *self.against)): need(o in self.arms, "primary", o,
-            f"one of {list(self.arms)}, the arms that are run first")
+        for o in filter(None, (self.primary, *self.against)):
+            need(o in self.arms, "primary", o,
+                f"one of {list(self.arms)}, the arms that are run first")
 
 def planned_runs(
     job:Job, # What is run
@@ -55,11 +56,13 @@ def planned_runs(
 )->list: # (group, arm, configuration) of each run, in the order in which they are run
     "All runs: seed by seed over the arms of a group"
     base, runs = asdict(load_config(config.config, job.config)) | config.common, []
-    for group, arms, n in (("first", config.arms, config.seeds), ("other", config.others, config.seeds),
-            ("sweep", config.sweeps, config.sweep_seeds)):
+    groups = dict(first=(config.arms, config.seeds), other=(config.others, config.seeds),
+        sweep=(config.sweeps, config.sweep_seeds))
+    for group, (arms, n) in groups.items():
         for seed in range(config.first_seed, config.first_seed + n):
-            runs += [(group, name, typed_config(job.config, base | changes | dict(seed=seed)))
-                for name, changes in arms.items()]
+            for name, changes in arms.items():
+                settings = typed_config(job.config, base | changes | dict(seed=seed))
+                runs.append((group, name, settings))
     return runs
 
 # %% ../../nbs/46_compare.ipynb #one-run
@@ -68,9 +71,12 @@ def _run_all(job, runs, jobs, take):
     left, strikes = dict(enumerate(runs)), dict.fromkeys(range(len(runs)), 0)
     while left:
         before = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(min(jobs, len(left)), multiprocessing.get_context("spawn"), begin_worker)
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(jobs, len(left)), spawn, begin_worker)
         try:
-            todo = {pool.submit(run_in_worker, *job_address(job), *o): i for i, o in left.items()}
+            address = job_address(job)
+            def begin(o): return pool.submit(run_in_worker, *address, *o)
+            todo = {begin(o): i for i, o in left.items()}
             for done in as_completed(todo):
                 i = todo[done]
                 try: result, wrong = done.result(), None
@@ -92,12 +98,16 @@ def _run_all(job, runs, jobs, take):
 def _changed(config):
     "What some arm sets, other than the seed"
     arms = (config[k].values() for k in ("arms", "others", "sweeps"))
-    return list(dict.fromkeys(k for part in arms for o in part for k in o if k != "seed"))
+    names = dict.fromkeys(k for part in arms for o in part for k in o)
+    return [k for k in names if k != "seed"]
+
+_COSTS = "parameters", "samples", "cpu_seconds"  # numbers of a result, no measures
 
 class _Table:
     "The rows of a comparison, written after each"
     def __init__(self, plan, config, run, progress, on_row):
-        self.plan, self.config, self.run, self.progress, self.on_row = plan, config, run, progress, on_row
+        self.plan, self.config, self.run = plan, config, run
+        self.progress, self.on_row = progress, on_row
         self.rows, self.failed = {}, {}
         self.changed = _changed(asdict(config))
 
@@ -105,17 +115,20 @@ class _Table:
         "Note a result, or what went wrong"
         group, arm, c = self.plan[i]
         if wrong: self.failed[f"{arm}, seed {c.seed}"] = wrong; return
-        names = self.config.measures or [k for k, v in result.items()
-            if isinstance(v, (int, float)) and k not in ("parameters", "samples", "cpu_seconds")]
-        number = lambda v: math.nan if v is None else v
-        self.rows[i] = dict(group=group, arm=arm, seed=c.seed, **{k: getattr(c, k) for k in self.changed},
-            **{k: number(result.get(k)) for k in (*names, "cpu_seconds")})
-        self.names = names
-        self.run.write("runs.csv", self.frame().to_csv(index=False, lineterminator="\n"))
+        self.names = self.config.measures or [k for k, v in result.items()
+            if isinstance(v, (int, float)) and k not in _COSTS]
+        found = {k: result.get(k) for k in (*self.names, "cpu_seconds")}
+        self.rows[i] = dict(group=group, arm=arm, seed=c.seed,
+            **{k: getattr(c, k) for k in self.changed},
+            **{k: math.nan if v is None else v for k, v in found.items()})
+        table = self.frame()
+        self.run.write("runs.csv", table.to_csv(index=False, lineterminator="\n"))
         self.run.write("table.txt", self.text())
-        shown = "".join(f"  {k} {self.rows[i][k]:.3f}" for k in names[:3])
-        if self.progress: print(f"{len(self.rows):>4} of {len(self.plan)}  {arm:<20} seed {c.seed:<4}{shown}", flush=True)
-        if self.on_row: self.on_row(self.frame())
+        if self.progress:
+            shown = "".join(f"  {k} {self.rows[i][k]:.3f}" for k in self.names[:3])
+            done = f"{len(self.rows):>4} of {len(self.plan)}"
+            print(f"{done}  {arm:<20} seed {c.seed:<4}{shown}", flush=True)
+        if self.on_row: self.on_row(table)
 
     def frame(self):
         import pandas as pd
@@ -128,24 +141,28 @@ class _Table:
 def compare(
     job:Job, # What is run
     config:CompareConfig, # Arms and seeds
-    out:str|Path|None=None, # Folder, new; or that of the same comparison, which goes on where it was. None makes runs/compare-<date>-<time>
+    out:str|Path|None=None, # Folder, new or of this one; None: runs/compare-<date>
     jobs:int=2, # Processes at a time, one thread each
     progress:bool=True, # Print a line for each run, and the means at the end
     on_row:Callable|None=None # Called with the table of the runs so far after each
-)->object: # pandas DataFrame: a row for each run: group, arm, seed, what the arms change, the measures, cpu_seconds
-    "Run arms times seeds in parallel processes; a killed comparison goes on where it was"
+)->object: # pandas DataFrame: a run a row: group, arm, seed, what arms change, measures
+    "Run arms times seeds in parallel processes; a killed one goes on where it was"
     need(is_int(jobs, 1), "jobs", jobs, "a whole number, 1 or more")
     plan, path = planned_runs(job, config), run_folder("compare", out)
-    if begun := (path/"config.yaml").exists():
+    if (path/"config.yaml").exists():
         run = RunDir(path)
-        need(run.config == asdict(config), "out", str(path), "a new folder, or that of a comparison with this configuration")
+        need(run.config == asdict(config), "out", str(path),
+            "a new folder, or that of a comparison with this configuration")
         run.hold()
     else: run = RunDir(path, asdict(config))
     table = _Table(plan, config, run, progress, on_row)
-    try: _run_all(job, [(path/arm/f"seed-{c.seed}", c) for _, arm, c in plan], jobs, table.take)
+    todo = [(path/arm/f"seed-{c.seed}", c) for _, arm, c in plan]
+    try: _run_all(job, todo, jobs, table.take)
     finally: run.release()
-    if table.failed: raise RuntimeError("; ".join([f"{len(table.failed)} of {len(plan)} runs failed",
-        *(f"{k}: {v}" for k, v in table.failed.items())]) + f"; the others are in {path}")
+    if table.failed:
+        said = [f"{k}: {v}" for k, v in table.failed.items()]
+        raise RuntimeError("; ".join([f"{len(said)} of {len(plan)} runs failed", *said,
+            f"the others are in {path}"]))
     if progress: print(table.text(), end="")
     return table.frame()
 
@@ -153,7 +170,7 @@ def compare(
 def permutation_p(
     differences:Sequence # One for each pair
 )->float: # From 2/2**n to 1; nan for no pair
-    "Two-sided exact sign-flip test of a mean difference of 0; above 16 pairs 65,536 flips are drawn"
+    "Two-sided exact sign-flip test of a mean of 0; from 17 pairs on, of 65,536 flips"
     d = np.asarray(differences, dtype=float)
     if not len(d): return math.nan
     if len(d) <= 16: signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
@@ -174,26 +191,30 @@ def holm(
 # %% ../../nbs/46_compare.ipynb #report
 class CompareReport(NamedTuple):
     "What a comparison has shown"
-    arms:object # pandas DataFrame: by arm: group, runs, and for each measure its mean and the ends of a 95 % interval over seeds
-    differences:object # pandas DataFrame: of the primary arm to others, paired by seed; empty where no primary arm is named
+    arms:object # pandas DataFrame: by arm: group, runs, means with 95 % intervals
+    differences:object # pandas DataFrame: of the primary arm to others, paired by seed
 
 def _measures(df, config):
     "The columns of a table of runs that are measures: what no arm sets"
-    known = {"group", "arm", "seed", "cpu_seconds", *_changed(config)} if config else {"cpu_seconds"}
-    def measured(k): return config or df.groupby("arm", sort=False)[k].nunique().gt(1).any()
+    known = {"cpu_seconds"}
+    if config: known |= {"group", "arm", "seed", *_changed(config)}
+    arms = df.groupby("arm", sort=False)
+    def measured(k): return config or arms[k].nunique().gt(1).any()
     return [k for k in df if k not in known and df[k].dtype.kind == "f" and measured(k)]
 
 def arm_table(
     df, # Runs
     measures:Sequence[str] # Columns
-)->object: # pandas DataFrame: a row for each arm: runs, and mean, low and high of each measure
+)->object: # pandas DataFrame: by arm: group, runs, mean, low and high of each measure
     "Means and intervals by arm"
     import pandas as pd
     rows = []
     for arm, part in df.groupby("arm", sort=False):
-        row = dict(arm=arm, group=part.group.iloc[0] if "group" in part else "", runs=len(part))
+        row = dict(arm=arm, group=part.group.iloc[0] if "group" in part else "",
+            runs=len(part))
         for k in measures:
-            if part[k].notna().all(): row |= dict(zip((k, f"{k}_low", f"{k}_high"), mean_interval(part[k].tolist())))
+            if part[k].isna().any(): continue
+            row |= zip((k, f"{k}_low", f"{k}_high"), mean_interval(part[k].tolist()))
         rows.append(row)
     return pd.DataFrame(rows).set_index("arm")
 
@@ -201,19 +222,22 @@ def difference_table(
     df, # Runs
     pairs:Sequence[tuple[str, str]], # Arms
     measures:Sequence[str] # Columns
-)->object: # pandas DataFrame: a row for each pair and measure: seeds, difference, low, high, higher (seeds in which the first is higher), p, p_holm
-    "What one arm has more than another, seed by seed, corrected for the number of pairs"
+)->object: # pandas DataFrame: arm, against, measure, seeds, difference, low, high, ...
+    "What one arm has more than another, by seed; `higher` counts seeds, Holm corrects"
     import pandas as pd
     rows, there = [], list(df.arm.unique())
     for k in measures:
         wide, mine = df.pivot(index="seed", columns="arm", values=k), []
         for arm, other in pairs:
-            for o in (arm, other): need(o in there, "against", o, f"one of the arms {there}")
+            for o in (arm, other):
+                need(o in there, "against", o, f"one of the arms {there}")
             d = (wide[arm] - wide[other]).dropna()
             mean, low, high = mean_interval(d.tolist(), len(pairs))
-            mine.append(dict(arm=arm, against=other, measure=k, seeds=len(d), difference=mean,
+            mine.append(dict(arm=arm, against=other, measure=k, seeds=len(d),
+                difference=mean,
                 low=low, high=high, higher=int((d > 0).sum()), p=permutation_p(d)))
-        rows += [row | dict(p_holm=p) for row, p in zip(mine, holm([o["p"] for o in mine]))]
+        corrected = holm([o["p"] for o in mine])
+        rows += [row | dict(p_holm=p) for row, p in zip(mine, corrected)]
     return pd.DataFrame(rows)
 
 # %% ../../nbs/46_compare.ipynb #report-figure
@@ -224,8 +248,10 @@ def arms_figure(
     "Each run as a dot, each arm's mean with its interval"
     from matplotlib.figure import Figure
     arms = list(df.arm.unique())
-    fig = Figure(figsize=(min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)), layout="constrained")
-    for ax, (k, label) in zip(np.atleast_1d(fig.subplots(1, len(measures), sharey=True)), measures.items()):
+    fig = Figure(figsize=(min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)),
+        layout="constrained")
+    axs = fig.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for ax, (k, label) in zip(axs, measures.items()):
         for y, arm in enumerate(arms):
             values = df[df.arm == arm][k]
             mean, low, high = mean_interval(values.tolist())
@@ -238,27 +264,36 @@ def arms_figure(
     return fig
 
 def report(
-    results, # A folder of `compare`, its table, the path of a CSV, or the name of a packaged table
-    primary:str="", # The arm whose differences are looked at; by default what the folder's configuration says
+    results, # A folder of `compare`, its table, a CSV, or the name of a packaged table
+    primary:str="", # The arm whose differences are looked at; "": as configured
     against:Sequence[str]=(), # The arms it is compared with
-    out:str|Path|None=None # Folder for arms.csv, differences.csv and arms.png; None writes nothing
+    out:str|Path|None=None # Folder for arms.csv, differences.csv and arms.png
 )->CompareReport: # Tables `arms` and `differences`
     "Means by arm and paired differences, with intervals over seeds"
     import pandas as pd
     df, config = results, {}
-    if not isinstance(results, pd.DataFrame) and (Path(results)/"config.yaml").is_file():
-        run = RunDir(results)
-        need((run/"runs.csv").is_file(), "results", str(results), "a comparison with at least one run that is done (it has no runs.csv)")
-        df, config = pd.read_csv(run/"runs.csv"), run.config
-    elif not isinstance(results, pd.DataFrame): df = load_results(results)
-    if not primary: primary, against = config.get("primary", ""), config.get("against", ())
+    if not isinstance(df, pd.DataFrame) and (Path(df)/"config.yaml").is_file():
+        run = RunDir(df)
+        df, config = run.table("runs.csv"), run.config
+        need(len(df), "results", str(results),
+            "a comparison with at least one run that is done (it has no runs.csv)")
+    elif not isinstance(df, pd.DataFrame): df = load_results(df)
+    need({"arm", "seed"} <= {*df}, "results", [*df], "columns arm and seed")
+    if not primary:
+        primary, against = config.get("primary", ""), config.get("against", ())
     measures = config.get("measures") or _measures(df, config)
     pairs = [(primary, o) for o in against or ()]
-    found = CompareReport(arm_table(df, measures), difference_table(df, pairs, measures) if pairs else pd.DataFrame())
-    if out is None: return found
-    Path(out).mkdir(parents=True, exist_ok=True)
-    for name, o in found._asdict().items():
-        with atomic_write(Path(out)/f"{name}.csv") as f: f.write(o.to_csv(lineterminator="\n", index=name == "arms"))
-    shown = {k: k for k in measures[:3] if df[k].notna().all()}
-    with atomic_write(Path(out)/"arms.png", "wb") as f: f.write(png_bytes(arms_figure(df, shown)))
+    differences = difference_table(df, pairs, measures) if pairs else pd.DataFrame()
+    found = CompareReport(arm_table(df, measures), differences)
+    if out: _write_report(found, df, measures, Path(out))
     return found
+
+def _write_report(found, df, measures, out):
+    "Both tables, and a figure of the first three measures"
+    out.mkdir(parents=True, exist_ok=True)
+    for name, o in found._asdict().items():
+        text = o.to_csv(lineterminator="\n", index=name == "arms")
+        with atomic_write(out/f"{name}.csv") as f: f.write(text)
+    shown = {k: k for k in measures[:3] if df[k].notna().all()}
+    picture = png_bytes(arms_figure(df, shown))
+    with atomic_write(out/"arms.png", "wb") as f: f.write(picture)

@@ -22,14 +22,14 @@ class CompareConfig(Config):
         config: Name or path of the configuration that all arms share
         common: What all arms change of it
         arms: The arms that are run first
-        others: Arms that are run next, with as many seeds
+        others: Run next, with as many seeds
         seeds: Runs of each of these
         sweeps: Arms that are run last
         sweep_seeds: Runs of each
         first_seed: Seeds count from here
         primary: The arm whose differences are the result
-        against: The arms it is compared with, seed by seed
-        measures: What of a result is kept; nothing keeps every number
+        against: What it is compared with, by seed
+        measures: Kept of a result; [] keeps all
     """
     config: str = 'gaze'
     common: dict = field(default_factory=dict)
@@ -64,26 +64,24 @@ def compare(
     progress:bool=True,
     on_row:Callable | None=None,
 )->DataFrame:
-    """Run arms times seeds in parallel processes; a killed comparison goes on where
-    it was
+    """Run arms times seeds in parallel processes; a killed one goes on where it was
 
     Args:
         job: What is run
         config: Arms and seeds
-        out: Folder, new; or that of the same comparison, which goes on where it
-            was. None makes runs/compare-<date>-<time>
+        out: Folder, new or of this one; None: runs/compare-<date>
         jobs: Processes at a time, one thread each
         progress: Print a line for each run, and the means at the end
         on_row: Called with the table of the runs so far after each
 
     Returns:
-        pandas DataFrame: a row for each run: group, arm, seed, what the arms
-            change, the measures, cpu_seconds
+        pandas DataFrame: a run a row: group, arm, seed, what arms change,
+            measures
     """
 
 def permutation_p(differences:Sequence)->float:
-    """Two-sided exact sign-flip test of a mean difference of 0; above 16 pairs
-    65,536 flips are drawn
+    """Two-sided exact sign-flip test of a mean of 0; from 17 pairs on, of 65,536
+    flips
 
     Args:
         differences: One for each pair
@@ -106,10 +104,9 @@ class CompareReport(NamedTuple):
     """What a comparison has shown
 
     Args:
-        arms: pandas DataFrame: by arm: group, runs, and for each measure its mean
-            and the ends of a 95 % interval over seeds
+        arms: pandas DataFrame: by arm: group, runs, means with 95 % intervals
         differences: pandas DataFrame: of the primary arm to others, paired by
-            seed; empty where no primary arm is named
+            seed
     """
     arms: DataFrame
     differences: DataFrame
@@ -122,8 +119,7 @@ def arm_table(df, measures:Sequence[str])->DataFrame:
         measures: Columns
 
     Returns:
-        pandas DataFrame: a row for each arm: runs, and mean, low and high of each
-            measure
+        pandas DataFrame: by arm: group, runs, mean, low and high of each measure
     """
 
 def difference_table(
@@ -131,8 +127,8 @@ def difference_table(
     pairs:Sequence[tuple[str, str]],
     measures:Sequence[str],
 )->DataFrame:
-    """What one arm has more than another, seed by seed, corrected for the number of
-    pairs
+    """What one arm has more than another, by seed; `higher` counts seeds, Holm
+    corrects
 
     Args:
         df: Runs
@@ -140,8 +136,7 @@ def difference_table(
         measures: Columns
 
     Returns:
-        pandas DataFrame: a row for each pair and measure: seeds, difference, low,
-            high, higher (seeds in which the first is higher), p, p_holm
+        pandas DataFrame: arm, against, measure, seeds, difference, low, high, ...
     """
 
 def arms_figure(df, measures:Mapping[str, str])->Figure:
@@ -164,13 +159,11 @@ def report(
     """Means by arm and paired differences, with intervals over seeds
 
     Args:
-        results: A folder of `compare`, its table, the path of a CSV, or the name
-            of a packaged table
-        primary: The arm whose differences are looked at; by default what the
-            folder's configuration says
+        results: A folder of `compare`, its table, a CSV, or the name of a
+            packaged table
+        primary: The arm whose differences are looked at; "": as configured
         against: The arms it is compared with
-        out: Folder for arms.csv, differences.csv and arms.png; None writes
-            nothing
+        out: Folder for arms.csv, differences.csv and arms.png
 
     Returns:
         Tables `arms` and `differences`

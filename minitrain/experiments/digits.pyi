@@ -3,6 +3,7 @@ figure on the thousand that nothing else reads.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
+from collections.abc import Sequence
 from dataclasses import dataclass
 from minitrain.core import def_device
 from minitrain.learner import Learner
@@ -11,7 +12,7 @@ from pandas import DataFrame
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ['digits', 'DigitsConfig']
+__all__ = ['digits', 'DigitsConfig', 'make_digits', 'read_digit', 'predict_digits']
 
 @dataclass
 class DigitsConfig(Config):
@@ -20,24 +21,19 @@ class DigitsConfig(Config):
     Args:
         epochs: Times through the training digits
         batch_size: Digits per update, over all processes
-        width: Channels of the network's first two convolutions; the last two have
-            twice as many
-        lr: Highest learning rate of the one-cycle schedule (AdamW)
+        width: Channels of two convolutions; two more have twice it
+        lr: Highest learning rate, one-cycle (AdamW)
         weight_decay: Pull of the weights towards zero
-        label_smoothing: Share of each target spread over all ten classes
-        affine: Strength of the random turns, stretches, slants and moves; 0 for
-            none
-        warp: Typical size of the random smooth distortion, in pixels
-        train_on: 3,500 digits, validated on 500 others; or all 4,000 of them and
-            no validation
-        views: Changed copies of each digit whose answers are averaged with its
-            own, for mistakes and final figures
-        precision: Half precision, where the device has it
+        label_smoothing: Share spread over all classes
+        affine: Of random turns, stretches, moves; 0: none
+        warp: Typical random distortion, in pixels
+        train_on: 3,500 digits; or all 4,000, unvalidated
+        views: Changed copies whose answers count too
+        precision: Half precision, where there is any
         compile: Compile the model (needs a C++ compiler)
-        save_every: Also save a checkpoint after so many batches; 0 saves at the
-            ends of epochs
-        seed: Of the first weights, the order of the digits and their augmentation
-        device: Where the model lives; several processes choose by themselves
+        save_every: Batches between further checkpoints
+        seed: Of weights, order and augmentation
+        device: Where the model lives; several processes choose themselves
     """
     epochs: int = setting(13, ge=1)
     batch_size: int = setting(64, ge=1)
@@ -66,8 +62,7 @@ def make_digits(c:DigitsConfig)->Learner:
     """
 
 def digits_answers(learn:Learner, c:DigitsConfig, dl=None)->tuple:
-    """What a run says of digits: the mean over views that are changed half as much
-    as in training
+    """What a run says of digits: the mean over views, changed half as much as there
 
     Args:
         learn: Trained
@@ -86,8 +81,7 @@ def digits_mistakes(learn:Learner, c:DigitsConfig)->DataFrame:
         c: Of the run
 
     Returns:
-        pandas DataFrame: a row per wrong answer, the worst first: index, label,
-            answer, loss, probability
+        pandas DataFrame: index, label, answer, loss, probability; the worst first
     """
 
 digits: Any
@@ -100,7 +94,7 @@ def error_interval(wrong:torch.Tensor, draws:int=10000)->tuple[float, float, flo
         draws: Bootstrap samples
 
     Returns:
-        Mean share of wrong answers, and the ends of its 95 % interval
+        Mean share of wrong answers, ends of a 95 % interval
     """
 
 def final_digits(
@@ -114,11 +108,38 @@ def final_digits(
 
     Args:
         config: Name of a packaged configuration or path of a YAML file
-        out: Folder for the five runs; None makes runs/final-<date>-<time>
+        out: Folder of the five runs; None: runs/final-<date>-<time>
         seeds: One run each
         progress: As for `Job.run`
 
     Returns:
-        pandas DataFrame: a row for each seed; `.attrs["ledger"]` says whether
-            they are entered
+        pandas DataFrame: a row for each seed; `.attrs["ledger"]`: is it entered
+    """
+
+def read_digit(file:str | Path)->tuple:
+    """A picture, 128 pixels high and wide at most, and what a network of MNIST sees
+
+    Args:
+        file: A picture of one digit, dark on light or light on dark
+
+    Returns:
+        The picture, (hgt, wid), and the digit, (28, 28), both from 0 to 1
+    """
+
+def predict_digits(
+    run:str | Path,
+    images:Sequence=(),
+    show:str | Path | None=None,
+    out:str | Path | None=None,
+)->DataFrame:
+    """Read digits in pictures, also in photographs of paper
+
+    Args:
+        run: Folder of a run of `minitrain digits` that is done
+        images: Pictures, each of one digit
+        show: PNG to write: each picture, and what was seen of it
+        out: CSV file to write
+
+    Returns:
+        pandas DataFrame: image, digit, probability
     """

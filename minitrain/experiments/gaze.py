@@ -16,16 +16,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from einops import reduce
+from ..checkpoint import error_line
 from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
-from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light, rollout,
-    simulated_gaze, switch_accuracy)
-from ..core import def_device, is_int, mix_seed, need, set_seed
+from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light,
+    rollout, simulated_gaze, switch_accuracy)
+from ..core import ArgumentError, def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
-from .job import Job, curves_figure, load_weights, need_device, png_bytes
+from .job import Job, curves_figure, need_device, png_bytes
 from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
 from ..gaze_files import load_episodes, split_episodes
-from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB, action_loss,
-    clone_model, gaze_kl, gaze_targets, strip_figure)
+from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB,
+    action_loss, clone_model, gaze_kl, gaze_targets, strip_figure)
 from ..learner import Learner, TrainCB
 from ..loop import model_mode
 from ..metrics import Accuracy, MetricsCB
@@ -42,41 +43,42 @@ class GazeConfig(Config):
     "What `minitrain gaze train` trains, and how"
     gaze:bool = True # Add the gaze loss; False is plain behaviour cloning
     lamps:bool = True # Catch shows the last action by lamps, which the clone can copy
-    lamps_at:Literal["top", "away", "ball"] = "top" # Where they hang: above the field, two rows of patches away from the ball, or none hangs and the ball glows
-    pool:Literal["none", "logits", "probs"] = "probs" # What is compared with gaze: each head, the mean of scores, or the mean of probabilities
+    lamps_at:Literal["top", "away", "ball"] = "top" # Where lamps hang; "ball": it glows
+    pool:Literal["none", "logits", "probs"] = "probs" # Held to gaze: heads, or means
     reg_lambda:float = setting(1.0, ge=0) # Weight of the gaze loss
     layer:int = -1 # Which attention layer learns from gaze; -1 is the last
     all_layers:bool = False # All of them learn from gaze
-    target:Literal["shares", "softmax", "shuffled", "other"] = "shares" # Shares of gaze; the softmax of patch means; or, as controls, the shares of other frames, or of other games
-    shuffle:Literal["none", "attention", "mean"] = "none" # Patches that change places among the frames of a batch: those that the clone leaves out, or those that gaze leaves out in the mean over all frames
+    target:Literal["shares", "softmax", "shuffled", "other"] = "shares" # Of attention
+    shuffle:Literal["none", "attention", "mean"] = "none" # Unseen patches change frames
     epochs:int = setting(10, ge=1) # Times through the demonstrations
     batch_size:int = setting(128, ge=1) # Frames per update
-    lr:float = setting(0.003, ge=0) # Highest learning rate of the one-cycle schedule (AdamW)
+    lr:float = setting(0.003, ge=0) # Highest learning rate, one-cycle (AdamW)
     weight_decay:float = setting(0.01, ge=0) # Pull of the weights towards zero
     dim:int = setting(48, ge=1) # Width of a token
     depth:int = setting(2, ge=1) # Blocks of the ViT
     heads:int = setting(4, ge=1) # Heads of its attention
     mlp_dim:int = setting(96, ge=1) # Hidden width of its MLPs
-    size:int = setting(24, ge=1) # Height and width of a frame; files are resized to it, Catch is drawn so
+    size:int = setting(24, ge=1) # Height and width of a frame, in pixels
     patch_size:int = setting(4, ge=1) # Side of a patch; divides `size`
-    patch_norm:bool = False # Normalise each patch before its projection, and each token after it
+    patch_norm:bool = False # Normalise patches and tokens
     frames:int = setting(1, ge=1) # Frames stacked as channels; 1 for Catch
-    sigma:float = setting(1.5, gt=0) # Standard deviation of a gaze point, in pixels of a frame of `size`
-    past:int = setting(0, ge=0) # How many earlier gaze samples count too, each with 0.7 times the weight of the next
+    sigma:float = setting(1.5, gt=0) # Spread of a gaze point, in pixels
+    past:int = setting(0, ge=0) # Earlier samples of gaze that count too, by 0.7**age
     games:int = setting(25, ge=1) # Demonstrated games of 400 steps (Catch)
     valid_games:int = setting(5, ge=1) # Further games for validation (Catch)
-    play_games:int = setting(64, ge=1) # Unseen games that the clone plays at the end (Catch)
+    play_games:int = setting(64, ge=1) # Unseen games to play at the end (Catch)
     play_steps:int = setting(400, ge=1) # Steps of each
-    data:str|None = None # Folder with GABRIL's .pt files, or Atari-HEAD's .tar.bz2 and .txt, in place of Catch
-    patience:int = setting(0, ge=0) # Stop after so many epochs without a better validation loss of the actions; 0 never
-    save_every:int = setting(0, ge=0, lt=2**31) # Also save a checkpoint after so many batches; 0 saves at the ends of epochs
+    data:str|None = None # Folder of GABRIL's or Atari-HEAD's files, not Catch
+    patience:int = setting(0, ge=0) # Stop after so many epochs without a better loss
+    save_every:int = setting(0, ge=0, lt=2**31) # Batches between further checkpoints
     seed:int = setting(0, ge=0) # Of demonstrations, weights, order and games
     device:str = def_device # Where the model lives
 
     def __post_init__(self):
         check_fields(self)
         c = self
-        need(c.size % c.patch_size == 0, "patch_size", c.patch_size, f"a divisor of size={c.size}")
+        need(c.size % c.patch_size == 0, "patch_size", c.patch_size,
+            f"a divisor of size={c.size}")
         need(c.dim % c.heads == 0, "heads", c.heads, f"a divisor of dim={c.dim}")
         need(-c.depth <= c.layer < c.depth, "layer", c.layer,
             f"the number of a block, from {-c.depth} to {c.depth - 1}")
@@ -97,9 +99,10 @@ def _targets_of(
     config:GazeConfig # Of the run
 )->tuple: # Shares (n, f, patches), and the softmax of patch means
     "Targets for attention, by division and by softmax"
-    maps = gaze_heatmap(points, config.size, config.sigma, past=config.past)  # (n, hgt, wid), highest value 1
-    shares = patch_gaze_masks(maps[:, None], config.patch_size, empty="zeros")[:, 0]  # (n, patches)
-    means = reduce(maps, "n (h p1) (w p2) -> n (h w)", "mean", p1=config.patch_size, p2=config.patch_size)
+    p = config.patch_size
+    maps = gaze_heatmap(points, config.size, config.sigma, past=config.past)
+    shares = patch_gaze_masks(maps[:, None], p, empty="zeros")[:, 0]  # (n, patches)
+    means = reduce(maps, "n (h p1) (w p2) -> n (h w)", "mean", p1=p, p2=p)
     soft = means.softmax(-1)*shares.any(-1, keepdim=True)
     return tuple(stack_frames(o, config.frames) for o in (shares, soft))
 
@@ -118,7 +121,8 @@ def _catch_frames(
     d = catch_demos(games, lamps=lamps, seed=seed, size=size)
     config = GazeConfig(size=size, patch_size=patch_size, sigma=sigma, past=past)
     targets = [_targets_of(d.gaze[d.episodes == i], config) for i in range(games)]
-    return _Frames(d.frames, d.actions, d.previous, *map(torch.cat, zip(*targets)), d.episodes, 3)
+    shares, soft = map(torch.cat, zip(*targets))
+    return _Frames(d.frames, d.actions, d.previous, shares, soft, d.episodes, 3)
 
 # %% ../../nbs/44_gaze.ipynb #file-data
 def _file_frames(
@@ -126,21 +130,20 @@ def _file_frames(
     config:GazeConfig # Of the run
 )->_Frames: # Of all games, one after the other
     "Frames resized by area and stacked, with their targets"
-    xs,previous,targets = [],[],[]
-    for o in episodes:
-        x = nn.functional.interpolate(o.frames[:, None].float(), (config.size, config.size), mode="area").round().byte()[:, 0]
-        xs.append(stack_frames(x, config.frames))
-        previous.append(torch.cat([o.actions[:1], o.actions[:-1]]))
-        targets.append(_targets_of(o.gaze, config))
-    actions, games = torch.cat([o.actions for o in episodes]), [torch.full_like(o, i) for i, o in enumerate(previous)]
-    return _Frames(torch.cat(xs), actions, torch.cat(previous), *map(torch.cat, zip(*targets)), torch.cat(games), 18)
+    rows, size = [], (config.size, config.size)
+    for i, o in enumerate(episodes):
+        x = nn.functional.interpolate(o.frames[:, None].float(), size, mode="area")
+        x, a = x.round().byte()[:, 0], o.actions
+        rows.append((stack_frames(x, config.frames), a, torch.cat([a[:1], a[:-1]]),
+            *_targets_of(o.gaze, config), torch.full_like(a, i)))
+    return _Frames(*map(torch.cat, zip(*rows)), 18)
 
 # %% ../../nbs/44_gaze.ipynb #other-gaze
 def other_gaze(
     shares:torch.Tensor, # (n, ...): a row for each frame
     episodes:torch.Tensor, # int (n,): number of its game
     seed:int # Decides the order; no global generator is used
-)->torch.Tensor: # (n, ...): the same rows, each once, none in its own game while no game has more than half of the frames
+)->torch.Tensor: # (n, ...): the same rows, none in its own game if it can be
     "The gaze of other games: a control"
     g = torch.Generator().manual_seed(seed)
     games = [torch.where(episodes == o)[0] for o in episodes.unique()]
@@ -151,50 +154,70 @@ def other_gaze(
     return out
 
 # %% ../../nbs/44_gaze.ipynb #job-data
+def gaze_episodes(
+    config:GazeConfig # Its `data` and `seed` count
+)->tuple: # Games for training, and others for validation
+    "The games in files of strangers; what cannot be read is an ArgumentError"
+    try: found = load_episodes(config.data)
+    except (OSError, ArgumentError): raise
+    except Exception as e:
+        raise ArgumentError("data", f"{config.data}: {error_line(e)}",
+            "GABRIL's or Atari-HEAD's files") from None
+    return split_episodes(found, seed=config.seed)
+
 def gaze_frames(
     config:GazeConfig # Of the run
 )->tuple: # For training and for validation: other games
     "The data of a run"
     if config.data is not None:
-        parts = split_episodes(load_episodes(config.data), seed=config.seed)
-        train,valid = (_file_frames(o, config) for o in parts)
+        train, valid = (_file_frames(o, config) for o in gaze_episodes(config))
         need(not config.gaze or train.shares.any(), "data", config.data,
             "gaze in some frames, or gaze: false")
         return train, valid
-    need(config.frames == 1, "frames", config.frames, "1 with Catch, which shows all in one frame")
-    look = config.size, config.patch_size, config.sigma, config.past
-    return tuple(_catch_frames(n, config.lamps, 2*config.seed + i, *look) for i,n in enumerate((config.games, config.valid_games)))
+    need(config.frames == 1, "frames", config.frames,
+        "1 with Catch, which shows all in one frame")
+    c = config
+    def games(n, seed): return _catch_frames(
+        n, c.lamps, seed, c.size, c.patch_size, c.sigma, c.past)
+    return games(c.games, 2*c.seed), games(c.valid_games, 2*c.seed + 1)
 
 def gaze_loaders(
     config:GazeConfig # Of the run
-)->tuple: # Loaders of (frames, actions, shares) for training and validation, and the validation data
+)->tuple: # Loaders of (frames, actions, shares) for both parts, and validation data
     "Batches of a run; only training targets are ever changed"
-    train,valid = gaze_frames(config)
-    need(not config.gaze or train.shares.any(), "data", config.data, "gaze in at least one frame, or gaze=False")
-    shares = train.soft if config.target == "softmax" else train.shares
-    if config.target == "other": shares = other_gaze(shares, train.episodes, mix_seed("other", config.seed) % 2**63)
-    if config.target == "shuffled": shares = shares[torch.randperm(len(shares), generator=torch.Generator().manual_seed(mix_seed("shuffled", config.seed) % 2**63))]
+    c, (train, valid) = config, gaze_frames(config)
+    shares, seed = train.shares, mix_seed(c.target, c.seed) % 2**63
+    if c.target == "softmax": shares = train.soft
+    if c.target == "other": shares = other_gaze(shares, train.episodes, seed)
+    if c.target == "shuffled":
+        g = torch.Generator().manual_seed(seed)
+        shares = shares[torch.randperm(len(shares), generator=g)]
     data = TensorDataset(train.x, train.actions, shares)
-    train_dl = DataLoader(data, min(config.batch_size, len(data)), shuffle=True, drop_last=True, seed=config.seed)
-    return train_dl, DataLoader(TensorDataset(valid.x, valid.actions, valid.shares), 500), valid
+    train_dl = DataLoader(data, min(c.batch_size, len(data)), shuffle=True,
+        drop_last=True, seed=c.seed)
+    seen = TensorDataset(valid.x, valid.actions, valid.shares)
+    return train_dl, DataLoader(seen, 500), valid
 
 # %% ../../nbs/44_gaze.ipynb #lamps
 def redraw(
-    x:torch.Tensor, # Frames of Catch with lamps above the field, float from 0 to 1 (b, f, hgt, wid)
+    x:torch.Tensor, # Frames with lamps above the field, float (b, f, hgt, wid)
     lamps_at:str # As in `GazeConfig`
 )->torch.Tensor: # The same games with their lamps elsewhere
     "Hang the lamps elsewhere"
     if lamps_at == "top": return x
-    out, row = x.clone(), 4 + x[:, -1, 4:-1].amax(2).argmax(1)  # (b,): where the ball is
+    out, field = x.clone(), x[:, -1, 4:-1]
+    row = 4 + field.amax(2).argmax(1)  # (b,): where the ball is
     out[:, :, :4] = 0
     if lamps_at == "away":
         for i in range(1, 5):
             there = 1 + (row//4 + 1) % 4 == i
-            out[there, :, 4*i:4*i + 4] = x[there, :, 4*i:4*i + 4].maximum(x[there, :, :4])
+            rows = slice(4*i, 4*i + 4)
+            out[there, :, rows] = x[there, :, rows].maximum(x[there, :, :4])
     if lamps_at == "ball":
         frame, left = torch.arange(len(x)), (x.shape[-1] - 11)//2
-        column = x[:, -1, 4:-1].amax(1).argmax(1)
-        glow = x[:, :, 1, [left, left + 4, left + 8]].argmax(2)/4  # (b, f): 0, 1/4 or 1/2
+        column = field.amax(1).argmax(1)
+        lamps = x[:, :, 1, [left, left + 4, left + 8]]
+        glow = lamps.argmax(2)/4  # (b, f): 0, 1/4 or 1/2
         for i in range(16):  # pixels of the ball's patch
             at = frame, slice(None), row//4*4 + i//4, column//4*4 + i % 4
             out[at] = out[at].maximum(glow)
@@ -202,7 +225,10 @@ def redraw(
 
 class Redrawn(nn.Module):
     "A clone behind `redraw`, so that it plays and is asked as any other"
-    def __init__(self, model, lamps_at): super().__init__(); self.model, self.lamps_at = model, lamps_at
+    def __init__(self, model, lamps_at):
+        super().__init__()
+        self.model, self.lamps_at = model, lamps_at
+
     def forward(self, x): return self.model(redraw(x, self.lamps_at))
 
 # %% ../../nbs/44_gaze.ipynb #lit
@@ -212,18 +238,22 @@ def obeys_lamps(
     data:_Frames, # Frames of the expert
     c:GazeConfig # Of the run
 )->dict: # Figures by name
-    "What a clone does when its lamps are lit by somebody else: in validation frames, and through whole games"
+    "What a clone does when others light its lamps: in frames, and through whole games"
     under = torch.cat([lamp_swap(policy, x) for x in data.x.split(500)])  # (n, 3)
     wrong = data.actions[:, None] != torch.arange(3)  # (n, 3): lamp and expert disagree
-    device, frozen = next(policy.parameters()).device, []
-    for i in range(3):
-        lit = lambda x: policy(light(x, torch.full((len(x),), i)).to(device).float()/255)
-        with model_mode(policy, False): played = rollout(lit, c.play_games//2, c.play_steps,
-            True, seed=c.seed, size=c.size)
-        frozen.append(catch_rate(played, n=1)[0])
-    out = dict(changed=(under != under[:, :1]).any(1).float().mean(),
-        disagree_accuracy=(under == data.actions[:, None])[wrong].float().mean(), frozen=sum(frozen)/3)
-    return out | {f"frozen_{name}": o for name, o in zip(CatchEnv.action_names, frozen)}
+    right = under == data.actions[:, None]
+    device, frozen = next(policy.parameters()).device, {}
+    for i, name in enumerate(CatchEnv.action_names):
+        def lit(x):
+            x = light(x, torch.full((len(x),), i))
+            return policy(x.to(device).float()/255)
+        with model_mode(policy, False):
+            played = rollout(lit, c.play_games//2, c.play_steps, True, seed=c.seed,
+                size=c.size)
+        frozen[f"frozen_{name}"] = catch_rate(played, n=1)[0]
+    return dict(changed=(under != under[:, :1]).any(1).float().mean(),
+        disagree_accuracy=right[wrong].float().mean(), frozen=sum(frozen.values())/3,
+        **frozen)
 
 # %% ../../nbs/44_gaze.ipynb #make
 def _to_unit(batch, lamps_at="top"):
@@ -232,7 +262,7 @@ def _to_unit(batch, lamps_at="top"):
     return redraw(x.float()/255, lamps_at), *rest
 
 class _MeanMapCB(ShuffleCB):
-    "Shuffles where gaze hardly ever is: less than half an even share in the mean over all frames"
+    "Shuffles where gaze hardly ever is: less than half an even share on average"
     def __init__(self, shares): self.map = 2*len(shares.T)*shares.mean(0) >= 1
     def seen(self, model, x): return self.map.to(x.device).expand(len(x), -1)
 
@@ -247,7 +277,9 @@ def make_gaze(
     layers = [*range(c.depth)] if c.all_layers else [c.layer]
     gaze = GazeCB(c.pool, c.reg_lambda*c.gaze, missing="skip", layers=layers)
     cycle = partial(one_cycle, max_lr=c.lr, total_steps=c.epochs*len(train))
-    cbs = [TrainCB(), DeviceCB(c.device), BatchTransformCB(partial(_to_unit, lamps_at=c.lamps_at)), gaze, BatchSchedCB(cycle),
+    unit = partial(_to_unit, lamps_at=c.lamps_at)
+    cbs = [TrainCB(), DeviceCB(c.device), BatchTransformCB(unit), gaze,
+        BatchSchedCB(cycle),
         MetricsCB(accuracy=Accuracy(), gaze=gaze.metric)]
     if c.shuffle == "attention": cbs.append(ShuffleCB(layer=c.layer))
     if c.shuffle == "mean": cbs.append(_MeanMapCB(gaze_frames(c)[0].shares.mean(1)))
@@ -262,7 +294,8 @@ def make_gaze(
 def _judge(learn, c):
     model, data, preds, looks = Redrawn(learn.model, c.lamps_at), learn.data, [], []
     device = next(model.parameters()).device
-    with model_mode(model, False), AttentionExtractor(learn.model, layers=[c.layer, 0]) as seen:
+    extractor = AttentionExtractor(learn.model, layers=[c.layer, 0])
+    with model_mode(model, False), extractor as seen:
         for x in data.x.split(500):
             preds.append(model(x.to(device).float()/255).cpu())
             looks.append(torch.stack(seen.cls_logits).cpu())
@@ -272,13 +305,16 @@ def _judge(learn, c):
     right = (preds.argmax(1) == data.actions)[known]
     out = dict(valid_loss=lambda: action_loss(preds, data.actions),
         valid_accuracy=lambda: right.float().mean(),
-        switch_accuracy=lambda: switch_accuracy(preds[known], data.actions[known], data.previous[known]),
+        switch_accuracy=lambda: switch_accuracy(preds[known], data.actions[known],
+            data.previous[known]),
         gaze_kl=lambda: gaze_kl(looks[has], targets, "probs").mean(),
         head_kl=lambda: gaze_kl(looks[has], targets).mean())
     if c.data is not None: return out
-    played = rollout(model, c.play_games, c.play_steps, c.lamps, seed=c.seed, size=c.size)
+    played = rollout(model, c.play_games, c.play_steps, c.lamps, seed=c.seed,
+        size=c.size)
     top = lambda logits: logits.softmax(-1)[..., :c.size//c.patch_size].sum(-1).mean()
-    return out | dict(catch_rate=catch_rate(played, n=1)[0], caught=played.caught.tolist(), balls=played.balls,
+    return out | dict(catch_rate=catch_rate(played, n=1)[0],
+        caught=played.caught.tolist(), balls=played.balls,
         top_row=top(looks), top_row_first=top(firsts), **obeys_lamps(model, data, c))
 
 def _pictures(learn, c, rows):
@@ -286,51 +322,57 @@ def _pictures(learn, c, rows):
     lines = dict(loss=("action loss (nats)", (math.log(k), f"guessing, log {k}")),
         gaze=("gaze: cross-entropy less entropy (nats)", (0, "attention is gaze")),
         accuracy=("accuracy", (1, "perfect")))
-    return {f"{name}.png": partial(curves_figure, rows, name, *o) for name, o in lines.items() if len(rows)}
+    return {f"{name}.png": partial(curves_figure, rows, name, *o)
+        for name, o in lines.items() if len(rows)}
 
-gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures)
+def _model(c): return clone_model(c, 3 if c.data is None else 18)
+
+gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures, model=_model)
 
 # %% ../../nbs/44_gaze.ipynb #gif
 #| code-fold: true
 def gif_bytes(
     scenes:Scenes, # What to show
-    zoom:int=8 # Pixels for a pixel of a small frame; frames of 84 and more are doubled only
+    zoom:int=8 # Pixels for a pixel; frames of 84 and more are doubled only
 )->bytes: # A GIF, 8 frames a second
     "All frames one after the other: attention in red, gaze as a cyan dot"
     from io import BytesIO
     from PIL import Image
     hgt,wid = scenes.frames.shape[1:]
     zoom,pictures = zoom if wid < 84 else 2,[]
-    for x,look,(px,py) in zip(scenes.frames.numpy(), (scenes.looks/scenes.looks.amax((1, 2), keepdim=True)).numpy(), scenes.points.tolist()):
+    looks = (scenes.looks/scenes.looks.amax((1, 2), keepdim=True)).numpy()
+    for x, look, (px, py) in zip(scenes.frames.numpy(), looks, scenes.points.tolist()):
         rgb = np.stack([np.maximum(x, 200*look), x, x], -1).astype(np.uint8)
         rgb = rgb.repeat(zoom, 0).repeat(zoom, 1)
         if px == px and 0 <= px < 1 and 0 <= py < 1:
             i,j,r = int(py*hgt*zoom),int(px*wid*zoom),max(2, zoom//2)
             rgb[max(0, i - r):i + r, max(0, j - r):j + r] = 0, 255, 255
         pictures.append(Image.fromarray(rgb))
-    pictures[0].save(out := BytesIO(), "GIF", save_all=True, append_images=pictures[1:], duration=125, loop=0)
+    first, *rest = pictures
+    first.save(out := BytesIO(), "GIF", append_images=rest, save_all=True, duration=125,
+        loop=0)
     return out.getvalue()
 
 # %% ../../nbs/44_gaze.ipynb #scenes
 @torch.no_grad()
 def clone_scenes(
     run:RunDir, # A run of `gaze` that is done
-    c:GazeConfig, # Of the run
     steps:int=60, # How many frames
     seed:int=0 # Of the game
-)->Scenes: # On Catch from a game that the clone plays, else from the first validation game
+)->Scenes: # Of a game that the clone plays; with files, of a validation game
     "Let a clone play, and watch it"
-    if c.data is None: x, points, classes = None, None, 3
-    else:
-        episode = split_episodes(load_episodes(c.data), seed=c.seed)[1][0]
-        x, points, classes = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0], 18
-    model = load_weights(run/"model.safetensors", clone_model(c, classes))
-    if x is None:
+    model, c = gaze.load(run)
+    if c.data is None:
         played = rollout(model, 1, steps, c.lamps, seed=seed, keep=True, size=c.size)
         x, points = played.frames[0], simulated_gaze(played.objects, seed=seed)[0]
-    with AttentionExtractor(model, c.layer) as seen: actions = model(x.float()/255).argmax(1).tolist()
+    else:
+        episode = gaze_episodes(c)[1][0]
+        x, points = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0]
+    extractor = AttentionExtractor(model, c.layer)
+    with extractor as seen: actions = model(x.float()/255).argmax(1).tolist()
     looks = patch_map(seen.cls_logits.softmax(-1).mean(1), c.patch_size, c.size)
-    names = [CatchEnv.action_names[o] if c.data is None else f"action {o}" for o in actions]
+    names = [CatchEnv.action_names[o] if c.data is None else f"action {o}"
+        for o in actions]
     return Scenes(x[:, -1], looks, points, names)
 
 def write_scenes(
@@ -341,22 +383,25 @@ def write_scenes(
     "A strip or a clip as a file"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = png_bytes(strip_figure(scenes, pictures)) if path.suffix == ".png" else gif_bytes(scenes)
+    strip = path.suffix == ".png"
+    data = png_bytes(strip_figure(scenes, pictures)) if strip else gif_bytes(scenes)
     with atomic_write(path, "wb") as f: f.write(data)
     return path
 
 # %% ../../nbs/44_gaze.ipynb #play-gaze
 def play_gaze(
     run:str|Path|RunDir, # A run of `gaze` that is done, or its folder
-    out:str|Path|None=None, # A .png for a strip or a .gif for a clip; None writes play.png and play.gif into the run
+    out:str|Path|None=None, # A .png (strip) or .gif (clip); None: both, in the run
     steps:int=60, # Frames of the game
     pictures:int=8, # Pictures in the strip
     seed:int=0 # Of the game, which is none of the demonstrations
 )->list[Path]: # What was written
-    "Watch a clone play Catch (with data from files: see a validation game), its attention and the gaze drawn in"
-    run, c = gaze.read(run)
-    for name, o in dict(steps=steps, pictures=pictures).items(): need(is_int(o, 1), name, o, "a whole number, 1 or more")
+    "Watch a clone at play, its attention and the gaze drawn in"
+    run, _ = gaze.read(run)
+    for name, o in dict(steps=steps, pictures=pictures).items():
+        need(is_int(o, 1) and o <= 100_000, name, o, "a whole number from 1 to 100,000")
     paths = [run/"play.png", run/"play.gif"] if out is None else [Path(out)]
-    need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out), "a path that ends in .png or .gif")
-    scenes = clone_scenes(run, c, steps, seed)
+    need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out),
+        "a path that ends in .png or .gif")
+    scenes = clone_scenes(run, steps, seed)
     return [write_scenes(scenes, path, pictures) for path in paths]

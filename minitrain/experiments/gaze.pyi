@@ -21,45 +21,34 @@ class GazeConfig(Config):
     Args:
         gaze: Add the gaze loss; False is plain behaviour cloning
         lamps: Catch shows the last action by lamps, which the clone can copy
-        lamps_at: Where they hang: above the field, two rows of patches away from
-            the ball, or none hangs and the ball glows
-        pool: What is compared with gaze: each head, the mean of scores, or the
-            mean of probabilities
+        lamps_at: Where lamps hang; "ball": it glows
+        pool: Held to gaze: heads, or means
         reg_lambda: Weight of the gaze loss
         layer: Which attention layer learns from gaze; -1 is the last
         all_layers: All of them learn from gaze
-        target: Shares of gaze; the softmax of patch means; or, as controls, the
-            shares of other frames, or of other games
-        shuffle: Patches that change places among the frames of a batch: those
-            that the clone leaves out, or those that gaze leaves out in the mean
-            over all frames
+        target: Of attention
+        shuffle: Unseen patches change frames
         epochs: Times through the demonstrations
         batch_size: Frames per update
-        lr: Highest learning rate of the one-cycle schedule (AdamW)
+        lr: Highest learning rate, one-cycle (AdamW)
         weight_decay: Pull of the weights towards zero
         dim: Width of a token
         depth: Blocks of the ViT
         heads: Heads of its attention
         mlp_dim: Hidden width of its MLPs
-        size: Height and width of a frame; files are resized to it, Catch is drawn
-            so
+        size: Height and width of a frame, in pixels
         patch_size: Side of a patch; divides `size`
-        patch_norm: Normalise each patch before its projection, and each token
-            after it
+        patch_norm: Normalise patches and tokens
         frames: Frames stacked as channels; 1 for Catch
-        sigma: Standard deviation of a gaze point, in pixels of a frame of `size`
-        past: How many earlier gaze samples count too, each with 0.7 times the
-            weight of the next
+        sigma: Spread of a gaze point, in pixels
+        past: Earlier samples of gaze that count too, by 0.7**age
         games: Demonstrated games of 400 steps (Catch)
         valid_games: Further games for validation (Catch)
-        play_games: Unseen games that the clone plays at the end (Catch)
+        play_games: Unseen games to play at the end (Catch)
         play_steps: Steps of each
-        data: Folder with GABRIL's .pt files, or Atari-HEAD's .tar.bz2 and .txt,
-            in place of Catch
-        patience: Stop after so many epochs without a better validation loss of
-            the actions; 0 never
-        save_every: Also save a checkpoint after so many batches; 0 saves at the
-            ends of epochs
+        data: Folder of GABRIL's or Atari-HEAD's files, not Catch
+        patience: Stop after so many epochs without a better loss
+        save_every: Batches between further checkpoints
         seed: Of demonstrations, weights, order and games
         device: Where the model lives
     """
@@ -126,8 +115,17 @@ def other_gaze(shares:torch.Tensor, episodes:torch.Tensor, seed:int)->torch.Tens
         seed: Decides the order; no global generator is used
 
     Returns:
-        (n, ...): the same rows, each once, none in its own game while no game has
-            more than half of the frames
+        (n, ...): the same rows, none in its own game if it can be
+    """
+
+def gaze_episodes(config:GazeConfig)->tuple:
+    """The games in files of strangers; what cannot be read is an ArgumentError
+
+    Args:
+        config: Its `data` and `seed` count
+
+    Returns:
+        Games for training, and others for validation
     """
 
 def gaze_frames(config:GazeConfig)->tuple:
@@ -147,16 +145,14 @@ def gaze_loaders(config:GazeConfig)->tuple:
         config: Of the run
 
     Returns:
-        Loaders of (frames, actions, shares) for training and validation, and the
-            validation data
+        Loaders of (frames, actions, shares) for both parts, and validation data
     """
 
 def redraw(x:torch.Tensor, lamps_at:str)->torch.Tensor:
     """Hang the lamps elsewhere
 
     Args:
-        x: Frames of Catch with lamps above the field, float from 0 to 1 (b, f,
-            hgt, wid)
+        x: Frames with lamps above the field, float (b, f, hgt, wid)
         lamps_at: As in `GazeConfig`
 
     Returns:
@@ -172,8 +168,8 @@ class Redrawn(nn.Module):
 
 @torch.no_grad()
 def obeys_lamps(policy:nn.Module, data:_Frames, c:GazeConfig)->dict:
-    """What a clone does when its lamps are lit by somebody else: in validation
-    frames, and through whole games
+    """What a clone does when others light its lamps: in frames, and through whole
+    games
 
     Args:
         policy: A clone of Catch, on frames from 0 to 1
@@ -201,26 +197,23 @@ def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
 
     Args:
         scenes: What to show
-        zoom: Pixels for a pixel of a small frame; frames of 84 and more are
-            doubled only
+        zoom: Pixels for a pixel; frames of 84 and more are doubled only
 
     Returns:
         A GIF, 8 frames a second
     """
 
 @torch.no_grad()
-def clone_scenes(run:RunDir, c:GazeConfig, steps:int=60, seed:int=0)->Scenes:
+def clone_scenes(run:RunDir, steps:int=60, seed:int=0)->Scenes:
     """Let a clone play, and watch it
 
     Args:
         run: A run of `gaze` that is done
-        c: Of the run
         steps: How many frames
         seed: Of the game
 
     Returns:
-        On Catch from a game that the clone plays, else from the first validation
-            game
+        Of a game that the clone plays; with files, of a validation game
     """
 
 def write_scenes(scenes:Scenes, path:str | Path, pictures:int=8)->Path:
@@ -242,13 +235,11 @@ def play_gaze(
     pictures:int=8,
     seed:int=0,
 )->list[Path]:
-    """Watch a clone play Catch (with data from files: see a validation game), its
-    attention and the gaze drawn in
+    """Watch a clone at play, its attention and the gaze drawn in
 
     Args:
         run: A run of `gaze` that is done, or its folder
-        out: A .png for a strip or a .gif for a clip; None writes play.png and
-            play.gif into the run
+        out: A .png (strip) or .gif (clip); None: both, in the run
         steps: Frames of the game
         pictures: Pictures in the strip
         seed: Of the game, which is none of the demonstrations

@@ -14,8 +14,7 @@ from functools import partial
 import torch
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import DeviceCB
-from ..core import (
-    def_device, load_digits, need, set_seed, show_image, to_device)
+from ..core import def_device, load_digits, need, set_seed, show_image
 from ..data import DataLoader, Dataset
 from .job import Job, curves_figure, need_device
 from ..learner import Learner, TrainCB
@@ -35,15 +34,15 @@ class MultilabelConfig(Config):
     epochs:int = setting(8, ge=1) # Times through the training canvases
     batch_size:int = setting(50, ge=1) # Canvases per update
     canvases:int = setting(5000, ge=1) # Training canvases, made of training digits
-    valid_canvases:int = setting(2000, ge=1) # Validation canvases, made of validation digits; the same ones for every seed
-    rare:float = setting(0.1, ge=0, lt=1000) # How often a 3 or an 8 is drawn, relative to the other digits
-    pos_weight:float = setting(1.0, ge=0, lt=10) # A yes weighs (absent/present) to this power, label by label; 0 weighs nothing
-    width:int = setting(16, ge=1) # Channels of the stem; the two residual units have 2 and 4 times as many
+    valid_canvases:int = setting(2000, ge=1) # To validate on, the same for every seed
+    rare:float = setting(0.1, ge=0, lt=1000) # Share of 3s and 8s, of an even share
+    pos_weight:float = setting(1.0, ge=0, lt=10) # A yes weighs (absent/present)**this
+    width:int = setting(16, ge=1) # Channels of the stem; the units have 2 and 4 times it
     dropout:float = setting(0.1, ge=0, lt=1) # Share of the features dropped in training
-    lr:float = setting(3e-3, ge=0) # Learning rate of AdamW in the first epoch; falls by equal steps towards 0
+    lr:float = setting(3e-3, ge=0) # Of AdamW at first; falls in equal steps towards 0
     weight_decay:float = setting(0.01, ge=0) # Pull of the weights towards zero
-    save_every:int = setting(0, ge=0, lt=2**31) # Also save a checkpoint after so many batches; 0 saves at the ends of epochs
-    seed:int = setting(0, ge=0, lt=2**32) # Of the first weights, the training canvases, their order and the dropout
+    save_every:int = setting(0, ge=0, lt=2**31) # Batches between further checkpoints
+    seed:int = setting(0, ge=0, lt=2**32) # Of weights, canvases, their order and dropout
     device:str = def_device # Where the model lives
 
     def __post_init__(self):
@@ -79,8 +78,10 @@ def make_canvases(
     train_dl = DataLoader(train, c.batch_size, shuffle=True, drop_last=True, seed=c.seed)
     weights = pos_weights(train.y, c.pos_weight).to(c.device)
     loss = partial(binary_cross_entropy_with_logits, pos_weight=weights)
-    fall = partial(LinearLR, start_factor=1., end_factor=1/c.epochs, total_iters=max(1, c.epochs - 1))
-    cbs = [TrainCB(), DeviceCB(c.device), EpochSchedCB(fall), MetricsCB(accuracy=MultilabelAccuracy())]
+    fall = partial(LinearLR, start_factor=1., end_factor=1/c.epochs,
+        total_iters=max(1, c.epochs - 1))
+    cbs = [TrainCB(), DeviceCB(c.device), EpochSchedCB(fall),
+        MetricsCB(accuracy=MultilabelAccuracy())]
     opt = partial(AdamW, weight_decay=c.weight_decay)
     return Learner(model, (train_dl, DataLoader(valid, 250)), loss, c.lr, cbs, opt)
 
@@ -110,7 +111,8 @@ def answers_figure(
     return fig
 
 # %% ../../nbs/42_multilabel.ipynb #judge
-def _scores(learn): return test_loop(learn.model, learn.dls.valid, binary_cross_entropy_with_logits)
+def _scores(learn):
+    return test_loop(learn.model, learn.dls.valid, binary_cross_entropy_with_logits)
 
 def _judge(learn, c):
     scores = _scores(learn)
@@ -125,13 +127,16 @@ def _pictures(learn, c, rows):
     def answers():
         d = learn.dls.valid.dataset
         x, y = d.x[:200], d.y[:200]
+        device = next(learn.model.parameters()).device
         with model_mode(learn.model, False), torch.no_grad():
-            probs = learn.model(to_device(x, next(learn.model.parameters()).device)).sigmoid().cpu()
+            probs = learn.model(x.to(device)).sigmoid().cpu()
         return answers_figure(x, probs, y)
     def curve(name, label, line):
         return lambda: curves_figure(rows, name, label, line) if len(rows) else None
     return {"labels.csv": labels, "predictions.png": answers,
-        "loss.png": curve("loss", "weighted loss (nats per answer)", (math.log(2), "one half for all, log 2")),
+        "loss.png": curve("loss", "weighted loss (nats per answer)",
+            (math.log(2), "one half for all, log 2")),
         "accuracy.png": curve("accuracy", "share of right answers", (1, "perfect"))}
 
-multilabel = Job("multilabel", MultilabelConfig, make_canvases, _judge, _pictures)
+multilabel = Job("multilabel", MultilabelConfig, make_canvases, _judge, _pictures,
+    model=canvas_model)

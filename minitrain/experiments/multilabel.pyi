@@ -22,21 +22,15 @@ class MultilabelConfig(Config):
         epochs: Times through the training canvases
         batch_size: Canvases per update
         canvases: Training canvases, made of training digits
-        valid_canvases: Validation canvases, made of validation digits; the same
-            ones for every seed
-        rare: How often a 3 or an 8 is drawn, relative to the other digits
-        pos_weight: A yes weighs (absent/present) to this power, label by label; 0
-            weighs nothing
-        width: Channels of the stem; the two residual units have 2 and 4 times as
-            many
+        valid_canvases: To validate on, the same for every seed
+        rare: Share of 3s and 8s, of an even share
+        pos_weight: A yes weighs (absent/present)**this
+        width: Channels of the stem; the units have 2 and 4 times it
         dropout: Share of the features dropped in training
-        lr: Learning rate of AdamW in the first epoch; falls by equal steps
-            towards 0
+        lr: Of AdamW at first; falls in equal steps towards 0
         weight_decay: Pull of the weights towards zero
-        save_every: Also save a checkpoint after so many batches; 0 saves at the
-            ends of epochs
-        seed: Of the first weights, the training canvases, their order and the
-            dropout
+        save_every: Batches between further checkpoints
+        seed: Of weights, canvases, their order and dropout
         device: Where the model lives
     """
     epochs: int = setting(8, ge=1)

@@ -201,6 +201,7 @@ def averaged(
 
 # %% ../../nbs/43_reasoning.ipynb #job
 reasoning = Job("reasoning train", ReasoningConfig, make_reasoning, pictures=_pictures, final=averaged,
+    model=reasoning_model,
     epochs=lambda c: -(-c.steps//c.log_every),
     every=lambda c: c.save_every*(-(-c.batch_size//(c.micro_batch or c.batch_size))) or None)
 
