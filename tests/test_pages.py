@@ -134,14 +134,15 @@ def test_finishing_a_page():
 # -------------------------------------------------------------------------------------------------------- mathematics
 
 def test_formulas_are_mathml():
-    "One math element for each formula, no TeX left over; a formula that cannot be typeset stops the rendering"
+    "MathML for each formula, no TeX left over; a formula that cannot be typeset stops the rendering"
     seen = 0
     for page in PAGES:
         for inside in re.findall(r'<(?:span|div) class="math">(.*?)</(?:span|div)>', (DOCS/page).read_text(encoding="utf-8"), re.S):
-            assert inside.startswith("<math") and inside.count("<math") == 1 and "merror" not in inside and "\\" not in inside
+            assert inside.startswith("<math") and inside.endswith("</math>") and "merror" not in inside and "\\" not in inside
             seen += 1
     assert seen > 300
     assert maths.typeset({"a": '<span class="math">x &lt; 2</span> and <div class="math">x &lt; 2</div>'})["a"].count("<mo>&lt;</mo>") == 2
+    assert maths.side_by_side(r"a = {b \qquad c}, \qquad d") == [r"a = {b \qquad c},", "d"]
     with pytest.raises(ValueError, match="nosuchcommand"): maths.mathml([(r"\nosuchcommand{x}", False)])
 
 
@@ -156,3 +157,17 @@ def test_mathematics_without_scripts(tab):
             assert tab.js("getComputedStyle(document.querySelector('math')).fontFamily").startswith('"STIX Two Math"')
             assert tab.js("document.querySelector('div.math:has(mfrac), div.math').offsetHeight") > 30
     finally: tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@browser
+def test_formulas_side_by_side_stand_in_order(tab):
+    "On a wide screen in one line, in the order of their TeX; on a phone nothing is cut off"
+    with chromium.serve(DOCS) as base:
+        tab.window(1440)
+        tab.open(f"{base}/attention.html")
+        places = "[...document.querySelectorAll('div.math:has(> math + math)')].map(o => [...o.children].map(m => m.getBoundingClientRect()%s))"
+        rows = tab.js(places % ".left")
+        assert rows and all(o == sorted(o) for o in rows)
+        tab.window(390, 844, phone=True)
+        assert tab.wait("innerWidth == 390")
+        assert max(x for o in tab.js(places % ".right") for x in o) <= 390

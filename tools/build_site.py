@@ -8,7 +8,8 @@
     build_site.py --source DIR keep the converted sources there, to look at
 
 The way: nbdev's cell processors and its index of names -> tools/site/convert.py (MyST) and tools/site/apipages.py (reference
-pages from docments) -> Sphinx with myst-nb and sphinx-book-theme (tools/site/conf.py). Exported cells are shown, since they
+pages from docments) -> Sphinx with myst-nb and sphinx-book-theme (tools/site/conf.py) -> tools/site/pages.py (mathematics,
+metadata, weight), search.py (the index by section) and llms.py (lessons as markdown). Exported cells are shown, since they
 are what a lesson teaches; nbdev's own site would hide them.
 """
 import argparse, filecmp, importlib, json, os, re, shutil, sys, tempfile

@@ -29,11 +29,22 @@ def mathml(formulas):
     return out
 
 
+def side_by_side(tex):
+    "The formulas that stand side by side in one, with `\\qquad` between them: on a phone they stand below each other"
+    parts, depth = [""], 0
+    for o in re.split(r"(\\qquad|\\begin\b|\\end\b|\\left\b|\\right\b|\\.|[{}])", tex):
+        depth += (o in ("{", r"\begin", r"\left")) - (o in ("}", r"\end", r"\right"))
+        if o == r"\qquad" and depth == 0: parts.append("")
+        else: parts[-1] += o
+    return [o for o in map(str.strip, parts) if o]
+
+
 def typeset(pages):
     "The pages (path to HTML) with their formulas as MathML; all of them in one run of Temml"
-    formulas = {(unescape(m[2]), m[1] == "div"): None for text in pages.values() for m in _FORMULA.finditer(text)}
-    set_as = dict(zip(formulas, mathml(list(formulas)))) if formulas else {}
-    def formula(m): return f'<{m[1]} class="math">{set_as[unescape(m[2]), m[1] == "div"]}</{m[1]}>'
+    def parts(m): return [(o, True) for o in side_by_side(unescape(m[2]))] if m[1] == "div" else [(unescape(m[2]), False)]
+    formulas = list({o: None for text in pages.values() for m in _FORMULA.finditer(text) for o in parts(m)})
+    set_as = dict(zip(formulas, mathml(formulas)))
+    def formula(m): return f'<{m[1]} class="math">{"".join(set_as[o] for o in parts(m))}</{m[1]}>'
     return {path: _FORMULA.sub(formula, text) for path, text in pages.items()}
 
 

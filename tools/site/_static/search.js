@@ -29,7 +29,7 @@
 
   function attach(input, box) {
     const status = element("p", "hit-count"), list = element("ol", "hits");
-    status.role = "status";
+    status.setAttribute("role", "status");
     box.append(status, list);
     let asked = "";
     async function show() {

@@ -3,9 +3,10 @@
 function sectionSearch(pages, stemmer) {
   const FIELDS = {heading: [7, 0.3], names: [4, 0.2], title: [2.5, 0.3], prose: [1, 0.5], code: [0.25, 0.5]}; // weight, length
   const KINDS = {lesson: 1, front: 0.55, experiment: 0.8, reference: 0.45, exercises: 0.5};
-  const SATURATION = 2.2, PAGE = 0.45, SYNONYM = 0.72, PHRASE = 0.3, ASIDE = 0.75, CONCEPT = 0.75;
+  const SATURATION = 2.2, PAGE = 0.45, SYNONYM = 0.72, PHRASE = 0.3, EARLY = 0.05, ASIDE = 0.75, CONCEPT = 0.75;
   const STOP = new Set(`a about an and are as at be by can do does for from how i in into is it its me my not of on or than that
     the their there this to use using was we what when where which why will with without you your`.split(/\s+/));
+  const NOISE = new Set("example examples explained implement implementation pytorch python scratch tutorial".split(" "));
   // Phrases that mean the same to a reader; each is looked for when one of its group is asked for
   const SYNONYMS = [
     ["multi gpu", "several gpus", "ddp", "distributed", "distributed data parallel", "data parallelism", "accelerate"],
@@ -85,19 +86,21 @@ function sectionSearch(pages, stemmer) {
   }
 
   // ----------------------------------------------------------------------------------------------------------- index
-  const sections = [], postings = new Map(), named = new Map();
-  for (const [path, title, kind, parts] of pages)
+  const sections = [], postings = new Map(), named = new Map(), spelled = new Map();
+  pages.forEach(([path, title, kind, parts], place) =>
     parts.forEach(([id, heading, names, prose, code, aside], i) => {
-      const s = {path, title, kind, id, heading, names, prose, code, worth: (KINDS[kind] || 1)*(aside ? ASIDE : 1)};
+      const s = {path, title, kind, id, heading, names, prose, code, worth: (KINDS[kind] || 1)*(aside ? ASIDE : 1),
+        early: EARLY*(1 - place/pages.length)};
       s.fields = {heading: tokens(i ? heading : title), names: tokens(names.join(" ")), title: tokens(title), prose: tokens(prose),
         code: tokens(code)};
       s.phrases = {heading: ` ${s.fields.heading.join(" ")} `, prose: ` ${s.fields.prose.join(" ")} `};
       for (const o of names) {
-        const low = o.toLowerCase(), last = low.split(".").pop();
+        const low = o.toLowerCase(), last = low.split(".").pop(), apart = bits(o.split(".").pop()).map(stem);
+        if (apart.length > 1) spelled.set(apart.join(" "), [...spelled.get(apart.join(" ")) || [], sections.length]);
         for (const key of new Set([low, ...last.includes("_") ? [last] : []])) named.set(key, [...named.get(key) || [], [sections.length, o]]);
       }
       sections.push(s);
-    });
+    }));
   for (const [name, [weight, b]] of Object.entries(FIELDS)) {
     const mean = sections.reduce((n, s) => n + s.fields[name].length, 0)/sections.length || 1;
     sections.forEach((s, i) => {
@@ -134,8 +137,10 @@ function sectionSearch(pages, stemmer) {
   // The words of a query, each as a map from stems of the index to how much they count
   function terms(text, typing, exact) {
     let words = [...text.matchAll(WORD)].flatMap(m => bits(m[0]));
-    const kept = words.filter(o => !STOP.has(o));
-    if (kept.length) words = kept;
+    for (const set of [STOP, NOISE]) {
+      const kept = words.filter(o => !set.has(o));
+      if (kept.length) words = kept;
+    }
     const out = words.map((word, i) => {
       const found = new Map(), last = typing && i == words.length - 1;
       if (postings.has(stem(word))) found.set(stem(word), 1);
@@ -195,7 +200,7 @@ function sectionSearch(pages, stemmer) {
       const together = text => pairs.filter(o => text.includes(o)).length/(pairs.length || 1);
       score += PHRASE*(2*together(s.phrases.heading) + together(s.phrases.prose));
       if (s.phrases.heading == phrase) score += 0.5;
-      entry.score = score*s.worth;
+      entry.score = (score + s.early)*s.worth;
     }
     return scores;
   }
@@ -219,6 +224,7 @@ function sectionSearch(pages, stemmer) {
       entry.score += sure*(2.5 + (reference && code ? 0.4 : 0));
       total.set(i, entry);
     }
+    for (const i of spelled.get(flat(query).trim()) || []) if (total.has(i)) total.get(i).score += 0.4;  // attention map
     if (!code && /\s/.test(query)) for (const [i, o] of total) if (sections[i].kind == "reference") o.score *= CONCEPT;
     const hits = [...total].map(([i, o]) => ({...sections[i], ...o})).sort((a, b) => b.score - a.score || (a.path < b.path ? -1 : 1));
     const seen = new Map(), out = [];
