@@ -65,11 +65,6 @@ def exported(cell):
     return code if {"export", "exports", "exporti"} & set(options) else None
 
 
-def anchors_of(cells):
-    "Anchors of a lesson: the names that its exported cells define, in lower case as nbdev links to them"
-    return [o.lower() for c in cells if (code := exported(c)) is not None for o in convert.defined_names(code)]
-
-
 # ------------------------------------------------------------------------------------------------------------- lessons
 
 def names_lookup(cfg, books):
@@ -169,7 +164,7 @@ def toctrees(cfg, sections, titles, modules):
     def tree(caption, lines): return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```"
     lessons = [tree(caption, [f"{titles[n]} <{convert.page_name(n)}>" for n in names]) for caption, names in sections]
     lessons.append(tree("Exercises", ["All exercises <exercises>"]))
-    return "\n\n".join([*lessons, tree("Reference", [f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules])] if modules else lessons)
+    return "\n\n".join([*lessons, tree("Reference", ["All names <api/index>", *(f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules)])] if modules else lessons)
 
 
 def write_notebook(path, cells, description=""):
@@ -191,33 +186,24 @@ def write_sources(cfg, out, draft=False):
     lessons = [n for _, names in sections for n in names]
     pages = {convert.page_name(n) for n in books}
     titles = {n: convert.split_title(c[0]["source"])[0] for n, c in books.items()}
-    anchors = {convert.page_name(n): set(anchors_of(c)) for n, c in books.items()}
     lookup = names_lookup(cfg, books)
     modules = {m: n for n in lessons if (m := module_of(books[n]))}
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
     numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
+    reference = apipages.Reference(cfg, [(n, books[n]) for n in lessons], {n: loaded[m] for m, n in modules.items()}, titles)
+    api = reference.pages()
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
     for n, cells in books.items():
+        cells = [*reference.examples.mark(convert.page_name(n), cells)]
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
     write_notebook(out/"exercises.ipynb", exercises_page(sections, titles, books), "Every exercise of the book, by lesson")
     (out/"api").mkdir()
-    for m, n in modules.items():
-        text = api_text(cfg, loaded[m], n, titles[n], anchors, documented)
-        (out/"api"/f"{m}.md").write_text(text, encoding="utf-8")
+    for name, text in api.items(): (out/"api"/name).write_text(text, encoding="utf-8")
     if (nbs/"images").is_dir(): shutil.copytree(nbs/"images", out/"images")
-
-
-def api_text(cfg, module, notebook, title, anchors, documented):
-    "A module's reference page, its names linked to their lessons and, in descriptions, to their entries"
-    page = convert.page_name(notebook)
-    def lesson(name): return (f"lesson.{page}.{name.lower()}", title) if name.lower() in anchors[page] else None
-    def lookup(name): return next((f"#api.{m}.{name.lower()}" for m, names in documented.items() if name in names), None)
-    text = apipages.api_page(cfg, module, f"[{title}](../{page}.ipynb)", lesson)
-    return convert.link_names(text, lookup)
 
 
 def render(cfg, out, draft=False):
