@@ -2,9 +2,8 @@
 
 The tests at the end read docs/; the one in a browser skips where Chromium is missing.
 """
-import ast, functools, importlib, inspect, re, sys, types, typing
+import ast, importlib, inspect, re, sys, types, typing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -22,7 +21,7 @@ import apipages, build_site, convert, describe, examples  # noqa: E402
 
 CFG = build_site.settings()
 DOCS = ROOT/"docs"
-NOTEBOOKS = [p for p in sorted((ROOT/"nbs").glob("[0-4]*.ipynb"))]
+NOTEBOOKS = sorted((ROOT/"nbs").glob("[0-4]*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -149,10 +148,12 @@ def here(monkeypatch):
 def test_entries(here):
     def entry(name, o): return here.entry(sys.modules[__name__], name, o)
     text = entry("Thing", Thing)
-    for o in ("## Thing", "class Thing(size: int = 3)", "How large", "### Thing.grow", "def grow(by: int)", "``shrink(by: int = 1)``\n: Make it smaller",
-            "def of(size) -> Thing\n", "Make it larger", "### Thing.double", "double -> int", "### Thing.of", "Built in [00 The lesson](#lesson.lesson0.thing)",
+    for o in ("## Thing", "class Thing(size: int = 3)", "How large", "### Thing.grow", "def grow(by: int)",
+            "``shrink(by: int = 1)``\n: Make it smaller", "def of(size) -> Thing\n", "Make it larger", "### Thing.double",
+            "double -> int", "### Thing.of", "Built in [00 The lesson](#lesson.lesson0.thing)",
             "Inherits [`Known`](#", "`ArgumentError`\n: ``by``: expected a positive number", "`ValueError`\n: … is too much",
-            "**Example** from [lesson 00, Use it](#lesson.lesson0.example-c2)", "thing.grow(2)\n```", "\n4\n", ".known.kept)"): assert o in text, o
+            "**Example** from [lesson 00, Use it](#lesson.lesson0.example-c2)", "thing.grow(2)\n```", "\n4\n", ".known.kept)"):
+        assert o in text, o
     for o in ("_private", "__len__", "__call__", "``self``", "_Base", "_check"): assert o not in text
     assert "**Example**: that of [`Thing`](#" in text[text.index("### Thing.grow"):]
     assert "class Config(lr: float = 0.1, device: str = somewhere)" in (text := entry("Config", Config)) and "Step size" in text
@@ -232,9 +233,10 @@ def test_the_example(name, cells, later, want):
 
 def test_a_later_lesson_must_import_the_name():
     def heavy(x): "A function"
-    for imports, want in ("from minitrain.boxes import heavy", "heavy(2)"), ("from other import heavy", None), ("from minitrain.all import *", "heavy(2)"):
-        found = choose(made("minitrain.boxes", heavy=heavy), lesson(DEFINED), lesson("heavy(2)", imports=imports)).find("minitrain.boxes", "heavy")
-        assert (found and found.code) == want
+    cases = {"from minitrain.boxes import heavy": "heavy(2)", "from other import heavy": None, "from minitrain.all import *": "heavy(2)"}
+    for imports, want in cases.items():
+        chosen = choose(made("minitrain.boxes", heavy=heavy), lesson(DEFINED), lesson("heavy(2)", imports=imports))
+        assert ((found := chosen.find("minitrain.boxes", "heavy")) and found.code) == want
 
 
 def test_what_an_example_says_beside_its_code():
@@ -264,14 +266,16 @@ def test_every_name_has_an_entry_with_anchor_and_lesson(book):
 
 
 def test_every_example_compiles_and_uses_its_name(book):
-    found = {(m.__name__, name): e for m, name, o in public(book)
-        if (e := book.examples.find(getattr(o, "__module__", 0) if "." in name and getattr(o, "__module__", 0) in book.lessons else m.__name__, name))}
+    found = {}
+    for m, name, o in public(book):
+        home = getattr(o, "__module__", "") if "." in name else ""
+        if e := book.examples.find(home if home in book.lessons else m.__name__, name): found[m.__name__, name] = e
     marks = {f"lesson.{p}.example-{i}" for p, ids in book.examples.chosen.items() for i in ids}
     cells = {(convert.page_name(n), c["id"]): c["source"] for n, cs in book.books.items() for c in cs}
     for (_, name), e in found.items():
         compile(e.code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         last = name.rpartition(".")[2]
-        words = {o.id for o in ast.walk(ast.parse(e.code)) if isinstance(o, ast.Name)} | {o.attr for o in ast.walk(ast.parse(e.code)) if isinstance(o, ast.Attribute)}
+        words = {getattr(o, "id", getattr(o, "attr", "")) for o in ast.walk(ast.parse(e.code))}
         assert last in words or last == "forward", (name, e.code)
         assert e.label in marks
         page, _, cell = e.label.removeprefix("lesson.").partition(".example-")
@@ -291,14 +295,16 @@ def test_the_index_has_every_name_in_order(book):
     assert [o[0].lower() for o in rows] == sorted(o[0].lower() for o in rows)
     assert {(m.__name__.partition(".")[2], name) for m, name, _ in public(book) if "." not in name} <= {(o[4], o[0]) for o in rows}
     kinds = {o[0]: o[3] for o in rows}
-    want = {"softmax": "function", "Learner": "class", "Learner.fit": "method", "TrainCB": "callback", "ArgumentError": "exception", "def_device": "constant"}
+    want = {"softmax": "function", "Learner": "class", "Learner.fit": "method", "TrainCB": "callback",
+        "ArgumentError": "exception", "def_device": "constant"}
     assert want.items() <= kinds.items()
     assert not {"__iter__", "check_softmax", "TrainCB.step"} & {*kinds}
 
 
 def test_long_modules_are_divided_by_their_lesson(book):
     heads = re.findall(r"^## (.+)$", book.text["callbacks.md"], re.M)
-    lesson = re.findall(r"^## (.+)$", "\n".join(c["source"] for c in book.books["12_callbacks.ipynb"] if c["cell_type"] == "markdown"), re.M)
+    prose = "\n".join(c["source"] for c in book.books["12_callbacks.ipynb"] if c["cell_type"] == "markdown")
+    lesson = re.findall(r"^## (.+)$", prose, re.M)
     assert len(heads) > 5 and [o for o in lesson if o in heads] == heads
     assert [o for o in re.findall(r"^## (.+)$", book.text["softmax.md"], re.M)] == ["logsumexp", "softmax", "log_softmax"]
 

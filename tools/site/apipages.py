@@ -4,6 +4,7 @@ An entry has the signature, what it inherits, its parameters, what it raises, an
 """
 import inspect, re
 from itertools import groupby
+from textwrap import shorten
 
 from fastcore.docments import docstring
 
@@ -92,7 +93,8 @@ class Reference:
     def __init__(self, cfg, lessons, modules, titles):
         self.cfg, self.modules, self.titles = cfg, modules, titles
         self.examples = Examples(lessons, modules)
-        self.lessons = {m.__name__: (n, next(o for o in self.examples.lessons if o.page == self.examples.homes[m.__name__])) for n, m in modules.items()}
+        pages = {o.page: o for o in self.examples.lessons}
+        self.lessons = {m.__name__: (n, pages[self.examples.homes[m.__name__]]) for n, m in modules.items()}
         self.names = {m.__name__: documented_names(m) for m in modules.values()}
         self.without = []  # names for which no example is found
 
@@ -128,7 +130,9 @@ class Reference:
 
     def about(self, module, name, obj):
         "One line: a docstring's first, a constant's source"
-        return _code(" ".join(constant_source(module, name)[1].split())) if is_constant(inner(obj)) else summary(obj)
+        if not is_constant(inner(obj)): return summary(obj)
+        _, text, comment = constant_source(module, name)
+        return comment or _code(shorten(text, 80, placeholder=" ..."))
 
     def entry(self, module, name, obj, level=2, shown=None):
         "Markdown of one name: signature, docstring, parameters, errors, example, links; for a class its methods"
@@ -138,7 +142,7 @@ class Reference:
         out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{short}.\n```", f"{'#' * level} {name}"]
         example = self.example(module.__name__ if is_constant(o) else home, name, self.label(module.__name__, name), shown)
         if is_constant(o):
-            line, text = constant_source(module, name)
+            line, text, _ = constant_source(module, name)
             return "\n\n".join([*out, f"```python\n{text}\n```", *example, self.links(module.__name__, line, name)])
         fields = is_class and hasattr(o, "__dataclass_fields__")
         target = o.__init__ if is_class and not fields else o
@@ -151,7 +155,8 @@ class Reference:
         if not _generated_doc(o): out.append(_listed(docstring(o)))
         if is_class: out.append(self.inherits(o))
         out.append(_box("parameters", parameter_list(params, parameter_docs(o))))
-        if found := raises_list(raised(getattr(o, "__post_init__", target) if fields else target)): out += ["**Raises**", _box("raises", found)]
+        errors = raises_list(raised(getattr(o, "__post_init__", target) if fields else target))
+        if errors: out += ["**Raises**", _box("raises", errors)]
         out += example
         if is_class: out += self.called(short, name, o) + self.inherited(o)
         try: line = inspect.getsourcelines(o)[1]
@@ -214,8 +219,9 @@ class Reference:
         out = ["# All names", f"{{.subtitle}}\n{len(rows)} functions, classes and methods, each in a line.",
             "{.letters}\n" + " ".join(f"[{k}](#names-{k.lower()})" for k in letters)]
         for letter, found in letters.items():
-            dl = [(f"[`{name}`](#{self.label(m.__name__, name)})", self.about(m, name, o),
-                f"{'method' if '.' in name and kind_of(o) == 'function' else kind_of(o)} of [{m.__name__.partition('.')[2]}]({m.__name__.partition('.')[2]}.md)")
+            def kind(name, o): return "method" if "." in name and kind_of(o) == "function" else kind_of(o)
+            def home(m): return f"[{(short := m.__name__.partition('.')[2])}]({short}.md)"
+            dl = [(f"[`{name}`](#{self.label(m.__name__, name)})", self.about(m, name, o), f"{kind(name, o)} of {home(m)}")
                 for name, o, m in found]
             out += [f"(names-{letter.lower()})=\n## {letter}", _box("name-list", definitions(dl))]
         return "\n\n".join(out) + "\n"

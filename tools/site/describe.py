@@ -31,19 +31,23 @@ def is_constant(o):
 
 
 def constant_source(module, name):
-    "Line and text of the statement that sets a constant"
+    "Line, source and comment of the statement that sets a constant"
     source = inspect.getsource(module)
     line = definition_lines(source).get(name)
-    return line, next(ast.get_source_segment(source, o) for o in ast.parse(source).body if o.lineno == line)
+    node = next(o for o in ast.parse(source).body if o.lineno == line)
+    text = "\n".join(source.splitlines()[line - 1:node.end_lineno])
+    return line, text, text.removeprefix(ast.get_source_segment(source, node)).strip(" #")
 
 
 def public_methods(cls):
     "Public methods and properties that a class itself brings, those added by @patch too"
     def function(o): return getattr(o, "fget", None) or getattr(o, "__func__", o)
     def wanted(name, f):
-        return inspect.isfunction(f) and not name.startswith("_") and f.__name__ != "<lambda>" and not f.__code__.co_filename.startswith("<")
+        if name.startswith("_") or not inspect.isfunction(f) or f.__name__ == "<lambda>": return False
+        return not f.__code__.co_filename.startswith("<")
     found = {k: o for k, o in vars(cls).items() if wanted(k, function(o))}
-    return dict(sorted(found.items(), key=lambda kv: (function(kv[1]).__module__ != cls.__module__, function(kv[1]).__code__.co_firstlineno)))
+    def place(f): return f.__module__ != cls.__module__, f.__code__.co_firstlineno
+    return dict(sorted(found.items(), key=lambda o: place(function(o[1]))))
 
 
 def in_package(cls, other): return other.__module__.split(".")[0] == cls.__module__.split(".")[0]
@@ -103,7 +107,8 @@ def raised(f, follow=True):
             if not (inspect.isclass(error) and issubclass(error, BaseException)): continue
             if error is ArgumentError and len(args) == 3: found.append((error, const(args[0]) or args[0], _words(args[2])))
             else: found.append((error, "", _words(args[0]) if args else ""))
-        elif getattr(o.func, "id", "") == "need" and len(args) == 4: found.append((ArgumentError, const(args[1]) or args[1], _words(args[3])))
+        elif getattr(o.func, "id", "") == "need" and len(args) == 4:
+            found.append((ArgumentError, const(args[1]) or args[1], _words(args[3])))
         elif follow and inspect.isfunction(helper := _value(o.func, f)) and helper.__name__.startswith("_"):
             given = dict(zip(inspect.signature(helper).parameters, map(const, args)))
             found += [(e, given.get(getattr(a, "id", ""), "") if isinstance(a, ast.AST) else a, w) for e, a, w in raised(helper, False)]
@@ -115,7 +120,6 @@ def _value(node, f):
     names = ast.unparse(node).split(".")
     scope = vars(sys.modules[f.__module__])
     if names[0] == "self": names[0] = f.__qualname__.split(".")[0]
-    if names[0] not in scope and len(names) > 1 and f.__annotations__.get("self"): names[0] = getattr(f.__annotations__["self"], "__name__", "")
     o = scope.get(names[0], getattr(builtins, names[0], None))
     for k in names[1:]: o = getattr(o, k, None)
     return o

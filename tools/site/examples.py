@@ -14,7 +14,8 @@ import convert
 
 LINES = 15  # of an example's code, and of the output that is shown
 _DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
-_COMMON = {o for c in (torch, torch.Tensor, torch.nn.Module, torch.optim.SGD, numpy.ndarray, str, list, dict, set, pathlib.Path) for o in dir(c)}
+_OTHERS = torch, torch.Tensor, torch.nn.Module, torch.optim.SGD, numpy.ndarray, str, list, dict, set, pathlib.Path
+_COMMON = {o for c in _OTHERS for o in dir(c)}  # methods that an object of another library may have
 
 
 class Example(NamedTuple):
@@ -173,7 +174,8 @@ def _read(tree):
     methods = {"forward": [o.func for o in nodes if isinstance(o, ast.Call)]}
     for o in nodes:
         if isinstance(o, ast.Attribute): methods.setdefault(o.attr, []).append(o.value)
-    own = {o.id for o in nodes if isinstance(o, ast.Name) and not isinstance(o.ctx, ast.Load)} | {o.arg for o in nodes if isinstance(o, ast.arg)}
+    own = {o.id for o in nodes if isinstance(o, ast.Name) and not isinstance(o.ctx, ast.Load)}
+    own |= {o.arg for o in nodes if isinstance(o, ast.arg)}
     own |= {o.name for o in nodes if isinstance(o, (*_DEFS, ast.ExceptHandler))} | {*dir(builtins)}
     own |= {(a.asname or a.name).split(".")[0] for o in nodes if isinstance(o, (ast.Import, ast.ImportFrom)) for a in o.names}
     loads = sorted((o for o in nodes if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Load)), key=lambda o: (o.lineno, o.col_offset))
