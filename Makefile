@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs readme check lab bench export notebooks fold hooks clean
+.PHONY: demo test docs readme check lab bench release export notebooks fold hooks clean
 
 demo: .venv/.user  ## Train a digit classifier on real handwritten digits
 	$(BIN)/minitrain digits
@@ -35,8 +35,13 @@ fold: .venv/.dev  ## Clean the notebooks; fold cells alike in Jupyter, in Colab 
 lab: .venv/.dev  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs
 
-bench: .venv/.dev  ## Measure again what minitrain/assets/results holds (about half an hour)
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: .venv/.dev  ## Measure again what minitrain/assets/results holds (a night; ARGS="losses data" for some, ARGS=--list)
+	$(BIN)/python bench/again.py $(ARGS)
+
+release: .venv/.dev  ## Tag the version of settings.ini; GitHub then builds, checks and uploads it
+	@test -z "$$(git status --porcelain)" || { echo "commit your changes first" >&2; exit 2; }
+	$(BIN)/python tools/check.py
+	version=v$$(sed -n 's/^version = //p' settings.ini) && git tag -a $$version -m $$version && git push origin $$version
 
 hooks: .venv/.dev  ## Install the git hooks: export and clean before a commit
 	$(BIN)/python tools/install_hooks.py

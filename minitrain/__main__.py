@@ -3,8 +3,10 @@ import sys
 
 
 def main():
-    from .cli import main
-    return main()
+    try:
+        from .cli import main
+        return main()
+    except KeyboardInterrupt: return 130  # before there was anything to stop
 
 
 if __name__ == "__main__": sys.exit(main())

@@ -33,7 +33,7 @@ class _Centre(nn.Module):
     def forward(self, x):
         *_,hgt,wid = x.shape
         m = self.margin
-        return x[..., m:hgt - m, m:wid - m].reshape(len(x), 1, hgt - 2*m, wid - 2*m)
+        return x[..., m:hgt - m, m:wid - m].reshape(-1, 1, hgt - 2*m, wid - 2*m)
 
 # %% ../nbs/19_augment.ipynb #digits-model
 def digits_model(

@@ -185,7 +185,8 @@ def switch_accuracy(
 @torch.no_grad()
 def lamp_swap(
     policy:Callable, # As for `rollout`: frames to scores (b, 3), or to actions
-    frames:torch.Tensor # (b, 1, hgt, wid): uint8, or float from 0 to 1
+    frames:torch.Tensor, # (b, 1, hgt, wid): uint8, or float from 0 to 1
+    light:Callable=light # Lights lamps: frames and actions (b,) to frames
 )->torch.Tensor: # int64 (b, 3): actions by lamp: left, stay, right
     "The answers of a policy to the same frames under each of the three lamps"
     lamps = torch.arange(3).repeat(len(frames), 1).T  # (3, b)

@@ -179,12 +179,17 @@ def switch_accuracy(
     """
 
 @torch.no_grad()
-def lamp_swap(policy:Callable, frames:torch.Tensor)->torch.Tensor:
+def lamp_swap(
+    policy:Callable,
+    frames:torch.Tensor,
+    light:Callable=light,
+)->torch.Tensor:
     """The answers of a policy to the same frames under each of the three lamps
 
     Args:
         policy: As for `rollout`: frames to scores (b, 3), or to actions
         frames: (b, 1, hgt, wid): uint8, or float from 0 to 1
+        light: Lights lamps: frames and actions (b,) to frames
 
     Returns:
         int64 (b, 3): actions by lamp: left, stay, right

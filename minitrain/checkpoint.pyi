@@ -8,7 +8,28 @@ from pathlib import Path
 from torch import nn
 from typing import Any
 
-__all__ = ['CheckpointCB']
+__all__ = ['checkpoints', 'read_newest', 'CheckpointCB']
+
+def checkpoints(path:Path)->list:
+    """The checkpoints of a run, and no other file
+
+    Args:
+        path: Folder of a run
+
+    Returns:
+        Paths, the oldest first
+    """
+
+def read_newest(path:Path)->tuple:
+    """The newest checkpoint, if the rows beside it are those that it was written
+    with
+
+    Args:
+        path: Folder of a run
+
+    Returns:
+        Name and state; None and None where there is none
+    """
 
 class CheckpointCB(Callback):
     """Saves a run as it goes on, and goes on with a saved run, to the same bits
@@ -79,22 +100,23 @@ def spoilt(model:nn.Module)->bool:
         Whether a parameter holds nan or infinity
     """
 
-def pack_weights(model:nn.Module)->bytes:
-    """The weights of a model, and a digest of them
+def pack_weights(model:nn.Module, **about)->bytes:
+    """The weights of a model, the name of its class, and a digest of all that
 
     Args:
         model: Any
+        **about: What JSON knows: whose weights they are
 
     Returns:
         A safetensors file
     """
 
-def read_weights(file:str | Path)->dict:
+def read_weights(file:str | Path)->tuple:
     """The weights in a file, checked against their digest if it has one
 
     Args:
         file: Any safetensors file
 
     Returns:
-        Tensors by name
+        Tensors by name; what is told about them, a dict
     """

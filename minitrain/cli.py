@@ -9,10 +9,9 @@ __all__ = ['parse_job', 'copy_lessons', 'main']
 #| code-fold: true
 import argparse, os, shutil, sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import import_module
-from importlib.metadata import version
-from importlib.resources import files
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import get_origin, get_type_hints
@@ -20,15 +19,27 @@ from typing import get_origin, get_type_hints
 # %% ../nbs/49_cli.ipynb #parser
 class _Parser(argparse.ArgumentParser):
     "A parser whose errors are one line and exit status 2"
+    def __init__(self, command, about):
+        super().__init__(prog=f"minitrain {command}", description=about,
+            allow_abbrev=False, argument_default=argparse.SUPPRESS)
+
+    def add(self, name, words, **kwargs):
+        "An argument, or an option with one value"
+        if name.startswith("--"): kwargs["metavar"] = "X"
+        self.add_argument(name, help=(words or "").replace("%", "%%"), **kwargs)
+
     def error(self, message):
         line = " ".join(str(message).split())
-        print(f"{self.prog}: error: {line} (see {self.prog} --help)", file=sys.stderr)
+        say = f"{self.prog}: error: {line} (see {self.prog} --help)"
+        print(say, file=sys.stderr)
         raise SystemExit(2)
 
+_SWITCH = dict(nargs="?", const="true")  # an option whose value may be left out
+
 def _options(schema, prefix=""):
-    "(name, type, default, comment) of each option: fields of the dataclass, and of those in it"
+    "(name, type, default, comment) of each field of a dataclass, and of those in it"
     from fastcore.docments import docments
-    words, hints, start = docments(schema), get_type_hints(schema), schema
+    words, hints = docments(schema), get_type_hints(schema)
     for o in fields(schema):
         kind = hints[o.name]
         if is_dataclass(kind): yield from _options(kind, f"{prefix}{o.name}.")
@@ -36,27 +47,49 @@ def _options(schema, prefix=""):
             yield prefix + o.name, kind, o.default, words.get(o.name) or ""
 
 def _job_parser(command, schema, about, alone, more):
-    "Options for each field of `schema`, --config, --out, and those of `alone` and `more`"
-    p = _Parser(prog=f"minitrain {command}", description=about, allow_abbrev=False,
-        argument_default=argparse.SUPPRESS, formatter_class=argparse.RawDescriptionHelpFormatter)
-    def add(name, words, **kw): p.add_argument(f"--{name}", help=words.replace("%", "%%"), metavar="X", **kw)
-    for name, words in alone.items(): add(name, f"{words} (stands alone on the line)")
-    add("config", "YAML file to start from, or the name of a packaged one; options on the line win")
-    add("out", "folder of the run, new or empty (default: runs/<command>-<date and time>)")
-    for name, words in more.items(): add(name, words)
-    taken = {o.dest for o in p._actions}  # a field of such a name is set in the file alone
+    "Options for each field of `schema`, --config, --out, those of `alone` and `more`"
+    p = _Parser(command, about)
+    for name, words in alone.items():
+        p.add(f"--{name}", f"{words} (stands alone on the line)")
+    p.add("--config", "YAML file to start from, or the name of a packaged one; "
+        "options on the line win")
+    p.add("--out", "folder of the run, new or empty "
+        "(default: runs/<command>-<date and time>)")
+    for name, words in more.items(): p.add(f"--{name}", words)
+    taken = {o.dest for o in p._actions}  # such a field is set in the file alone
     for name, kind, default, words in _options(schema):
-        if name not in taken: add(name, f"{words} (default: {default})", **(
-            dict(nargs="?", const="true") if kind is bool else {}))
+        if name in taken: continue
+        p.add(f"--{name}", f"{words} (default: {default})",
+            **(_SWITCH if kind is bool else {}))
     return p
 
 # %% ../nbs/49_cli.ipynb #parse-job
+def _package():
+    "Folder of the installed package"
+    from importlib.resources import files
+    return Path(str(files("minitrain")))
+
 def _config_name(command, name):
-    "Packaged configurations also go by their file's name (reasoning_tiny.yaml), and without the command's (tiny)"
-    packaged = [o.stem for o in (Path(str(files("minitrain")))/"assets"/"configs").glob("*.yaml")]
-    if Path(name).exists() or name in packaged: return name
+    "Packaged configurations also go by reasoning_tiny.yaml, and by tiny"
+    packaged = [o.stem for o in (_package()/"assets"/"configs").glob("*.yaml")]
+    if name in packaged or Path(name).exists(): return name
     stem = name.removesuffix(".yaml")
-    return next((o for o in (stem, f"{command.split()[0]}_{stem}") if o in packaged), name)
+    known = (o for o in (stem, f"{command.split()[0]}_{stem}") if o in packaged)
+    return next(known, name)
+
+def _filled(command, schema, found):
+    "A dataclass of its defaults, then the file of --config, then the line"
+    from minitrain.runs import load_config, typed_config
+    values = {}
+    if "config" in found:
+        name = _config_name(command, found.pop("config"))
+        values = asdict(load_config(name, schema))
+    for name, text in found.items():
+        *path, last = name.split(".")
+        into = values
+        for o in path: into = into.setdefault(o, {})
+        into[last] = text
+    return typed_config(schema, values)
 
 def parse_job(
     command:str, # Name of the command, for messages
@@ -65,51 +98,45 @@ def parse_job(
     about:str="", # First line of --help
     more:dict|None=None, # Further options, not of the dataclass: help by name
     **alone # Options that take the place of all others: help by name
-)->tuple: # The filled dataclass (None with an option of `alone`), the folder to write to (None: the job chooses), the options of `alone` and `more` as a dict
-    "Read a job's options: the dataclass's defaults, then the file of --config, then the line"
+)->tuple: # The dataclass (None with one of `alone`), --out or None, other options
+    "Read a job's options: the dataclass's defaults, then the file, then the line"
     from minitrain.core import ArgumentError
-    from minitrain.runs import load_config, typed_config
     more = more or {}
     parser = _job_parser(command, schema, about, alone, more)
     found = vars(parser.parse_args(argv))
     try:
         if given := {k: found[k] for k in alone if k in found}:
-            others = [k for k in found if k not in list(given)[:1]]
-            if others: raise ArgumentError(f"--{others[0]}", "an option", f"nothing beside --{next(iter(given))}")
+            first = next(iter(given))
+            for k in found:
+                if k != first:
+                    raise ArgumentError(f"--{k}", "it", f"nothing beside --{first}")
             return None, None, given
-        values = asdict(load_config(_config_name(command, found.pop("config")), schema)) if "config" in found else {}
         out, rest = found.pop("out", None), {k: found.pop(k) for k in more if k in found}
-        for name, text in found.items():
-            *path, last = name.split(".")
-            into = values
-            for o in path: into = into.setdefault(o, {})
-            into[last] = text
-        return typed_config(schema, values), Path(out) if out is not None else None, rest
+        return _filled(command, schema, found), out and Path(out), rest
     except ArgumentError as e: parser.error(e)
 
 # %% ../nbs/49_cli.ipynb #call
 def _call(command, func, argv, names):
-    "Read a function's arguments from a line, and call it; help comes from its comments"
+    "Read a function's arguments from a line, and call it; its comments are the help"
     from fastcore.docments import docments
     from minitrain.core import ArgumentError
     from minitrain.runs import convert
-    p = _Parser(prog=f"minitrain {command}", description=func.__doc__, allow_abbrev=False,
-        argument_default=argparse.SUPPRESS)
-    params, words, hints = signature(func).parameters, docments(func), get_type_hints(func)
+    p, words = _Parser(command, func.__doc__), docments(func)
+    params, hints = signature(func).parameters, get_type_hints(func)
     for name in names:
         key = name.removeprefix("--")
         default, kw = params[key].default, {}
-        if name.startswith("--"): kw = dict(metavar="X") | (dict(required=True) if default is Parameter.empty else {})
-        elif default not in (None, Parameter.empty): kw = dict(nargs="?")
-        if isinstance(default, tuple): kw["nargs"] = "+"
-        if isinstance(default, bool): kw |= dict(nargs="?", const="true")
-        p.add_argument(name, help=(words[key] or "").replace("%", "%%"), **kw)
+        if isinstance(default, bool): kw = _SWITCH
+        elif isinstance(default, tuple): kw = dict(nargs="+")
+        elif name.startswith("--"): kw = dict(required=default is Parameter.empty)
+        elif default is not Parameter.empty: kw = dict(nargs="?")
+        p.add(name, words[key], **kw)
     found = vars(p.parse_args(argv))
     try:
         for k, v in found.items():
-            if not isinstance(v, list) and hints.get(k) in (int, float, bool):
-                try: found[k] = convert(hints[k], v)
-                except TypeError: raise ArgumentError(k, v, hints[k].__name__) from None
+            if isinstance(v, list) or hints.get(k) not in (int, float, bool): continue
+            try: found[k] = convert(hints[k], v)
+            except TypeError: raise ArgumentError(k, v, hints[k].__name__) from None
         return func(**found)
     except ArgumentError as e: p.error(e)
 
@@ -117,17 +144,22 @@ def _call(command, func, argv, names):
 def copy_lessons(
     folder:str|Path # Where the notebooks go; made if it is not there
 )->list[Path]: # The copies
-    "Copy the book's notebooks to `folder`; a file that is there already is never overwritten"
+    "Copy the book's notebooks to `folder`; a file that is there is never overwritten"
     from minitrain.core import need
-    package, folder = Path(str(files("minitrain"))), Path(folder)
-    home = package/"lessons" if (package/"lessons").is_dir() else package.parent/"nbs"
-    notebooks = [o for o in sorted(home.glob("*.ipynb")) if not o.name.startswith("5")]
+    package, folder = _package(), Path(folder)
+    home = package/"lessons"
+    if not home.is_dir(): home = package.parent/"nbs"
+    notebooks = sorted(o for o in home.glob("*.ipynb") if not o.name.startswith("5"))
     there = [o.name for o in notebooks if (folder/o.name).exists()]
-    need(not there, "folder", str(folder), f"a folder without {there[:1]}, which would be overwritten")
+    need(not there, "folder", str(folder),
+        f"a folder without {there[:1]}, which would be overwritten")
     folder.mkdir(parents=True, exist_ok=True)
     return [Path(shutil.copy(o, folder/o.name)) for o in notebooks]
 
 # %% ../nbs/49_cli.ipynb #show
+def _note(words): print(words, file=sys.stderr)
+def _csv(df): print(df.to_csv(index=False, lineterminator="\n"), end="")
+
 def _show_table(rows):
     "A table, and the folder that it was written to"
     print(rows.round(3).to_string(index=False))
@@ -135,9 +167,10 @@ def _show_table(rows):
 
 def _show_answers(found):
     "Answers as CSV, unless they were written to a file, and what there is to say"
-    for note in found.attrs["notes"]: print(f"note: {note}", file=sys.stderr)
-    if "written" not in found.attrs: print(found.to_csv(index=False, lineterminator="\n"), end="")
-    if "accuracy" in found.attrs: print(f"accuracy {found.attrs['accuracy']:.3f}, where test has labels", file=sys.stderr)
+    for note in found.attrs["notes"]: _note(f"note: {note}")
+    if "written" not in found.attrs: _csv(found)
+    if "accuracy" in found.attrs:
+        _note(f"accuracy {found.attrs['accuracy']:.3f}, where test has labels")
 
 def _show_report(report):
     for table in report:
@@ -147,16 +180,20 @@ def _show_final(table):
     "Say what the thousand digits have said"
     if not len(table): return
     row, errors = table.iloc[0], ", ".join(str(o) for o in table.errors)
-    print(f"{row.config}: {row['mean']:.2%} of {row.images:,} test digits read wrongly (95 % interval {row.low:.2%} to {row.high:.2%}); by seed: {errors}")
-    print(f"{row.samples:,} digits seen, {row.multiply_adds/1e9:.1f} thousand million multiply-adds, {table.cpu_seconds.median():.1f} CPU seconds (median)")
+    print(f"{row.config}: {row['mean']:.2%} of {row.images:,} test digits read wrongly "
+        f"(95 % interval {row.low:.2%} to {row.high:.2%}); by seed: {errors}")
+    print(f"{row.samples:,} digits seen, {row.multiply_adds/1e9:.1f} thousand million "
+        f"multiply-adds, {table.cpu_seconds.median():.1f} CPU seconds (median)")
     print(table.attrs["ledger"])
 
 def _show_games(games):
-    print(f"{len(games)} games, {sum(len(o.actions) for o in games)} steps; train on the file's folder with: minitrain gaze train --config gaze_files --data FOLDER")
+    print(f"{len(games)} games, {sum(len(o.actions) for o in games)} steps; train on "
+        "the file's folder with: minitrain gaze train --config gaze_files --data FOLDER")
 
-def _show_copies(copies): print(f"{len(copies)} notebooks copied; open them with: jupyter lab {copies[0].parent}")
+def _show_copies(copies):
+    print(f"{len(copies)} notebooks copied; open them with: jupyter lab {copies[0].parent}")
+
 def _show_paths(paths): print(*(paths if isinstance(paths, list) else [paths]), sep="\n")
-def _show_nothing(_): pass
 
 # %% ../nbs/49_cli.ipynb #commands
 @dataclass
@@ -164,30 +201,48 @@ class _Command:
     "A row of the table"
     about:str # A line of help
     where:str # Module and name of a job, or of a function
-    names:tuple = () # Words and options of a function
-    show:Callable = _show_nothing # What is printed of its answer
-    alone:dict = field(default_factory=dict) # Functions of the same module behind options that stand alone: help by name
+    names:str = "" # Words and options of a function
+    show:Callable|None = None # What is printed of its answer
+    alone:dict = field(default_factory=dict) # Options of a job that stand alone
 
-_COMPARE = dict(names=("results", "--primary", "--against", "--out"), show=_show_report)
+_FINAL = ("committed YAML file, or name of a packaged one, to train with five seeds and "
+    "to judge by the thousand test digits, once")
+_reasoning, _gaze = "experiments.reasoning:", "experiments.gaze:"
 _commands = {
-    "digits": _Command("Train a digit classifier on 3,500 real handwritten digits", "experiments.digits:digits",
-        alone=dict(final="committed YAML file, or name of a packaged one, to train with five seeds and to judge by the thousand test digits, once")),
-    "multilabel": _Command("Train a network to say which digits are on a canvas", "experiments.multilabel:multilabel"),
-    "reasoning train": _Command("Train a transformer to learn in context", "experiments.reasoning:reasoning"),
-    "reasoning evaluate": _Command("Put a trained head beside the best that is possible", "experiments.reasoning:evaluate_reasoning",
-        ("head", "--out", "--problems", "--queries", "--seed"), _show_table),
-    "reasoning predict": _Command("Classify the rows of a CSV file by the labelled rows of another", "experiments.reasoning:predict_reasoning",
-        ("head", "train", "test", "--label", "--out", "--fill", "--id"), _show_answers),
-    "gaze train": _Command("Clone a demonstrator, with or without gaze, and let the clone play", "experiments.gaze:gaze"),
-    "gaze compare": _Command("Run arms of an experiment times seeds in parallel, or go on with them", "experiments.gaze:gaze"),
-    "gaze play": _Command("Draw a strip or a clip of a clone at play, its attention and the gaze drawn in", "experiments.gaze:play_gaze",
-        ("run", "--out", "--steps", "--pictures", "--seed"), _show_paths),
-    "gaze report": _Command("Say what a comparison has shown, with intervals over seeds", "experiments.compare:report", **_COMPARE),
-    "atari record": _Command("Record games of a scripted expert of Breakout or Pong, with simulated gaze (extra `atari`)", "atari:record_atari",
-        ("game", "path", "--games", "--steps", "--glyph", "--seed"), _show_games),
-    "atari play": _Command("Let a clone play full games of Atari, keep their scores, a strip and a clip (extra `atari`)", "experiments.atari:judge_clone",
-        ("clone", "game", "--games", "--glyph", "--seed", "--out"), _show_paths),
-    "lessons": _Command("Copy the book's notebooks to a folder of yours", "cli:copy_lessons", ("folder",), _show_copies)}
+    "digits": _Command("Train a digit classifier on 3,500 real handwritten digits",
+        "experiments.digits:digits", alone=dict(final=_FINAL)),
+    "digits predict": _Command("Read digits in pictures of yours, photographs too",
+        "experiments.digits:predict_digits", "run images --show --out", _csv),
+    "multilabel": _Command("Train a network to say which digits are on a canvas",
+        "experiments.multilabel:multilabel"),
+    "reasoning train": _Command("Train a transformer to learn in context",
+        f"{_reasoning}reasoning"),
+    "reasoning evaluate": _Command("Put a trained head beside the best that is possible",
+        f"{_reasoning}evaluate_reasoning", "head --out --problems --queries --seed",
+        _show_table),
+    "reasoning predict": _Command(
+        "Classify the rows of a CSV file by the labelled rows of another",
+        f"{_reasoning}predict_reasoning", "head train test --label --out --fill --id",
+        _show_answers),
+    "gaze train": _Command(
+        "Clone a demonstrator, with or without gaze, and let the clone play",
+        f"{_gaze}gaze"),
+    "gaze compare": _Command(
+        "Run arms of an experiment times seeds in parallel, or go on with them",
+        f"{_gaze}gaze"),
+    "gaze play": _Command("Draw a strip or a clip of a clone at play, its attention "
+        "and the gaze drawn in", f"{_gaze}play_gaze",
+        "run --out --steps --pictures --seed", _show_paths),
+    "gaze report": _Command("Say what a comparison has shown, with intervals over seeds",
+        "experiments.compare:report", "results --primary --against --out", _show_report),
+    "atari record": _Command("Record games of a scripted expert of Breakout or Pong, "
+        "with simulated gaze (extra `atari`)", "atari:record_atari",
+        "game path --games --steps --glyph --seed", _show_games),
+    "atari play": _Command("Let a clone play full games of Atari, keep their scores, "
+        "a strip and a clip (extra `atari`)", "experiments.atari:judge_clone",
+        "clone game --games --glyph --seed --out", _show_paths),
+    "lessons": _Command("Copy the book's notebooks to a folder of yours",
+        "cli:copy_lessons", "folder", _show_copies)}
 
 # %% ../nbs/49_cli.ipynb #run
 def _run_command(command, argv):
@@ -196,10 +251,11 @@ def _run_command(command, argv):
     module, name = row.where.split(":")
     module = import_module(f"minitrain.{module}")
     target = getattr(module, name)
-    if row.names: return row.show(_call(command, target, argv, row.names))
+    if row.names: return row.show(_call(command, target, argv, row.names.split()))
     if command.endswith("compare"): return _compare(command, target, argv, row.about)
     resume = "folder of an interrupted run to go on with"
-    config, out, alone = parse_job(command, target.config, argv, row.about, resume=resume, **row.alone)
+    config, out, alone = parse_job(
+        command, target.config, argv, row.about, resume=resume, **row.alone)
     if "final" in alone: return _show_final(module.final_digits(alone["final"]))
     run, learn = target.resume(alone["resume"]) if alone else target.run(config, out)
     if learn.is_main: print(run.path)
@@ -211,47 +267,72 @@ def _compare(command, job, argv, about):
     words = dict(jobs="Processes at a time, one thread each (default: 2)")
     config, out, more = parse_job(command, CompareConfig, argv, about, words)
     jobs = more.get("jobs", "2")
-    if not jobs.isdecimal(): raise ArgumentError("jobs", jobs, "a whole number, 1 or more")
+    if not (jobs.isdecimal() and len(jobs) < 5):
+        raise ArgumentError("jobs", jobs, "a whole number, 1 or more")
     compare(job, config, out, int(jobs))
 
 # %% ../nbs/49_cli.ipynb #main
 def _usage(group=""):
     "What `minitrain --help` prints; `group` is the first word of several commands"
-    lines = [f"  {name:<20} {o.about}" for name, o in _commands.items() if f"{name} ".startswith(f"{group} ".lstrip())]
-    return "\n".join([f"usage: minitrain {f'{group} '.lstrip()}COMMAND [options]", "", "The training of neural networks, from nothing.", "",
-        "commands:", *lines, "", "`minitrain COMMAND --help` lists a command's options; `minitrain --version` tells the version."])
+    lines = [f"  {name:<20} {o.about}" for name, o in _commands.items()
+        if f"{name} ".startswith(f"{group} ".lstrip())]
+    return "\n".join([f"usage: minitrain {f'{group} '.lstrip()}COMMAND [options]", "",
+        "The training of neural networks, from nothing.", "", "commands:", *lines, "",
+        "`minitrain COMMAND --help` lists a command's options; "
+        "`minitrain --version` tells the version."])
 
 def _find(argv):
-    "Name of the command (None: print usage for the group in its place), and the words that are left"
+    "Name of the command (None: usage of the group in its place), and the other words"
     for n in (2, 1):
         if (name := " ".join(argv[:n])) in _commands: return name, argv[n:]
-    group = argv[0] if argv and any(o.startswith(f"{argv[0]} ") for o in _commands) else ""
+    first = [o.split()[0] for o in _commands]
+    group = argv[0] if argv and argv[0] in first else ""
     rest = argv[bool(group):]
     if not rest or rest[0] in ("-h", "--help"): return None, group
     known = [o for o in _commands if o.startswith(f"{group} ".lstrip())]
-    print(f"minitrain: error: `COMMAND`: expected one of {known}, got {' '.join(argv[:1 + bool(group)])!r}", file=sys.stderr)
-    raise SystemExit(2)
+    got = " ".join(argv[:1 + bool(group)])
+    raise SystemExit(_say(2, f"error: `COMMAND`: expected one of {known}, got {got!r}"))
+
+def _say(status, *words):
+    "One line on standard error"
+    _note("minitrain: " + "; ".join(" ".join(str(o).split()) for o in words))
+    return status
+
+class _Stream:
+    "An output that outlives its reader: a training goes on behind `| head -1`"
+    def __init__(self, stream): self._stream = stream
+    def __getattr__(self, name): return getattr(self._stream, name)
+    def write(self, text): return self._unless_gone(self._stream.write, text)
+    def flush(self): self._unless_gone(self._stream.flush)
+    def _unless_gone(self, f, *args):
+        try: return f(*args)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 def main(
-    argv:list[str]|None=None # Words after the program's name; None reads them from the command line
-)->int: # Exit status: 0 done, 1 the training went wrong, 2 a usage error, 130 stopped by Ctrl-C
+    argv:list[str]|None=None # Words after `minitrain`; None: those of the command line
+)->int: # 0 done, 1 a run that failed, 2 a usage error, 130 stopped by Ctrl-C
     "Run one of the book's commands"
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["--version"]: print(f"minitrain {version('minitrain')}"); return 0
-    def say(status, *words):
-        print("; ".join(" ".join(str(o).split()) for o in words), file=sys.stderr)
+    with redirect_stdout(_Stream(sys.stdout)), redirect_stderr(_Stream(sys.stderr)):
+        status = _status(argv)
+        sys.stdout.flush()
         return status
+
+def _status(argv):
+    "Run a command; whatever goes wrong is one line"
+    if argv[:1] == ["--version"]:
+        from importlib.metadata import version
+        print(f"minitrain {version('minitrain')}")
+        return 0
     try:
         command, rest = _find(argv)
         if command is None: print(_usage(rest))
         else: _run_command(command, rest)
-    except KeyboardInterrupt as e: return say(130, "minitrain: stopped", *getattr(e, "__notes__", [])[-1:])
-    except BrokenPipeError:  # whoever read has gone, as in `| head`: there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except KeyboardInterrupt as e:
+        return _say(130, "stopped", *getattr(e, "__notes__", [])[-1:])
     except Exception as e:
-        notes = getattr(e, "__notes__", [])[-1:]
-        if isinstance(e, (OSError, ImportError)) or type(e).__name__ == "ArgumentError":
-            return say(1 if notes else 2, f"minitrain: error: {e}", *notes)
-        return say(1, f"minitrain: {e or type(e).__name__}", *notes)
+        known = isinstance(e, (OSError, ImportError)), type(e).__name__ == "ArgumentError"
+        if any(known) and not hasattr(e, "run"): return _say(2, f"error: {e}")
+        return _say(1, str(e) or type(e).__name__, *getattr(e, "__notes__", [])[-1:])
     return 0

@@ -14,8 +14,7 @@ def parse_job(
     more:dict | None=None,
     **alone,
 )->tuple:
-    """Read a job's options: the dataclass's defaults, then the file of --config,
-    then the line
+    """Read a job's options: the dataclass's defaults, then the file, then the line
 
     Args:
         command: Name of the command, for messages
@@ -26,13 +25,11 @@ def parse_job(
         **alone: Options that take the place of all others: help by name
 
     Returns:
-        The filled dataclass (None with an option of `alone`), the folder to write
-            to (None: the job chooses), the options of `alone` and `more` as a
-            dict
+        The dataclass (None with one of `alone`), --out or None, other options
     """
 
 def copy_lessons(folder:str | Path)->list[Path]:
-    """Copy the book's notebooks to `folder`; a file that is there already is never
+    """Copy the book's notebooks to `folder`; a file that is there is never
     overwritten
 
     Args:
@@ -46,10 +43,8 @@ def main(argv:list[str] | None=None)->int:
     """Run one of the book's commands
 
     Args:
-        argv: Words after the program's name; None reads them from the command
-            line
+        argv: Words after `minitrain`; None: those of the command line
 
     Returns:
-        Exit status: 0 done, 1 the training went wrong, 2 a usage error, 130
-            stopped by Ctrl-C
+        0 done, 1 a run that failed, 2 a usage error, 130 stopped by Ctrl-C
     """

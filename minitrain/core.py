@@ -160,13 +160,13 @@ def map_nested(
 )->object: # The same nesting with `f` applied to the leaves
     "Apply `f` to everything in `x` that can be moved, keeping containers as they are"
     if callable(getattr(x, "to", None)) and not isinstance(x, type): return f(x)
+    if hasattr(x, "_fields"): return type(x)(*(map_nested(f, o) for o in x))
+    if isinstance(x, (list, tuple)): return type(x)(map_nested(f, o) for o in x)
     if isinstance(x, MutableMapping):
         out = copy(x)
         out.update({k: map_nested(f, v) for k,v in x.items()})
         return out
     if isinstance(x, Mapping): return {k: map_nested(f, v) for k,v in x.items()}
-    if hasattr(x, "_fields"): return type(x)(*(map_nested(f, o) for o in x))
-    if isinstance(x, (list, tuple)): return type(x)(map_nested(f, o) for o in x)
     if is_dataclass(x) and not isinstance(x, type):
         new = {o.name: map_nested(f, getattr(x, o.name)) for o in fields(x) if o.init}
         return replace(x, **new)

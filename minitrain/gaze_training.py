@@ -428,11 +428,7 @@ class ClsViT(ViT):
         "As `ViT.forward`, up to rounding"
         x, last = self.embed(x), self.blocks[-1]
         for block in self.blocks[:-1]: x = block(x)
-        q, k, v = last.attention._split(last.norm1(x))  # (b, h, n+1, d)
-        row = nn.functional.scaled_dot_product_attention(q[:, :, :1], k, v,
-            scale=last.attention.scale)
-        x = x[:, 0] + last.attention.out(rearrange(row, "b h 1 d -> b (h d)"))
-        return self.head(self.norm(x + last.mlp(last.norm2(x))))
+        return self.head(self.norm(last.read(x, slice(1))[:, 0]))
 
 def clone_model(
     config, # Has size, patch_size, frames, dim, depth, heads, mlp_dim, patch_norm

@@ -72,8 +72,8 @@ def batch_parts(
     batch # A tensor, a sequence or a mapping
 )->tuple: # A tensor is one part, a mapping has its values
     "The parts of a batch in order"
-    if isinstance(batch, Mapping): return tuple(batch.values())
-    return batch if isinstance(batch, (list, tuple)) else (batch,)
+    if isinstance(batch, (list, tuple)): return batch
+    return tuple(batch.values()) if isinstance(batch, Mapping) else (batch,)
 
 def _loaders(dls):
     "Something with `train` and `valid`, each a loader or None"

@@ -63,8 +63,7 @@ def count_samples(
 )->int|None: # Length of the first axis of the first tensor in it; None without one
     "How many samples a nested batch holds"
     if isinstance(x, torch.Tensor): return len(x) if x.dim() else None
-    if isinstance(x, Mapping): x = x.values()
-    elif not isinstance(x, (list, tuple)): x = ()
+    if not isinstance(x, (list, tuple)): x = x.values() if isinstance(x, Mapping) else ()
     return next((n for o in x if (n := count_samples(o)) is not None), None)
 
 def need_mean(

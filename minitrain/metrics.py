@@ -34,7 +34,7 @@ def _label_weight(
     if target.is_floating_point():  # entries over classes: samples, times pixels
         return target.numel()//max(1, target.shape[min(1, target.dim() - 1)])
     keep = target != ignore_index
-    if weight is None: return keep.sum()
+    if weight is None: return keep.count_nonzero()
     return (weight.to(target.device)[target.long().where(keep, 0)]*keep).sum()
 
 # %% ../nbs/10_metrics.ipynb #loss-options
@@ -96,12 +96,26 @@ class Sums:
         "Forget everything"
         self.sums = None
 
+    @property
+    def sums(self)->torch.Tensor|None: # A row for each of what `add` gets
+        "All that was added, on the device of the batches"
+        if not self._new: return self._sums
+        new = self._total(*map(torch.stack, zip(*self._new)))
+        return new if self._sums is None else self._sums.to(new.device) + new
+
+    @sums.setter
+    def sums(self, x): self._sums,self._new = x,[]
+
     def add(self,
-        x:torch.Tensor # What a batch adds
+        *x:torch.Tensor # What a batch adds: tensors of one shape
     ):
-        "Add on the device of the batch; nothing is read back"
-        if self.sums is None: self.sums = x.to(wide_dtype(x.device))
-        else: self.sums = self.sums.to(x.device) + x
+        "Keep it, added up every 64 batches or so; nothing is read back"
+        if self._new and self._new[0][0].device != x[0].device: self.sums = self.sums
+        self._new.append(x)
+        if len(self._new)*x[0].numel() >= 64: self.sums = self.sums
+
+    def _total(self, *x):
+        return torch.stack([o.to(wide_dtype(o.device)).sum(0) for o in x])
 
     def compute(self)->float: # nan before the first sample
         "The quotient over all batches since `reset`"
@@ -119,10 +133,11 @@ class RunningMean(Sums):
         "Add the value of a batch"
         value = torch.as_tensor(value).detach()
         need(value.dim() == 0, "value", value, "a tensor without axes: one a batch")
-        value = value.to(wide_dtype(value.device))
-        n = n if isinstance(n, torch.Tensor) else torch.full_like(value, n)
-        value = (value if total else value*n).masked_fill(n == 0, 0)
-        self.add(torch.stack([value, n.to(value.device)]))
+        value = value.to(wide_dtype(value.device), copy=True)
+        n = torch.as_tensor(n, device=value.device)
+        self.add(value if total else value*n, n)
+
+    def _total(self, x, n): return super()._total(x.masked_fill(n == 0, 0), n)
 
 # %% ../nbs/10_metrics.ipynb #metrics-cb
 #| code-fold: true
@@ -271,12 +286,13 @@ def together(self:MetricsCB,
     learn:Learner # Knows the other processes
 ):
     "Inside the block the sums of a running epoch are those of all processes"
-    own = {m: m.sums for m in self.all_metrics.values() if isinstance(m, Sums)}
-    for m,o in own.items():
-        if self._seen and o is not None: m.sums = learn.reduce(o.to(_device(learn)))
+    own = [m for m in self.all_metrics.values() if isinstance(m, Sums)]
+    was = [(m._sums, m._new) for m in own]
+    for m in own if self._seen else ():
+        if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
     try: yield
     finally:
-        for m,o in own.items(): m.sums = o
+        for m,o in zip(own, was): m._sums,m._new = o
 
 def loss_weight(
     learn:Learner, # In a batch
@@ -297,7 +313,8 @@ class Accuracy(Sums):
         "Count the hits of a batch"
         _fit(preds, target)
         keep = target != self.ignore_index
-        self.add(torch.stack([self._hit(preds, target) & keep, keep]).flatten(1).sum(1))
+        hit = self._hit(preds, target) & keep
+        self.add(hit.count_nonzero(), keep.count_nonzero())
 
     def _hit(self, preds, target): return preds.argmax(1) == target
 
@@ -361,7 +378,7 @@ class ConfusionMatrix(Sums):
     def compute(self)->torch.Tensor: # int64, (k, k)
         "The counts of all batches since `reset`"
         sums = torch.zeros(self.n_classes**2) if self.sums is None else self.sums
-        return sums.long().reshape([math.isqrt(len(sums))]*2)
+        return sums.long().reshape([math.isqrt(sums.numel())]*2)
 
 # %% ../nbs/10_metrics.ipynb #confusion-plot
 #| code-fold: true
@@ -426,7 +443,7 @@ class MultilabelAccuracy(Sums):
         keep = target != self.ignore_index
         hit = (preds >= self._limit) == (target > 0.5)
         if self.exact: hit,keep = (hit | ~keep).flatten(1).all(1),keep.flatten(1).any(1)
-        self.add(torch.stack([hit & keep, keep]).flatten(1).sum(1))
+        self.add((hit & keep).count_nonzero(), keep.count_nonzero())
 
 # %% ../nbs/10_metrics.ipynb #metrics-state
 #| code-fold: true

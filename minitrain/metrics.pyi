@@ -45,15 +45,23 @@ class Sums:
     """
     higher_is_better = None
     ignore_index: int
-    sums: Any
     def __init__(self, ignore_index:int=-100)->None: ...
     def reset(self)->None:
         """Forget everything"""
-    def add(self, x:torch.Tensor)->None:
-        """Add on the device of the batch; nothing is read back
+    @property
+    def sums(self)->torch.Tensor | None:
+        """All that was added, on the device of the batches
+
+        Returns:
+            A row for each of what `add` gets
+        """
+    @sums.setter
+    def sums(self, x)->None: ...
+    def add(self, *x:torch.Tensor)->None:
+        """Keep it, added up every 64 batches or so; nothing is read back
 
         Args:
-            x: What a batch adds
+            *x: What a batch adds: tensors of one shape
         """
     def compute(self)->float:
         """The quotient over all batches since `reset`

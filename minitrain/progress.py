@@ -147,6 +147,10 @@ def _screen(
     if hasattr(shell, "kernel"): return _Cell()
     return _Lines(not getattr(sys.stderr, "closed", True) and sys.stderr.isatty())
 
+def _epoch_first(row):
+    "The columns as one reads them: epoch and part, the loss, then each metric"
+    return {k: row[k] for k in ("epoch", "train", "loss") if k in row} | row
+
 class _Lines:
     "Rows on standard output, and in a terminal a bar below them"
     def __init__(self, bar): self.bar,self.columns = bar,None
@@ -156,6 +160,7 @@ class _Lines:
     ):
         "Print a row, after a header where the columns are new"
         self.show("")
+        d = _epoch_first(d)
         lines = [d] if self.columns == list(d) else [dict(zip(d, d)), d]
         self.columns = list(d)
         for line in lines:
@@ -172,7 +177,7 @@ class _Lines:
 class _Cell:
     "Rows, bar and curve in the output of a notebook's cell, replaced in place"
     def __init__(self): self.rows,self.handle = [],None
-    def row(self, d): self.rows.append(d)
+    def row(self, d): self.rows.append(_epoch_first(d))
 
     def show(self,
         bar:str, # One line of text, or nothing

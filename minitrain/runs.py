@@ -78,10 +78,17 @@ def read_yaml(
 )->dict: # Its content
     "Read a YAML file; whatever is wrong with it is an ArgumentError that names it"
     need(path.is_file(), "config", str(path), "a file that exists")
-    try: found = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
+    size = path.stat().st_size
+    need(size <= 2**17, "config", f"{path.name}, {size:,} bytes", "131,072 at most")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        alias = any(isinstance(o, yaml.AliasToken) for o in yaml.scan(text))
+        found = None if alias else yaml.safe_load(text) or {}
+    except OSError: raise
+    except Exception as e:  # a date that is none is no YAMLError
         said = f"{path.name}: {' '.join(str(e).split())}"
         raise ArgumentError("config", said, "valid YAML") from None
+    need(not alias, "config", path.name, "values without aliases, which can be endless")
     ok = isinstance(found, dict) and all(isinstance(k, str) for k in found)
     need(ok, "config", f"{path.name}: {found!r}"[:80], "a YAML file of keys and values")
     return found

@@ -6,12 +6,12 @@ from gymnasium.utils.env_checker import check_env
 from torch import nn
 
 from minitrain import atari
-from minitrain.atari import (AtariEnv, action_confusion, area_resize, atari_expert, draw_actions, load_clone, mean_score, play_atari, record_atari,
-    watch_atari, watch_scenes)
+from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert,
+    draw_actions, load_clone, play_atari, record_atari)
 from minitrain.cli import main
 from minitrain.core import ArgumentError
 from minitrain.gaze_files import Episode, load_gabril, save_gabril
-from minitrain.experiments.atari import judge_clone
+from minitrain.experiments.atari import action_confusion, clips, judge_clone, watch_scenes
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
 
@@ -215,13 +215,10 @@ def test_what_a_network_is_shown():
     with pytest.raises(ArgumentError, match="`action`"): play_atari(lambda info: 3.5, "pong", 1)
 
 
-def test_repeats_and_means():
+def test_repeats():
     played = play_atari(atari_expert, "pong", 2, steps=40)
-    played = played._replace(actions=[torch.tensor([0, 0, 3]), torch.tensor([3, 3])], scores=torch.tensor([1., 5.]))
+    played = played._replace(actions=[torch.tensor([0, 0, 3]), torch.tensor([3, 3])])
     assert abs(played.repeats - 2/3) < 1e-6
-    mean, low, high = mean_score(played)
-    assert mean == 3 and mean - low == high - mean and high - mean == pytest.approx(12.7062*2, rel=1e-4)  # Student's t, one degree of freedom
-    assert np.isnan(mean_score(played._replace(scores=torch.tensor([1.])))[1])
 
 
 # Recordings and clones
@@ -272,7 +269,7 @@ def test_clone_is_the_model_of_its_run(run):
 @pytest.mark.parametrize("name", [f"{g}-{arm}" for g in GAMES for arm in ("bc", "probs")])
 def test_packaged_clones(name):
     model = load_clone(name)
-    assert model.config.gaze == name.endswith("probs") and model(torch.rand(1, 2, 84, 84)).isfinite().all()
+    assert model.config.gaze == (not name.endswith("bc")) and model(torch.rand(1, 2, 84, 84)).isfinite().all()
 
 
 def test_clones_that_there_are_not(tmp_path):
@@ -297,13 +294,60 @@ def test_confusion_counts_every_frame():
 
 def test_watching(run, tmp_path):
     model = load_clone(run.path)
-    assert len(watch_atari(model, "pong", True, start=3, steps=9, pictures=4).axes) == 4
+    scenes = watch_scenes(model, "pong", True, start=3, steps=9)
+    whole = play_atari(model, "pong", 1, glyph=True, steps=12, keep=True)
+    assert torch.equal(scenes.frames, whole.frames[0][3:]) and scenes.looks.shape == (9, 84, 84)
+    assert scenes.actions == [AtariEnv.action_names[o] for o in whole.actions[0][3:]]
     from PIL import Image
     clip = write_scenes(watch_scenes(model, "pong", steps=5), tmp_path/"new"/"a.gif")
     with Image.open(clip) as o: assert o.n_frames == 5 and o.size == (168, 168)
-    assert len(watch_atari(model, "seaquest", steps=5, pictures=2).axes) == 2  # no places, no cross
-    with pytest.raises(ArgumentError, match="start"): watch_atari(model, "pong", start=-1)
-    with pytest.raises(ArgumentError, match="game's end"): watch_atari(Idle(model), "breakout", start=500, steps=1)
+    assert watch_scenes(model, "seaquest", steps=5).points.isnan().all()  # no places, no cross
+    with pytest.raises(ArgumentError, match="start"): watch_scenes(model, "pong", start=-1)
+    with pytest.raises(ArgumentError, match="game's end"): watch_scenes(Idle(model), "breakout", start=500, steps=1)
+
+
+def test_clips_move_on_the_page_and_stand_on_paper(run):
+    import base64, io, re
+    from PIL import Image
+    scenes = watch_scenes(load_clone(run.path), "pong", steps=4)
+    shown = clips({"one": scenes, "two": scenes}, {"one": "a ball", "two": "a paddle"})
+    images = [Image.open(io.BytesIO(base64.b64decode(o))) for o in re.findall(r"base64,([^\"]+)", shown)]
+    assert [o.format for o in images] == ["PNG", "GIF"]*2 and images[1].n_frames == 4
+    assert re.findall('alt="([^"]*)"', shown) == ["a ball", "a paddle"] and "print" in shown
+
+
+# What a clone goes by
+
+@pytest.mark.parametrize("number", [3, 17])
+def test_another_number_is_written(number):
+    x, _ = (env := AtariEnv("pong", glyph=True, frozen=number)).reset(seed=0)
+    plain, _ = (other := AtariEnv("pong")).reset(seed=0)
+    for _ in range(3):
+        want = draw_actions(torch.from_numpy(plain), torch.tensor([number]))
+        assert torch.equal(torch.from_numpy(x), want)
+        x, plain = env.step(4)[0], other.step(4)[0]
+    with pytest.raises(ArgumentError, match="`frozen`"): AtariEnv("pong", frozen=18)
+
+
+def test_numbers_on_stacks_are_numbers_on_their_frames():
+    x = torch.randint(0, 255, (2, 3, 84, 84), generator=torch.Generator().manual_seed(0)).byte()
+    y = draw_actions(x, torch.tensor([4, 12]))
+    for i in range(3): assert torch.equal(y[:, i], draw_actions(x[:, i], torch.tensor([4, 12])))
+
+
+def test_activation_map():
+    "Highest where the sum over channels of |z| is, evener with a larger beta, of any size"
+    z = torch.zeros(2, 3, 6, 6)
+    z[0, 1, 2, 4], z[1, 2, 5, 0] = -9., 4.
+    seen = activation_map(z, 24)
+    assert seen.shape == (2, 24, 24) and torch.equal(seen.amax((1, 2)), torch.ones(2))
+    for o, (row, column) in zip(seen, ((2, 4), (5, 0))):
+        best = divmod(int(o.argmax()), 24)
+        assert (best[0]//4, best[1]//4) == (row, column)
+    assert activation_map(z, 24, beta=50.).mean() > seen.mean()
+    z.requires_grad_()
+    activation_map(z, 24).sum().backward()
+    assert z.grad[0, 1, 2, 4] != 0
 
 
 class Idle(nn.Module):

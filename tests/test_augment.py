@@ -343,3 +343,12 @@ def test_climb_table():
     assert steps.iloc[-1] < steps.iloc[0]/3
     assert {*df[df.kind == "branch"].on} <= {*steps.index}
     assert ((df.error_percent*5).round(6) % 1 == 0).all()  # whole mistakes of 500
+
+
+def test_the_digit_classifier_is_exported_for_any_batch():
+    model = digits_model(4).eval()
+    batch = {0: torch.export.Dim("b", min=2)}
+    with torch.no_grad():
+        program = torch.export.export(model, (torch.randn(2, 28, 28),), dynamic_shapes=(batch,)).module()
+        x = torch.randn(7, 28, 28)
+        assert_close(program(x), model(x))

@@ -14,7 +14,7 @@ from torch import nn
 from conftest import ROOT
 from minitrain import checkpoint as ckpt
 from minitrain.all import AdamW, ArgumentError, BatchSchedCB, Callback, CancelBatchException, CancelEpochException, CancelFitException, CheckpointCB, DataLoader, DataLoaders, Dataset, EarlyStopCB, EMACB, EpochSchedCB, GradAccumCB, Learner, MetricsCB, MixedPrecision, Momentum, MomentumLearner, RecorderCB, SGD, TrainCB, TrainLearner, accuracy, set_seed
-from minitrain.checkpoint import _checkpoints, _digest, _pack, _unpack, read_weights
+from minitrain.checkpoint import _digest, _pack, _unpack, checkpoints, pack_weights, read_weights
 from minitrain.runs import RunDir
 from minitrain.progress import CSVLogCB, HistoryCB
 
@@ -200,7 +200,7 @@ def test_every_checkpoint_leads_to_the_same_end(kind, tmp_path):
     learn = make(0, CheckpointCB(tmp_path/"run", every=every, keep=None))
     run_fit(learn)
     assert state_of(learn) == want, "saving must change nothing"
-    files = _checkpoints(tmp_path/"run")
+    files = checkpoints(tmp_path/"run")
     assert len(files) == 1 + (6 if every is None else 3*6 + 3*(kind != "cancelling"))  # its second epoch ends after three batches
     for file in random.Random(kind).sample(files, 5) if every else files:
         shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
@@ -216,7 +216,7 @@ def test_the_comparison_can_fail(part, tmp_path, monkeypatch):
     whole = make(0)
     run_fit(whole)
     run_fit(make(0, CheckpointCB(tmp_path/"run", every=3, keep=None)))
-    shutil.copy(_checkpoints(tmp_path/"run")[1], RunDir(tmp_path/"one", {}).path)
+    shutil.copy(checkpoints(tmp_path/"run")[1], RunDir(tmp_path/"one", {}).path)
     monkeypatch.setattr(ckpt, part, lambda *args: None)
     again = make(7, CheckpointCB(tmp_path/"one", resume=True))
     run_fit(again)
@@ -258,7 +258,7 @@ def test_error_and_second_start(tmp_path):
     run_fit(whole)
     learn = KINDS["plain"](0, CheckpointCB(tmp_path/"run", every=2), Fails())
     with pytest.raises(ZeroDivisionError): run_fit(learn)
-    assert place(_checkpoints(tmp_path/"run")[-1]) == (1, 2)
+    assert place(checkpoints(tmp_path/"run")[-1]) == (1, 2)
     again = KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True))
     run_fit(again)
     assert state_of(again) == state_of(whole)
@@ -268,7 +268,7 @@ def test_inside_an_exception_handler(tmp_path):
     "A fit that runs while the caller handles an error is saved like any other"
     try: raise KeyError
     except KeyError: run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run")), 1)
-    assert len(_checkpoints(tmp_path/"run")) == 2
+    assert len(checkpoints(tmp_path/"run")) == 2
 
 
 def test_early_stop(tmp_path):
@@ -279,7 +279,7 @@ def test_early_stop(tmp_path):
     assert n < 12, "it must stop early for this test"
     learn = make(0, CheckpointCB(tmp_path/"run", keep=None))
     run_fit(learn, 12)
-    files = _checkpoints(tmp_path/"run")
+    files = checkpoints(tmp_path/"run")
     assert place(files[-1]) == (n, 0)
     for file in files:
         shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
@@ -292,7 +292,7 @@ def test_rows_in_a_file_are_written_once(tmp_path):
     whole = KINDS["plain"](0, CSVLogCB(tmp_path/"whole.csv"))
     run_fit(whole)
     run_fit(KINDS["plain"](0, CSVLogCB(tmp_path/"log.csv"), CheckpointCB(tmp_path/"run", every=2, keep=None)))
-    for file in _checkpoints(tmp_path/"run")[::4]:
+    for file in checkpoints(tmp_path/"run")[::4]:
         shutil.copy(file, RunDir(tmp_path/file.stem, {}).path)
         shutil.copy(tmp_path/"log.csv", tmp_path/"again.csv")
         run_fit(KINDS["plain"](7, CSVLogCB(tmp_path/"again.csv"), CheckpointCB(tmp_path/file.stem, resume=True)))
@@ -306,7 +306,7 @@ def test_in_a_thread(tmp_path):
         except BaseException as e: errors.append(e)
     thread = threading.Thread(target=work)
     with redirect_stdout(io.StringIO()): thread.start(); thread.join()
-    assert not errors and len(_checkpoints(tmp_path/"run")) == 2
+    assert not errors and len(checkpoints(tmp_path/"run")) == 2
 
 
 # Files of a run
@@ -321,7 +321,7 @@ def test_keep_and_best(tmp_path):
             if not learn.training: self.weights[learn.epoch] = {k: o.clone() for k, o in learn.model.state_dict().items()}
     learn.cbs.append(keep := Keep())
     run_fit(learn, 4)
-    assert len(_checkpoints(tmp_path/"run")) == 3 and not list((tmp_path/"run").glob(".*"))
+    assert len(checkpoints(tmp_path/"run")) == 3 and not list((tmp_path/"run").glob(".*"))
     rows = [o["accuracy"] for o in learn.metrics.rows if o["train"] == "eval"]
     best = max(range(4), key=lambda i: float(rows[i]))
     got = load_file(tmp_path/"run"/"model-best.safetensors")
@@ -329,11 +329,14 @@ def test_keep_and_best(tmp_path):
     assert cb in learn.cbs and len(learn.cbs) == 6
 
 
-def test_left_overs_are_cleared_away(tmp_path):
+def test_left_overs_are_cleared_away_and_nothing_else(tmp_path):
     run = RunDir(tmp_path/"run", {})
     (run/".checkpoint-000001.pt.999999999.tmp").write_bytes(b"half")
-    run_fit(KINDS["plain"](0, CheckpointCB(run)), 1)
-    assert not list(run.path.glob(".*"))
+    for name in (".notes.tmp", "checkpoint-mine.pt", ".a.1b.tmp"): run.write(name, "mine")
+    run_fit(KINDS["plain"](0, CheckpointCB(run, keep=1)), 1)
+    assert [o.name for o in sorted(run.path.glob(".*"))] == [".a.1b.tmp", ".notes.tmp"]
+    assert (run/"checkpoint-mine.pt").read_text() == "mine"
+    assert len(checkpoints(run.path)) == 1
     (tmp_path/"torn").mkdir()
     (tmp_path/"torn"/".config.yaml.999999999.tmp").write_text("{")  # killed while the folder was made
     run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"torn")), 1)
@@ -363,7 +366,7 @@ def test_a_validation_alone_saves_nothing(tmp_path):
 def good(tmp_path_factory):
     path = tmp_path_factory.mktemp("good")/"run"
     run_fit(KINDS["onecycle"](0, CheckpointCB(path, every=4)))
-    return path, _checkpoints(path)[-2]
+    return path, checkpoints(path)[-2]
 
 
 def put(tmp_path, data):
@@ -494,7 +497,7 @@ def test_spoilt_weights_are_neither_saved_nor_gone_on_with(tmp_path, good):
         def after_step(self, learn):
             if learn.epoch == 1: learn.model[0].weight.data[0] = float("nan")
     with pytest.raises(FloatingPointError): run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"a", keep=None), Spoils()))
-    assert place(_checkpoints(tmp_path/"a")[-1]) == (1, 0)
+    assert place(checkpoints(tmp_path/"a")[-1]) == (1, 0)
     state = _unpack(good[1].read_bytes())
     state["model"]["weights"]["0.weight"][0] = float("inf")
     refuse(KINDS["onecycle"](0), put(tmp_path, _pack(state)), "nan or infinity")
@@ -504,7 +507,7 @@ def test_a_damaged_newest_checkpoint_says_what_to_do(tmp_path):
     whole = KINDS["plain"](0)
     run_fit(whole)
     run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run", keep=3)))
-    newest = _checkpoints(tmp_path/"run")[-1]
+    newest = checkpoints(tmp_path/"run")[-1]
     newest.write_bytes(b"\0" + newest.read_bytes()[1:])
     refuse(KINDS["plain"](0), tmp_path/"run", f"^`{newest.name}`: .*delete it to go on from the one before")
     newest.unlink()
@@ -560,7 +563,7 @@ def test_a_fit_that_a_callback_ends(stop, tmp_path):
     setattr(Ends, stop, end)
     run_fit(KINDS["plain"](0, CheckpointCB(tmp_path/"run", best="valid_loss"), Ends()), 4)
     want = dict(before_epoch=(1, 6), after_batch=(1, 0), after_epoch=(1, 6))
-    assert place(_checkpoints(tmp_path/"run")[-1]) == ((2, 0) if stop == "after_epoch" else want[stop])
+    assert place(checkpoints(tmp_path/"run")[-1]) == ((2, 0) if stop == "after_epoch" else want[stop])
     whole = KINDS["plain"](0)
     run_fit(whole)
     run_fit(again := KINDS["plain"](7, CheckpointCB(tmp_path/"run", resume=True)))
@@ -580,6 +583,38 @@ def test_saved_weights_and_a_flipped_bit(tmp_path):
         bad[i] ^= 4
         (tmp_path/"c.safetensors").write_bytes(bad)
         with pytest.raises(ArgumentError, match="digest"): read_weights(tmp_path/"c.safetensors")
+
+
+def test_weights_tell_whose_they_are(tmp_path):
+    model = base(0).model
+    for name in "ab":
+        packed = pack_weights(model, job="digits", config=dict(width=3, lr=0.1))
+        (tmp_path/name).write_bytes(packed)
+    assert (tmp_path/"a").read_bytes() == (tmp_path/"b").read_bytes()
+    weights, about = read_weights(tmp_path/"a")
+    assert about == dict(network=type(model).__name__, job="digits", config=dict(width=3, lr=0.1))
+    assert all(torch.equal(weights[k], o) for k, o in model.state_dict().items())
+    data = (tmp_path/"a").read_bytes()
+    (tmp_path/"a").write_bytes(data.replace(b"digits", b"digitz"))  # what is told is guarded too
+    with pytest.raises(ArgumentError, match="digest"): read_weights(tmp_path/"a")
+    for bad in (b"", data[:40], b"\xff"*100, data[:-5]):
+        (tmp_path/"a").write_bytes(bad)
+        with pytest.raises(ArgumentError) as e: read_weights(tmp_path/"a")
+        assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:len(b)//2], lambda b: b"", lambda b: b.replace(b"0,", b"7,", 1)])
+def test_a_log_that_was_changed_is_not_gone_on_with(change, tmp_path):
+    run = tmp_path/"run"
+    RunDir(run, {})
+    learn = lambda: KINDS["plain"](0, CSVLogCB(run/"metrics.csv"), CheckpointCB(run, resume=True))
+    run_fit(learn(), 2)
+    whole = (run/"metrics.csv").read_bytes()
+    (run/"metrics.csv").write_bytes(change(whole))
+    with pytest.raises(ArgumentError, match="`metrics.csv`"): run_fit(learn(), 3)
+    (run/"metrics.csv").write_bytes(whole + b"2,torn")
+    run_fit(learn(), 3)
+    assert len(RunDir(run).metrics) == 3
 
 
 # Kills

@@ -122,7 +122,7 @@ def test_what_is_not_a_run_of_the_comparison_is_left_alone(tmp_path):
     mine = tmp_path/"out"/"bc"/"seed-0"
     mine.mkdir(parents=True)
     (mine/"notes.txt").write_text("mine")
-    with pytest.raises(RuntimeError, match="bc, seed 0: ArgumentError: `path`: expected a new or empty folder"):
+    with pytest.raises(RuntimeError, match="bc, seed 0: ArgumentError: `out`: expected a new or empty folder"):
         compare(gaze, plan, tmp_path/"out", progress=False)
     assert [o.name for o in mine.iterdir()] == ["notes.txt"]
 

@@ -1,6 +1,7 @@
 "The converter of the site on its own: cell options, callouts, links, names, cell ids."
-import json, sys
+import json, re, sys
 
+import pandas as pd
 import pytest
 
 from conftest import ROOT
@@ -106,6 +107,16 @@ def test_link_to_a_missing_lesson():
     assert convert.site_link("10_metrics.ipynb", SITE, HELD, lambda o: f"repo/{o}") == "repo/10_metrics.ipynb"
 
 
+def test_links_of_outputs():
+    "In HTML they lead to pages, in Markdown as in prose; to the repository where a lesson is not there yet"
+    def link(o): return convert.site_link(o, SITE, HELD, lambda o: f"https://a.b/{o}")
+    stored = dict(data={"text/html": ['<a href="01_softmax.ipynb#Why">a</a>', '<a href="10_metrics.ipynb">b</a>'],
+        "text/markdown": "[a](01_softmax.ipynb)", "text/plain": "01_softmax.ipynb"})
+    html, text, plain = convert.link_outputs([stored], link)[0]["data"].values()
+    assert html == '<a href="softmax.html#why">a</a><a href="https://a.b/10_metrics.ipynb">b</a>'
+    assert (text, plain) == ("[a](softmax.ipynb)", "01_softmax.ipynb") and isinstance(stored["data"]["text/html"], list)
+
+
 def test_links_outside_code_only():
     source = "[a](x) and `b[0](x)` and [`c`](x)![d](x)\n```\n[e](x)\n```\n~~~python\n[f](x)\n~~~\n[g](x)"
     assert convert.map_links(source, str.upper) == source.replace("[a](x)", "[a](X)").replace("[`c`](x)![d](x)", "[`c`](X)![d](X)").replace("[g](x)", "[g](X)")
@@ -142,6 +153,31 @@ def test_a_lesson_is_not_linked_on_its_own_page_and_figures_are_numbered():
     assert text[1] == "lesson 05 and [lesson 07](optim.ipynb)"
     assert [text[3], text[5]] == [f"(figure-loop-{i})=\n{{.figure-caption}}\n**Figure {i}.** "
         "The loss of lesson 05 falls in [`fit`](#f)" for i in (1, 2)]
+
+
+@pytest.mark.parametrize("text, place", [
+    ("**Prerequisites**: lesson 05. **Time**: 30 minutes, exercises 65. **Follows**: a paper of 1999.", "Part 2 · A &amp; B · 30 min, exercises 65 min"),
+    ("**Time**: 20 minutes, and 40 for the exercises.", "Part 2 · A &amp; B · 20 min, exercises 40 min"),
+    ("**Reading**: 35 minutes. **Exercises**: 45 minutes. **Follows**: [1979](x).", "Part 2 · A &amp; B · 35 min, exercises 45 min"),
+    ("**Time**: 5 minutes. Needs the extra `atari`.", "Part 2 · A &amp; B · 5 min"), ("No time is named in 2026.", "Part 2 · A &amp; B")])
+def test_place_in_the_book(text, place):
+    assert convert.place_in_book(text, "2 A & B") == f'<div class="mt-place"><span>{place}</span></div>'
+    marked = convert.place_in_book(text, "2 A & B", done=6, of=34)
+    assert place.replace("A &amp; B", "A &amp; B · lesson 6 of 34") in marked and "--done: 18%" in marked
+
+
+def test_tables_of_pandas():
+    "A named index has no row of its own, a corner is no heading, and a table brings no style"
+    def head(df):
+        html = convert.clean_outputs([dict(output_type="execute_result", data={"text/html": df._repr_html_()})])[0]["data"]["text/html"]
+        assert "<style" not in html and "border=" not in html and html.count("<tbody>") == 1
+        return re.sub(r"</(\w+)>", "", re.search("<thead>(.*?)</thead>", html, re.S)[1])
+    df = pd.DataFrame(dict(a=[1], b=[2]))
+    assert head(df) == "<tr><td><th>a<th>b"
+    assert head(df.rename_axis("seed")) == "<tr><th>seed<th>a<th>b"
+    assert head(df.rename_axis("k", axis=1)) == "<tr><th>k<th>a<th>b"
+    assert head(df.rename_axis("seed").rename_axis("k", axis=1)) == "<tr><th>k<th>a<th>b<tr><th>seed<td><td>"
+    assert head(df.set_index(["a", "b"])) == "<tr><th>a<th>b"
 
 
 @pytest.mark.parametrize("title, anchor", [("Why the log", "why-the-log"), ("Linear.forward", "linear.forward"), ("`to_device`, again?", "to_device-again")])

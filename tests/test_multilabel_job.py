@@ -79,7 +79,7 @@ def test_nothing_is_written_for_a_device_that_is_not_there(tmp_path):
     with pytest.raises(ArgumentError, match="`device`"): train(MultilabelConfig(**{**TINY, "device": "abacus"}), tmp_path/"run")
     assert not list(tmp_path.iterdir())
     (tmp_path/"full").mkdir(); (tmp_path/"full"/"mine.txt").write_text("mine")
-    with pytest.raises(ArgumentError, match="`path`"): train(MultilabelConfig(**TINY), tmp_path/"full")
+    with pytest.raises(ArgumentError, match="`out`"): train(MultilabelConfig(**TINY), tmp_path/"full")
     assert names(tmp_path/"full") == {"mine.txt"}
 
 

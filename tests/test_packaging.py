@@ -1,9 +1,11 @@
 "The wheel and the sdist are whole, and the wheel works in an empty environment with the network cut."
-import ast, re, subprocess, sys, sysconfig, tarfile, venv, zipfile
+import ast, json, re, subprocess, sys, tarfile, venv, zipfile
 from configparser import ConfigParser
 from email.parser import Parser
+from importlib.metadata import distribution
 
 import pytest
+from packaging.requirements import Requirement
 
 from conftest import OFFLINE, ROOT
 
@@ -30,6 +32,29 @@ def test_wheel_is_complete(built):
 def test_sdist_is_complete(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as t: names = {n.partition("/")[2] for n in t.getnames()}
     assert {"settings.ini", "README.md", "LICENSE", "constraints.txt", *(f"nbs/{n}" for n in NOTEBOOKS), *ASSETS} <= names
+    assert not [o for o in names if o.startswith("tests/")], "tests need the repository around them: whole or not at all"
+
+
+def test_wheel_is_light(built):
+    "At most 6 MB: a figure travels as SVG, without the PNG that stands beside it in the repository"
+    wheel = next(built.glob("*.whl"))
+    assert wheel.stat().st_size <= 6e6
+    with zipfile.ZipFile(wheel) as z: cells = json.loads(z.read("minitrain/lessons/02_likelihood.ipynb"))["cells"]
+    kinds = [set(o.get("data", ())) & {"image/svg+xml", "image/png"} for c in cells for o in c.get("outputs", ())]
+    assert {"image/svg+xml"} in kinds and {"image/svg+xml", "image/png"} not in kinds
+
+
+def test_the_long_description_stands_alone(package):
+    "On PyPI no link and no picture of the README is relative, and each leads to a file of the repository"
+    info = next(package.glob("minitrain-*.dist-info"))
+    meta = Parser().parsestr((info/"METADATA").read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)\s]+)\)", meta.get_payload())
+    assert len(targets) > 20 and all(re.match("https://|#", o) for o in targets)
+    home = settings()["git_url"]
+    raw = home.replace("//github.com", "//raw.githubusercontent.com") + "/main/"
+    ours = [o.partition("#")[0].split("/main/", 1)[1] for o in targets if o.startswith((f"{home}/blob/main/", raw))]
+    assert all((ROOT/o).is_file() for o in ours) and any(o.startswith(raw) for o in targets)
+    assert {o.partition(",")[0] for o in meta.get_all("Project-URL")} >= {"Homepage", "Source", "Issues", "Changelog"}
 
 
 def test_metadata(package):
@@ -43,32 +68,96 @@ def test_metadata(package):
     assert "minitrain=minitrain.__main__:main" in (info/"entry_points.txt").read_text().replace(" ", "")
 
 
+def required(*keys):
+    "The names under which the requirements of some keys of settings.ini are imported"
+    names = {re.split(r"[<>=]", r)[0].lower() for key in keys for r in settings()[key].split()}
+    return {{"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL", "ale-py": "ale_py"}.get(o, o) for o in names}
+
+
+def imports(tree):
+    "What a module or a cell imports, anywhere in its code"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import): yield from (a.name.split(".")[0] for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level: yield node.module.split(".")[0]
+
+
+def code_cells(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+
+
 def test_every_import_is_required():
-    "What the package imports, anywhere in its code, is the standard library or named in `requirements`"
-    imported = set()
-    for path in (ROOT/"minitrain").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import): imported |= {a.name.split(".")[0] for a in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level: imported.add(node.module.split(".")[0])
-    names = " ".join(settings()[o] for o in ("requirements", "distributed_requirements", "atari_requirements"))  # those of an extra are imported when it is used
-    required = {re.split(r"[<>=]", r)[0].lower() for r in names.split()}
-    required = {{"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL", "ale-py": "ale_py"}.get(r, r) for r in required}
-    assert imported - set(sys.stdlib_module_names) - required <= {"minitrain", "IPython"}  # IPython: only where a notebook runs
+    "What the package imports is the standard library or named in `requirements`, or in an extra that is imported when it is used"
+    found = {o for p in (ROOT/"minitrain").rglob("*.py") for o in imports(ast.parse(p.read_text(encoding="utf-8")))}
+    known = required("requirements", "distributed_requirements", "atari_requirements")
+    assert found - set(sys.stdlib_module_names) - known <= {"minitrain", "IPython"}  # IPython: only where a notebook runs
+
+
+def test_every_requirement_is_imported():
+    "What a user must install, the package or a lesson uses"
+    texts = [p.read_text(encoding="utf-8") for p in (ROOT/"minitrain").rglob("*.py")]
+    texts += [src for p in (ROOT/"nbs").glob("*.ipynb") for src in code_cells(p)]
+    said = "\n".join(texts)
+    for name in required("requirements"):
+        uses = r"\.to_markdown\(" if name == "tabulate" else rf"^\s*(?:import|from) .*\b{name}\b"  # pandas calls it
+        assert re.search(uses, said, re.M), f"{name} is required and never imported"
+
+
+def test_lessons_need_the_wheel_alone():
+    "What a notebook imports is the standard library, what the wheel brings, or what the notebook itself installs first"
+    brings = required("requirements") | {"minitrain", "IPython", "google"}
+    for path in sorted((ROOT/"nbs").glob("*.ipynb")):
+        cells = code_cells(path)
+        extra = required("atari_requirements") if "minitrain[atari]" in cells[1] else set()
+        extra |= {"accelerate"} if "accelerate" in cells[1] else set()
+        found = {o for src in cells if "find_spec(" not in src
+                 for o in imports(ast.parse(re.sub(r"^[%!].*", "", src, flags=re.M), feature_version=(3, 12)))}
+        written = {o for o in found if re.search(rf"\b{o}\.py\b", "".join(cells))}  # a script of the lesson itself
+        assert found - set(sys.stdlib_module_names) - written <= brings | extra, path.name
+
+
+def test_the_colab_line_comes_from_settings():
+    "One place to change: each lesson installs from the repository that settings.ini names, and only in Colab"
+    address = f"git+{settings()['git_url']}.git"
+    for path in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")):
+        lines = [o for src in code_cells(path) for o in src.splitlines() if "pip install" in o and "get_ipython" in o]
+        assert len(lines) == 1 and address in lines[0] and lines[0].startswith('if "google.colab" in sys.modules'), path.name
+
+
+def closure(names):
+    "Distributions that these requirements bring, and theirs, as installed here"
+    found, left = {}, list(names)
+    while left:
+        name = re.split(r"[^\w.-]", left.pop())[0].lower().replace("_", "-")
+        if name in found: continue
+        found[name] = distribution(name)
+        for o in map(Requirement, found[name].requires or ()):
+            if o.marker is None or o.marker.evaluate({"extra": ""}): left.append(str(o))
+    return found.values()
 
 
 @pytest.fixture(scope="session")
 def empty_env(built, tmp_path_factory):
-    "A new environment that holds the wheel; its dependencies are lent from this environment by a path, for want of a network"
+    "A new environment with the wheel and what it requires, and nothing else; for want of a network that is lent by links"
     home = tmp_path_factory.mktemp("empty")/"env"
     venv.create(home, with_pip=True)
     python = home/"bin"/"python"
     wheel = next(built.glob("*.whl"))
     install = subprocess.run([*OFFLINE, python, "-m", "pip", "install", "--no-deps", "--no-index", wheel], capture_output=True, text=True)
     assert install.returncode == 0, install.stderr
-    # a bare path line: the .pth files there, and with them this clone's editable install, are not read
     site = next((home/"lib").glob("python*"))/"site-packages"
-    (site/"lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    for o in closure(settings()["requirements"].split()):
+        for part in {f.parts[0] for f in o.files} - {"..", "__pycache__"}:
+            if not (site/part).exists(): (site/part).symlink_to(o.locate_file(part))
     return home
+
+
+def test_smoke_in_an_empty_environment(empty_env, tmp_path):
+    "What CI runs at other versions: tests/smoke.py, with the wheel and its requirements alone"
+    env = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*OFFLINE, empty_env/"bin"/"python", ROOT/"tests"/"smoke.py"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=300, env=env)
+    assert done.returncode == 0 and done.stdout.endswith("all well\n"), done.stdout + done.stderr
 
 
 def test_digits_runs_from_the_wheel(empty_env, tmp_path):
@@ -78,12 +167,12 @@ def test_digits_runs_from_the_wheel(empty_env, tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path/done.stdout.strip().splitlines()[-1]
     assert {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"} <= {o.name for o in folder.iterdir()}
-    where = subprocess.run([empty_env/"bin"/"python", "-c", "import minitrain; print(minitrain.__file__)"], cwd=tmp_path, capture_output=True, text=True)
+    where = subprocess.run([empty_env/"bin"/"python", "-I", "-c", "import minitrain; print(minitrain.__file__)"], capture_output=True, text=True)
     assert where.stdout.startswith(str(empty_env))
 
 
 def test_lessons_come_out_of_the_wheel(empty_env, tmp_path):
-    done = subprocess.run([empty_env/"bin"/"minitrain", "lessons", "book"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([empty_env/"bin"/"minitrain", "lessons", "book"], cwd=tmp_path, capture_output=True, text=True, timeout=120, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path/"book").iterdir()) == LESSONS
 
@@ -100,3 +189,9 @@ def test_generated_files_are_in_step():
     command = [sys.executable, ROOT/"tools"/"check.py", "--fast"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_scikit_learn_one_sentence_says_what_to_install(run_offline):
+    code = "import sys; sys.modules['sklearn'] = None; import minitrain.compose"
+    last = run_offline(sys.executable, "-c", code).stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: ") and "pip install 'minitrain[compose]'" in last

@@ -150,7 +150,7 @@ def test_in_a_pipe_the_table_alone(run_offline):
     assert done.stderr.strip() == "False False False", "no bar, and nothing imported for it"
     lines = done.stdout.splitlines()
     assert len(lines) == 5 and len({len(o) for o in lines}) == 1, "a header and four rows, aligned"
-    assert lines[0].split() == ["accuracy", "loss", "epoch", "train"] and [o.split()[3] for o in lines[1:]] == ["train", "eval"]*2
+    assert lines[0].split() == ["epoch", "train", "loss", "accuracy"] and [o.split()[1] for o in lines[1:]] == ["train", "eval"]*2
 
 
 def in_terminal(command, env, cwd, **kwargs):
@@ -221,7 +221,7 @@ def test_in_a_notebook(tmp_path, package, run_offline):
         text, rich = ("".join(shows[0]["data"][k]) for k in ("text/plain", "text/html"))
         assert "/10 [" not in text + rich and "<pre>" not in rich and rich.count("<tr") == 5
         assert ("data:image/png" in rich) == (out is curve)
-        assert text.splitlines()[0].split() == ["accuracy", "loss", "epoch", "train"] and len(text.splitlines()) == 5
+        assert text.splitlines()[0].split() == ["epoch", "train", "loss", "accuracy"] and len(text.splitlines()) == 5
 
 
 def test_metrics_prints_by_itself_again(capsys):

@@ -152,7 +152,7 @@ def test_entries(here):
             "``shrink(by: int = 1)``\n: Make it smaller", "def of(size) -> Thing\n", "Make it larger", "### Thing.double",
             "double -> int", "### Thing.of", "Built in [00 The lesson](#lesson.lesson0.thing)",
             "Inherits [`Known`](#", "`ArgumentError`\n: ``by``: expected a positive number", "`ValueError`\n: … is too much",
-            "**Example** from [lesson 00, Use it](#lesson.lesson0.example-c2)", "thing.grow(2)\n```", "\n4\n", ".known.kept)"):
+            "**Example** from [lesson 00, Use it](#shown.lesson0.example-c2)", "thing.grow(2)\n````", "\n4\n", ".known.kept)"):
         assert o in text, o
     for o in ("_private", "__len__", "__call__", "``self``", "_Base", "_check"): assert o not in text
     assert "**Example**: that of [`Thing`](#" in text[text.index("### Thing.grow"):]
@@ -243,7 +243,7 @@ def test_what_an_example_says_beside_its_code():
     def heavy(x): "A function"
     cells = lesson(DEFINED, "## A place", ("n = 3\nheavy(n, small, torch, [m for m in range(n)])", "x\n"*40), imports="import torch")
     o = (chosen := choose(made("minitrain.boxes", heavy=heavy), cells)).find("minitrain.boxes", "heavy")
-    assert (o.outside, o.place, o.label) == (["small"], "lesson 00, A place", "lesson.lesson0.example-c2")
+    assert (o.outside, o.place, o.label) == (["small"], "lesson 00, A place", "shown.lesson0.example-c2")
     assert len(o.output.splitlines()) == examples.LINES + 1 and o.output.endswith("...")
     marked = [c["source"] for c in chosen.mark("lesson0", cells)]
     assert len(marked) == len(cells) + 1 and "example-c2" in marked[-2] and marked[-1].startswith("n = 3")
@@ -270,7 +270,7 @@ def test_every_example_compiles_and_uses_its_name(book):
     for m, name, o in public(book):
         home = getattr(o, "__module__", "") if "." in name else ""
         if e := book.examples.find(home if home in book.lessons else m.__name__, name): found[m.__name__, name] = e
-    marks = {f"lesson.{p}.example-{i}" for p, ids in book.examples.chosen.items() for i in ids}
+    marks = {f"shown.{p}.example-{i}" for p, ids in book.examples.chosen.items() for i in ids}
     cells = {(convert.page_name(n), c["id"]): c["source"] for n, cs in book.books.items() for c in cs}
     for (_, name), e in found.items():
         compile(e.code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -278,7 +278,7 @@ def test_every_example_compiles_and_uses_its_name(book):
         words = {getattr(o, "id", getattr(o, "attr", "")) for o in ast.walk(ast.parse(e.code))}
         assert last in words or last == "forward", (name, e.code)
         assert e.label in marks
-        page, _, cell = e.label.removeprefix("lesson.").partition(".example-")
+        page, _, cell = e.label.removeprefix("shown.").partition(".example-")
         assert cells[page, cell].rstrip().endswith(e.code)
     tops = [(m.__name__, name) for m, name, _ in public(book) if "." not in name]
     assert sum(o in found for o in tops) >= 0.98*len(tops), [o for o in tops if o not in found]

@@ -187,6 +187,17 @@ def test_config_refuses_in_one_line(tmp_path, text, said):
     assert "\n" not in str(e.value)
 
 
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60))
+
+@pytest.mark.parametrize("text", [BOMB, "a: &a {b: *a}", "a: 2020-99-99", "a: !!bool x", "a: !!timestamp x", "a: " + "9"*5000,
+    "a: " + "["*3000, "a: !!python/object/apply:os.mkdir [here]", "a: " + "x"*200_000])
+def test_hostile_yaml_is_one_line_and_no_code(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, c=text)
+    with pytest.raises(ArgumentError, match="`config`") as e: load_config(tmp_path/"c.yaml")
+    assert "\n" not in str(e.value) and not (tmp_path/"here").exists()
+
+
 def test_a_mean_and_its_interval():
     assert mean_interval([1.]) == pytest.approx((1, float("nan"), float("nan")), nan_ok=True)
     mean, low, high = mean_interval([1., 2., 3.])

@@ -1,5 +1,7 @@
 "Drawings and widgets: readable on a phone, nothing from outside, right numbers."
 import json, re
+from base64 import b64encode
+from itertools import product
 from xml.etree import ElementTree
 
 import pytest
@@ -8,10 +10,13 @@ from torch.testing import assert_close
 
 import chromium
 from conftest import ROOT
+from minitrain.attention import Attention
 from minitrain.catch import rollout
 from minitrain.core import diagram, widget
+from minitrain.likelihood import cross_entropy
 from minitrain.optim import Momentum
 from minitrain.softmax import softmax
+from minitrain.vit import ViT
 
 ASSETS = ROOT/"minitrain"/"assets"
 DRAWINGS = sorted((ASSETS/"diagrams").glob("*.svg"))
@@ -216,3 +221,190 @@ def test_games_are_played_as_the_package_plays_them(tab, tmp_path):
         assert tab.js("document.querySelector('button').textContent") == "Play"
         said = tab.js("document.querySelector('[aria-live]').textContent")
         assert said == f"Balls caught of 5: a {made.caught[0]}." and tab.problems == []
+
+
+@pytest.fixture
+def two(tab, tmp_path):
+    "Two widgets of a name on a phone's page"
+    (tmp_path/"favicon.ico").touch()
+    tab.window(390, 844, phone=True)
+    with chromium.serve(tmp_path) as base:
+        def show(name, data):
+            (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8><meta "
+                f"name=viewport content='width=device-width'>{widget(name, data)*2}",
+                encoding="utf-8")
+            tab.open(f"{base}/a.html")
+            assert tab.js("document.documentElement.scrollWidth") <= 390
+            tab.js("window.all = [...document.querySelectorAll('.mt-widget')]")
+            return tab
+        yield show
+    assert tab.problems == []
+
+
+SAID = "all.map(o => o.querySelector('[aria-live]').textContent)"
+KEYS = dict(End=35, Home=36, ArrowLeft=37, ArrowUp=38, ArrowRight=39, ArrowDown=40)
+
+
+def press(tab, selector, *keys):
+    "Focus an element of the second widget, and press keys"
+    tab.js(f"all[1].querySelector(`{selector}`).focus()")
+    for key in keys:
+        for kind in ("keyDown", "keyUp"):
+            tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                windowsVirtualKeyCode=KEYS[key])
+
+
+def middle(tab, selector):
+    "Where an element of the second widget is, scrolled into sight: x, y and height"
+    return tab.js("(o => { o.scrollIntoView({ block: 'center', behavior: 'instant' });"
+        "const r = o.getBoundingClientRect();"
+        "return [r.x + r.width/2, r.y + r.height/2, r.height]; })"
+        f"(all[1].querySelector(`{selector}`))")
+
+
+def touch(tab, *points):
+    "A finger that comes down, moves and goes"
+    for kind, where in zip(("touchStart", *["touchMove"]*(len(points) - 1)), points):
+        tab.call("Input.dispatchTouchEvent", type=kind,
+            touchPoints=[dict(x=where[0], y=where[1])])
+    tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+
+@browser
+def test_bars_of_cross_entropy_are_the_packages(two):
+    "Value and gradient; also where an exponential alone would be inf or nothing is left"
+    tab = two("cross_entropy", dict(scores=[0., 1.], label=0))
+    for scores in ([0.5, -1.25, 3.], [1e4, 0., -1e4], [-900.]*4, [0., 60., 1.],
+            [-0.36, 4.23, -4.68, 4.21]):
+        for y in range(len(scores)):
+            x = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
+            loss = cross_entropy(x, torch.tensor(y))
+            loss.backward()
+            value, slope = (torch.tensor(tab.js(f"all[0].widget.{f}({scores}, {y})"),
+                dtype=torch.float64) for f in ("loss", "gradient"))
+            assert_close(value, loss.detach(), rtol=1e-5, atol=0)
+            assert_close(slope, x.grad, rtol=1e-5, atol=1e-12)
+
+
+@browser
+def test_a_score_is_dragged_and_the_gradient_follows(two):
+    "By finger and by key, in its own widget; a step follows the gradient that is shown"
+    tab = two("cross_entropy", dict(scores=[1., -1., 0.], label=2, limit=8))
+    before = tab.js(SAID)
+    bar = "[aria-label='score of 2']"
+    x, y, height = middle(tab, bar)
+    touch(tab, (x, y), (x, y - height/8), (x, y - height/4))
+    now = "all.map(o => o.querySelector(`%s`).getAttribute('aria-valuenow'))" % bar
+    assert tab.js(now) == ["0.00", "4.00"]
+    press(tab, bar, "ArrowDown", "ArrowLeft", "End", "ArrowDown")
+    assert tab.js(now)[1] == "7.75" and tab.js(SAID)[0] == before[0] != tab.js(SAID)[1]
+    press(tab, bar, "Home", "ArrowUp")
+    tab.js("[...all[1].querySelectorAll('button')].find(o => o.ariaLabel == 'label 1').click()")
+    tab.js("[...all[1].querySelectorAll('button')].at(-2).click()")  # a step
+    scores = torch.tensor([1., -1., -7.75], requires_grad=True)
+    cross_entropy(scores, torch.tensor(1)).backward()
+    seen = tab.js("[...all[1].querySelectorAll('[role=slider]')].map(o => +o.ariaValueNow)")
+    assert_close(torch.tensor(seen), (scores - scores.grad).detach(), rtol=0, atol=0.006)
+    tab.js("[...all[1].querySelectorAll('button')].at(-1).click()")  # start again
+    assert tab.js(SAID) == before
+
+
+def packed(o):
+    "Numbers from 0 to 1 as a widget stores them: a byte each"
+    return b64encode((255*o).round().byte().numpy().tobytes()).decode()
+
+
+def strengths(tab, cells):
+    "How strongly each cell of the second widget is coloured, as a share of the most"
+    found = tab.js(f"[...all[1].querySelectorAll('{cells}')].map(o => o.style.background)")
+    return torch.tensor([float(re.search(r"([\d.e-]+)%", o)[1])/70 for o in found])
+
+
+@browser
+def test_letters_show_what_each_head_takes(two):
+    "The weights of an Attention, asked for by mouse, finger and key; the other is left"
+    torch.manual_seed(0)
+    x = 3*torch.randn(2, 6, 8)
+    p = torch.stack([Attention(8, 2, causal=True).weights(x) for _ in range(2)], 1).detach()
+    rows = [dict(letters=[*"abcabca"], period=3, answers=[*"bcxbca"], weights=packed(o))
+        for o in p]  # (2, h, 6, 6) each
+    tab = two("attention_text", dict(blocks=2, heads=2, rows=rows))
+    for row, block, head, i in product(range(2), range(2), range(2), range(6)):
+        js = tab.js(f"all[0].widget.weights({row}, {block}, {head}, {i})")
+        assert_close(torch.tensor(js, dtype=p.dtype), p[row, block, head, i], rtol=0,
+            atol=0.002)
+    before = tab.js(SAID)
+
+    def shows(row, i):
+        assert tab.js(SAID)[1].startswith(f"Letter {i + 1} is {'abcabc'[i]}.")
+        want = p[row, :, :, i].flatten()
+        assert_close(strengths(tab, ".mt-tokens > *"), want, rtol=0, atol=0.002)
+
+    shows(0, 5)
+    x, y, _ = middle(tab, "button[aria-label^='letter 2']")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    shows(0, 1)
+    touch(tab, middle(tab, "button[aria-label^='letter 4']"))
+    shows(0, 3)
+    press(tab, "button[tabindex='0']", "ArrowUp", "ArrowRight", "ArrowRight")
+    shows(0, 2)
+    assert "x comes next, which is wrong" in tab.js(SAID)[1]
+    press(tab, "button[tabindex='0']", "ArrowRight", "ArrowDown", "End")
+    shows(0, 5)
+    tab.js("all[1].querySelectorAll('.mt-choices button')[1].click()")
+    press(tab, "button[tabindex='0']", "Home", "ArrowLeft", "ArrowRight")
+    shows(1, 1)
+    assert tab.js(SAID)[0] == before[0]
+
+
+@browser
+def test_a_digit_shows_what_each_patch_takes(two):
+    "The rows of a ViT: numbers, words, and the colours over the patches"
+    torch.manual_seed(0)
+    model = ViT(4, 2, 1, 10, dim=8, depth=2, heads=2)
+    x = torch.rand(2, 1, 4, 4)
+    with torch.no_grad():
+        for o in model.parameters(): o *= 2
+        h, seen = model.embed(x), []
+        for block in model.blocks:
+            seen.append(block.attention.weights(block.norm1(h)))
+            h = block(h)
+    p = torch.stack(seen, 1)  # (b, blocks, h, 5, 5)
+    assert_close(p[:, -1, :, 0, 1:], model.attention_maps(x))
+    tab = two("attention_image", dict(size=4, side=2, heads=2, blocks=2, most=1,
+        digits=[dict(label=i, image=packed(x[i]), weights=packed(p[i])) for i in (0, 1)]))
+    for digit, block, head, i in product(range(2), range(2), range(2), range(5)):
+        js = tab.js(f"all[0].widget.weights({digit}, {block}, {head}, {i})")
+        assert_close(torch.tensor(js, dtype=p.dtype), p[digit, block, head, i], rtol=0,
+            atol=0.002)
+    before = tab.js(SAID)
+
+    def shows(digit, block, i):
+        now, (cls, *patches) = tab.js(SAID)[1], p[digit, block, :, i].T
+        assert f"in block {block + 1}" in now
+        said = torch.tensor([float(o) for o in re.findall(r"\d\.\d\d", now)])
+        want = torch.cat([torch.stack(patches).amax(0), cls])
+        assert_close(said, want, rtol=0, atol=0.008)
+        image = (255*x[digit, 0]).round()/255
+        for head in range(2):
+            heat = p[digit, block, head, i, 1:].reshape(2, 2)
+            t = heat.repeat_interleave(2, 0).repeat_interleave(2, 1)
+            green = image*(1 - 0.8*t) + (1 - t)*0.8*t
+            pixels = tab.js("[...all[1].querySelectorAll('.mt-heads canvas')]"
+                f".map(o => [...o.getContext('2d').getImageData(0, 0, 32, 32).data])")[head]
+            found = torch.tensor(pixels).reshape(4, 8, 4, 8, 4)[:, 4, :, 4, 1]/255
+            assert_close(found, green, rtol=0, atol=0.02)
+
+    shows(0, 1, 0)
+    x_, y, _ = middle(tab, "[aria-label='patch in row 1, column 2']")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x_, y=y)
+    shows(0, 1, 2)
+    touch(tab, middle(tab, "[aria-label='patch in row 2, column 1']"))
+    shows(0, 1, 3)
+    press(tab, ".mt-patches [tabindex='0']", "ArrowRight", "ArrowUp", "ArrowLeft")
+    shows(0, 1, 1)
+    tab.js("[...all[1].querySelectorAll('.mt-choices button')].slice(1, 3).forEach(o => o.click())")
+    shows(1, 0, 1)
+    tab.js("all[1].querySelector('.mt-cls').click()")
+    shows(1, 0, 0)
+    assert tab.js(SAID)[0] == before[0]

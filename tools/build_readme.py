@@ -4,28 +4,40 @@
     build_readme.py            write README.md and the pictures that it shows (nbs/images/)
     build_readme.py --check    exit status 1, saying what differs, when they are not what the notebook gives
 
-Links to lessons lead to the notebooks, which GitHub shows; pictures lie in the repository, since GitHub shows no data URIs.
+Links lead to the notebooks on GitHub, which shows them, and pictures to the repository: PyPI shows this page, too, and
+knows no file beside it. Of a widget the README has the still, and of an output in HTML and Markdown the Markdown.
 """
 import argparse, base64, json, re, sys
+from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT/"tools"/"site"))
-from convert import is_hidden, map_links, split_options, text_of  # noqa: E402
+from convert import is_hidden, map_links, source_link, split_options, text_of  # noqa: E402
+
+
+cfg = ConfigParser(delimiters=["="])
+cfg.read(ROOT/"settings.ini", encoding="utf-8")
+cfg = cfg["DEFAULT"]
+RAW = f"https://raw.githubusercontent.com/{cfg['user']}/{cfg['repo']}/{cfg['branch']}"
+STILL = re.compile(r'<img class="mt-still"[^>]*src="data:image/svg\+xml;base64,([^"]*)" alt="([^"]*)"')
 
 
 def github_link(target):
-    "A link of a notebook in nbs/, seen from README.md in the folder above: `01_softmax.ipynb` is `nbs/01_softmax.ipynb`"
-    return target if re.match(r"[a-z]+:|#|/", target) else f"nbs/{target}"
+    "A link of a notebook in nbs/ as an address: `01_softmax.ipynb` lies in the repository, in nbs/"
+    return target if re.match(r"[a-z]+:|#|/", target) else source_link(cfg, f"{cfg['nbs_path']}/{target}")
 
 
-def output_markdown(output, alt, picture):
-    "Markdown of one stored output; `picture` is the path that a figure will have. None when there is nothing to show"
-    if output["output_type"] == "stream": return f"```\n{text_of(output['text']).rstrip()}\n```"
-    data = output.get("data", {})
-    if "image/png" in data: return f"![{alt}]({picture})"
-    if "text/markdown" in data: return text_of(data["text/markdown"])
-    return f"```\n{text_of(data['text/plain'])}\n```" if "text/plain" in data else None
+def output_markdown(output, alt, path):
+    "Markdown of one stored output, and its picture as path -> bytes; `path` is that of a picture, without its ending"
+    if output["output_type"] == "stream": return f"```\n{text_of(output['text']).rstrip()}\n```", {}
+    data = {k: text_of(v) for k, v in output.get("data", {}).items()}
+    def shown(words, ending, content): return f"![{words}]({RAW}/{path}.{ending})", {f"{path}.{ending}": content}
+    if "image/svg+xml" in data: return shown(alt, "svg", data["image/svg+xml"].encode())
+    if "image/png" in data: return shown(alt, "png", base64.b64decode(data["image/png"]))
+    if still := STILL.search(data.get("text/html", "")): return shown(" ".join(still[2].split()), "svg", base64.b64decode(still[1]))
+    if "text/markdown" in data: return map_links(data["text/markdown"], github_link), {}
+    return (f"```\n{data['text/plain']}\n```" if "text/plain" in data else ""), {}
 
 
 def readme(cells):
@@ -39,11 +51,10 @@ def readme(cells):
         if is_hidden(options, code): continue
         if options.get("echo") != "false": parts.append(f"```python\n{code}\n```")
         for i, o in enumerate(cell["outputs"] if options.get("output") != "false" else []):
-            data, path = o.get("data", {}), f"nbs/images/index-{cell['id']}" + (f"-{i}" if i else "")
-            path += ".svg" if "image/svg+xml" in data else ".png"
-            if "image/svg+xml" in data: pictures[path] = text_of(data["image/svg+xml"]).encode()
-            elif "image/png" in data: pictures[path] = base64.b64decode(text_of(data["image/png"]))
-            if text := output_markdown(o, options.get("fig-alt", ""), path): parts.append(text)
+            path = f"nbs/images/index-{cell['id']}" + (f"-{i}" if i else "")
+            text, made = output_markdown(o, options.get("fig-alt", ""), path)
+            pictures |= made
+            parts += [text, f"*{options['fig-cap']}*" if "fig-cap" in options else ""]
     note = "<!-- Made from nbs/index.ipynb by tools/build_readme.py: edit the notebook. -->"
     return "\n\n".join([note, *(o.strip() for o in parts if o.strip())]) + "\n", pictures
 

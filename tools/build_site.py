@@ -14,13 +14,14 @@ are what a lesson teaches; nbdev's own site would hide them.
 import argparse, filecmp, importlib, json, os, re, shutil, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT/"tools"/"site"
 sys.path.insert(0, str(SITE))
-import apipages, convert  # noqa: E402
+import apipages, convert, llms, pages, search  # noqa: E402
 from convert import markdown_cell  # noqa: E402
 
 
@@ -94,8 +95,9 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
     def elsewhere(word):  # a name is not linked on the page that builds it
         target = lookup(word)
         return None if target is None or target.startswith(f"#lesson.{page}.") else target
+    def link(target): return convert.site_link(target, doc_url, pages, missing)
     def prose(source):
-        source = convert.map_links(convert.convert_callouts(source), lambda o: convert.site_link(o, doc_url, pages, missing))
+        source = convert.map_links(convert.convert_callouts(source), link)
         return convert.link_names(convert.link_lessons(source, lessons.get), elsewhere)
     lessons = {number: f"{o}.ipynb" for number, o in numbered.items() if o != page}
     figures = 0
@@ -114,7 +116,7 @@ def lesson_cells(cfg, name, cells, pages, lookup, documented=(), missing=None, n
         if names: out.append(markdown_cell(f"```{{anchor}} {' '.join(dict.fromkeys(o.lower() for o in names))}\n:prefix: lesson.{page}.\n```"))
         outputs, meta = cell.get("outputs", []), convert.code_metadata(options, code)
         if width := convert.picture_width(outputs): meta.setdefault("mystnb", {}).setdefault("image", {})["width"] = width
-        out.append(convert.code_cell(code, convert.clean_outputs(outputs, options.get("fig-alt", "")), meta))
+        out.append(convert.code_cell(code, convert.link_outputs(convert.clean_outputs(outputs, options.get("fig-alt", "")), link), meta))
         if "fig-cap" in options:
             figures += 1
             out.append(markdown_cell(f"(figure-{page}-{figures})=\n{{.figure-caption}}\n**Figure {figures}.** {prose(options['fig-cap'])}"))
@@ -129,7 +131,9 @@ def head(cfg, name, title, subtitle, module):
         links = {"Open in Colab": convert.colab_link(cfg, name),
             "Notebook": convert.source_link(cfg, f"{cfg['nbs_path']}/{name}"),
             "Module": convert.source_link(cfg, f"{cfg['lib_path']}/{module}.py"),
-            "Reference": f"api/{module}.md"}
+            "Reference": f"api/{module}.md",
+            "Download .ipynb": f"{cfg['git_url']}/raw/{cfg['branch']}/{cfg['nbs_path']}/{name}",
+            "Report an error": f"{cfg['git_url']}/issues/new?title={quote(title + ': ')}"}
         out.append("{.lesson-links}\n" + " ".join(f"[{k}]({v}){{.lesson-link}}" for k, v in links.items()))
     return "\n\n".join(out)
 
@@ -178,7 +182,9 @@ def write_notebook(path, cells, description=""):
 # ---------------------------------------------------------------------------------------------------------------- site
 
 def write_sources(cfg, out, draft=False):
-    "Everything that Sphinx reads: a notebook per lesson, a page per module. In a draft, links may lead to lessons to come"
+    """Everything that Sphinx reads: a notebook per lesson, a page per module. In a draft, links may lead to lessons to come.
+
+    Gives what each page is, by its path: title, kind, description and, of a lesson, minutes and objectives."""
     nbs = ROOT/cfg["nbs_path"]
     names = [p.name for p in sorted(nbs.glob("*.ipynb"))]
     books = {n: read_notebook(nbs/n) for n in names if not n.startswith(("_", "5"))}  # 50 to 55 hold solutions
@@ -193,17 +199,50 @@ def write_sources(cfg, out, draft=False):
     numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
     reference = apipages.Reference(cfg, [(n, books[n]) for n in lessons], {n: loaded[m] for m, n in modules.items()}, titles)
     api = reference.pages()
+    taught = [n for n in lessons if n < "4"]
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
     for n, cells in books.items():
         cells = [*reference.examples.mark(convert.page_name(n), cells)]
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
+        if caption := next((c for c, names in sections if n in names), None):
+            place = dict(done=taught.index(n) + 1, of=len(taught)) if n in taught else {}
+            page.insert(1, markdown_cell(convert.place_in_book(page[1]["source"], caption, **place)))
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
     write_notebook(out/"exercises.ipynb", exercises_page(sections, titles, books), "Every exercise of the book, by lesson")
     (out/"api").mkdir()
     for name, text in api.items(): (out/"api"/name).write_text(text, encoding="utf-8")
     if (nbs/"images").is_dir(): shutil.copytree(nbs/"images", out/"images")
+    about = {f"{convert.page_name(n)}.html": about_lesson(books[n]) for n in lessons}
+    for path, n in zip(about, lessons):
+        about[path].update(markdown=path.replace(".html", ".md"), text=llms.lesson_text(books[n], pages))
+    about["index.html"] = dict(kind="front", title=f"{cfg['title']}: the training of neural networks from nothing")
+    for m, names in documented.items():
+        about[f"api/{m}.html"] = dict(kind="reference", title=f"{cfg['lib_name']}.{m}: reference", names=list(names), description=shortened(
+            f"Signatures, parameters and returns of the module {cfg['lib_name']}.{m}: {', '.join(o for o in names if '.' not in o)}"))
+    about["api/index.html"] = dict(kind="names", title="All names of minitrain",
+        description="Every function, class and method of minitrain in a line, with its module")
+    about["exercises.html"] = dict(kind="exercises", title="All exercises")
+    about["search.html"] = dict(kind="search", title="Search", description="Search the sections and the public names of the book")
+    about["404.html"] = dict(kind="missing", title="Page not found", description="There is no such page")
+    named = [(caption, [f"{convert.page_name(n)}.html" for n in names]) for caption, names in sections]
+    about["index.html"]["llms"] = llms.llms_text(cfg, named, about)
+    return about
+
+
+def about_lesson(cells):
+    "What search engines hear of a lesson: title, description, minutes of reading, what it teaches"
+    title, subtitle, _ = convert.split_title(cells[0]["source"])
+    text = "\n".join(o["source"] for o in cells[:8] if o["cell_type"] == "markdown")
+    minutes = re.search(r"\*\*Time\*\*:? *(\d+) minutes", text)
+    teaches = [o.rstrip(";.") for o in re.findall(r"^\d\. (.+)$", text, re.M)]
+    return dict(kind="lesson", title=title, description=subtitle.replace("`", ""), minutes=minutes and int(minutes[1]), teaches=teaches)
+
+
+def shortened(text, room=300):
+    "A text cut after a word"
+    return text if len(text) <= room else text[:room].rsplit(" ", 1)[0].rstrip(",") + " ..."
 
 
 def render(cfg, out, draft=False):
@@ -215,11 +254,16 @@ def render(cfg, out, draft=False):
     with tempfile.TemporaryDirectory() as tmp:
         src = Path(tmp)/"src"
         src.mkdir()
-        write_sources(cfg, src, draft)
+        about = write_sources(cfg, src, draft)
         with patch_docutils(SITE), docutils_namespace():
             app = Sphinx(src, SITE, out, Path(tmp)/"doctrees", "html", warningiserror=True, status=None, warning=sys.stderr)
+            app.builder.search = False  # tools/site/search.py has an index of its own, by section
             app.build(force_all=True)
+            sections = search.index(app.env, about)
     tidy(out)
+    (out/"_static"/"search-index.js").write_text(search.script(sections), encoding="utf-8")
+    pages.finish(cfg, out, about)
+    pages.write_site_files(cfg, out, about)
     return app.statuscode
 
 
@@ -227,11 +271,8 @@ def tidy(out):
     "Remove what no page needs: build records, source maps, the theme's templates and translations"
     (out/".nojekyll").touch()
     for name in ("_sources", "_static/locales"): shutil.rmtree(out/name, ignore_errors=True)
-    for pattern in (".buildinfo*", "*.map", "*webpack-macros.html", "objects.inv"):
+    for pattern in (".buildinfo*", "*.map", "*webpack-macros.html"):
         for o in out.rglob(pattern): o.unlink()
-    for page in out.rglob("*.html"):  # a fold is called by what it holds
-        text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace('<summary aria-label="Toggle hidden content">', "<summary>"), encoding="utf-8")
 
 
 def differences(a, b):

@@ -8,18 +8,16 @@ from minitrain.learner import Callback, Learner
 from minitrain.runs import RunDir
 from pathlib import Path
 from torch import nn
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ['strict_json', 'measure', 'Job']
+__all__ = ['strict_json', 'measure', 'Job', 'Trained', 'load_run']
 
 class CountCB(Callback):
-    """Counts samples and CPU seconds of a run over all its resumptions, and steps of
-    this process
-    """
+    """Counts samples and CPU seconds of a run over all its resumptions"""
     only_in_fit = True
     samples: Any
     cpu_seconds: Any
-    steps: Any
+    begun: Any
     def __init__(self)->None: ...
     def before_fit(self, learn)->None: ...
     def after_step(self, learn)->None: ...
@@ -44,15 +42,21 @@ def png_bytes(fig)->bytes:
         The picture
     """
 
-def curves_figure(rows, name:str, ylabel:str, reference:tuple[float, str])->Figure:
+def curves_figure(
+    rows,
+    name:str,
+    ylabel:str,
+    reference:tuple[float, str],
+    x:tuple | None=None,
+)->Figure:
     """A metric in training and validation against the epoch
 
     Args:
         rows: pandas DataFrame of metrics, an epoch a row
-        name: Of a metric, such as "loss": its columns train_loss and valid_loss
-            are drawn
+        name: Of a metric, "loss": columns train_loss and valid_loss are drawn
         ylabel: Of the vertical axis
         reference: Height and label of a line to compare with
+        x: Values and label of the horizontal axis; None: epochs
 
     Returns:
         matplotlib Figure
@@ -96,29 +100,29 @@ def run_folder(name:str, out:str | Path | None=None)->Path:
         The user's folder, or a new one
     """
 
-def discard(run:RunDir, made:bool)->None:
-    """Delete what a run wrote at its beginning, and its own folder if nothing else
-    is in it
+def discard(run:RunDir, made:list)->None:
+    """Delete what a run wrote at its beginning, and its own folders if nothing is in
+    them
 
     Args:
         run: That has not made a step
-        made: Whether its folder is this run's own
+        made: Folders that were made for it, the innermost first
     """
 
 @dataclass
 class Job:
-    """A recipe that can be run, resumed and judged
+    """A recipe that can be run, resumed, judged and used
 
     Args:
         name: As on the command line, "digits" or "reasoning train"
-        config: A dataclass based on `Config`, with fields seed, device and what
-            `epochs` needs
+        config: A dataclass based on `Config`, with seed, device and save_every
         make: Config -> Learner, ready to fit, with its MetricsCB
-        judge: Figures by name: values, or functions that give them
-        pictures: File name -> function that gives text, bytes or a figure
+        judge: Figures by name, or functions giving them
+        pictures: File name -> function of content
         epochs: How long to fit
         every: Batches between further checkpoints
-        final: Context in which the result is made, such as averaged weights
+        final: Around the result: averaged weights
+        model: Config -> its network, new; None takes that of `make`
     """
     name: str
     config: type
@@ -126,8 +130,9 @@ class Job:
     judge: Callable = lambda learn, config: {}
     pictures: Callable = lambda learn, config, rows: {}
     epochs: Callable = lambda config: config.epochs
-    every: Callable = lambda config: config.save_every or None
+    every: Callable = lambda c: c.save_every or None
     final: Callable = lambda learn: nullcontext()
+    model: Callable | None = None
     def run(
         self,
         config,
@@ -138,12 +143,11 @@ class Job:
 
         Args:
             config: What to train, and how
-            out: Folder, new or empty; None makes runs/<name>-<date>-<time>
+            out: Folder, new or empty; None: runs/<name>-<date>-<time>
             progress: Print a row per epoch, with a bar in a terminal
 
         Returns:
-            The run (its path on processes that do not write), and what was
-                trained
+            The run (a path where it does not write), the trained
         """
     def resume(
         self,
@@ -177,16 +181,46 @@ class Job:
         Returns:
             Figures by name
         """
+    def load(self, run:str | Path | RunDir)->tuple:
+        """What a run has trained; nothing is unpickled
 
-def load_weights(file:Path, model:nn.Module)->nn.Module:
-    """Fill a model with a run's weights; nothing is unpickled
+        Args:
+            run: Of a run that is done
+
+        Returns:
+            The network, in evaluation mode on the CPU, and its configuration
+        """
+    def about(self, config)->dict:
+        """What model.safetensors tells of its weights
+
+        Args:
+            config: Of a run
+
+        Returns:
+            As JSON has it: `job`, and `config` without what changes no weight
+        """
+
+class Trained(NamedTuple):
+    """What `load_run` gives
 
     Args:
-        file: model.safetensors of a run that is done
-        model: Of the run's configuration; changed in place
+        model: In evaluation mode, on the CPU
+        config: An instance of the job's dataclass
+        job: That made it
+    """
+    model: nn.Module
+    config: Any
+    job: Job
+
+def load_run(path:str | Path, job:Job | None=None)->Trained:
+    """A trained network, whichever job made it; nothing is unpickled
+
+    Args:
+        path: Folder of a run that is done
+        job: Which job's it is; None finds out among those of this book
 
     Returns:
-        The model, in evaluation mode
+        model, config, job
     """
 
 def one_run(job:Job, path:Path, config)->dict:

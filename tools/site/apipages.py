@@ -81,6 +81,9 @@ def kind_of(o):
 def _box(kind, text): return f":::{{div}} {kind}\n{text}\n:::" if text else ""
 
 
+def _block(language, kind, text): return f"````{{code-block}} {language}\n:class: {kind}\n\n{text}\n````"
+
+
 def _and(words): return ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
 
 
@@ -178,8 +181,8 @@ class Reference:
         few += [f"{len(e.outside) - 3} more names"]*(len(e.outside) > 4)
         note = f"**Example** from [{e.place}](#{e.label})" + (f"; {_and(few)} come{'s'*(len(few) == 1)} from cells above it" if few else "")
         seen = f"{{.example-note}}\nIt shows {e.seen}: [see the lesson](#{e.label})." if e.seen else ""
-        return [f"{{.example-note}}\n{note}.", f"```python\n{e.code}\n```",
-            *([f"````{{code-block}} text\n:class: example-output\n\n{e.output}\n````"] if e.output else []), seen]
+        return [f"{{.example-note}}\n{note}.", _block("python", "example-code", e.code),
+            *([_block("text", "example-output", e.output)] if e.output else []), seen]
 
     def inherits(self, cls):
         bases = [f"[`{text}`](#{label})" if base and (label := self.known(base)) else _code(text)

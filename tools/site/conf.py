@@ -15,7 +15,7 @@ cfg = cfg["DEFAULT"]
 
 project, author, copyright = cfg["title"], cfg["author"], cfg["copyright"]
 version = release = cfg["version"]
-extensions = ["myst_nb", "sphinx_copybutton", "sphinx_design", "sphinx_togglebutton", "anchors"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinx_design", "sphinx_togglebutton", "anchors", "maths"]
 root_doc, language = "index", "en"
 
 nb_execution_mode = "off"
@@ -26,8 +26,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "attrs_inline"
 myst_dmath_allow_digits = False
 myst_heading_anchors = 4
 myst_heading_slug_func = "convert.slug"
-mathjax_path = "mathjax/tex-svg.js"
-mathjax3_config = {"options": {"enableMenu": False}, "svg": {"fontCache": "global"}}
+html_math_renderer = "mathml"
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = "div.cell_input div.highlight pre, div.highlight-python pre, div.highlight-bash pre"
 
@@ -35,8 +34,9 @@ templates_path = ["_templates"]
 html_theme = "sphinx_book_theme"
 html_title = cfg["title"]
 html_static_path = ["_static"]
-html_css_files = ["site.css", "reference.css"]
-html_js_files = ["site.js"]
+html_css_files = ["site.css", "maths.css", "icons.css", "search.css", "front.css", "reference.css"]
+html_js_files = ["site.js", "search.js"]
+html_additional_pages = {"search": "search.html", "404": "404.html"}
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
@@ -51,13 +51,15 @@ html_theme_options = dict(
 
 
 class LineFormatter(HtmlFormatter):
-    "Each line of code in a block that knows its indent, so that a long line wraps under itself (see site.css)"
+    "Each line of code in a block that knows its indent, so that a long line goes on under itself (see site.css)"
     def wrap(self, source):
         def lines():
             for kind, text in source:
                 if kind != 1: yield kind, text; continue
                 plain = re.sub(r"<[^>]*>", "", text)
-                yield 1, f'<span class="line" style="--indent:{len(plain) - len(plain.lstrip(" "))}">{text}</span>'
+                indent = len(plain) - len(plain.lstrip(" "))
+                style = f' style="--indent:{indent}"' if indent else ""
+                yield 1, f'<span class="line"{style}>{text}</span>'
         return super().wrap(lines())
 
 

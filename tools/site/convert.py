@@ -239,6 +239,21 @@ def split_title(source):
     return title, " ".join(subtitle), "\n".join(rest).strip()
 
 
+_MINUTES = re.compile(r"\*\*(?:Time|Reading)\*\*:(.*?)(?:\*\*(?!Exercises|:)|\Z)", re.S)
+
+
+def place_in_book(text, part, done=None, of=None):
+    """The line above a lesson that says in which part it is, how far the book has come, and how long it takes.
+
+    `done` is the lesson's place among the `of` lessons; None for a page that is no lesson. The minutes are the text's own."""
+    number, _, name = part.partition(" ")
+    words = [f"Part {number} · {escape(name)}"] + ([f"lesson {done} of {of}"] if done else [])
+    read, *tasks = re.findall(r"\d+", m[1]) if (m := _MINUTES.search(text)) else [None]
+    if read: words += [f"{read} min" + "".join(f", exercises {o} min" for o in tasks[:1])]
+    bar = f'<i style="--done: {100*done/of:.0f}%"></i>' if done else ""
+    return f'<div class="mt-place"><span>{" · ".join(words)}</span>{bar}</div>'
+
+
 def colab_link(cfg, notebook):
     "Colab's address of a notebook of the repository named in settings.ini"
     return f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/{notebook}"
@@ -275,15 +290,41 @@ def number_cells(cells):
 
 
 def clean_outputs(outputs, alt=""):
-    "Outputs without execution counts, and figures that are SVG as part of the page"
+    "Outputs without execution counts, figures that are SVG as part of the page, tables without a style of their own"
     out = [{k: (None if k == "execution_count" else v) for k, v in o.items()} for o in outputs]
     for o in out:
-        if svg := o.get("data", {}).get("image/svg+xml"):
-            o["data"] = {"text/html": inline_figure(text_of(svg), alt)}
+        data = o.get("data", {})
+        if svg := data.get("image/svg+xml"): o["data"] = {"text/html": inline_figure(text_of(svg), alt)}
+        elif 'class="dataframe"' in (html := text_of(data.get("text/html", ""))):
+            o["data"] = dict(data, **{"text/html": plain_table(html)})
     return out
 
 
+_HEAD, _ROW, _TH = (re.compile(rf"<{o}[^>]*>(.*?)</{o}>", re.S) for o in ("thead", "tr", "th"))
+
+
+def plain_table(html):
+    "pandas' table without its style, the names of index and columns in one row where they fit; a corner is no heading"
+    def head(m):
+        rows = [_TH.findall(o) for o in _ROW.findall(m[1])]
+        if len(rows) == 2 and not any(a and b for a, b in zip(*rows)): rows = [[a or b for a, b in zip(*rows)]]
+        rows = ["".join(f"<th>{o}</th>" if o else "<td></td>" for o in row) for row in rows]
+        return f"<thead>{''.join(f'<tr>{o}</tr>' for o in rows)}</thead>"
+    return _HEAD.sub(head, re.sub(r"<style scoped>.*?</style>\s*", "", html, flags=re.S).replace(' border="1"', ""))
+
+
 _INKS, _GROUND = re.compile("#(1a1a1b|000000)"), re.compile(r'<g id="patch_1">\s*<path [^>]*/>\s*</g>')
+
+
+def link_outputs(outputs, f):
+    "Outputs whose links to notebooks lead to pages, in Markdown and in HTML; `f` maps a link as in prose"
+    def page(m):
+        target = f(m[1])
+        return f'href="{target if ":" in target else target.replace(".ipynb", ".html")}"'
+    def linked(kind, text):
+        if kind == "text/markdown": return map_links(text_of(text), f)
+        return re.sub(r'href="(\w+\.ipynb[^"]*)"', page, text_of(text)) if kind == "text/html" else text
+    return [o | dict(data={k: linked(k, v) for k, v in o["data"].items()}) if "data" in o else o for o in outputs]
 
 
 def inline_figure(svg, alt):
@@ -297,7 +338,7 @@ def inline_figure(svg, alt):
     head = (f'role="img" aria-label="{escape(alt)}" style="--wide: {width:.0f}px" stroke-linejoin="round" '
         f'fill="{"#000" if plate else "currentColor"}"')
     svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda m: f"<svg {m[1]} {head}>", svg, count=1)
-    return f'<div class="mt-figure">{svg}</div>'
+    return f'<div class="mt-figure{" plate"*plate}">{svg}</div>'
 
 
 def picture_width(outputs):

@@ -129,7 +129,7 @@ class Examples:
         public = set().union(*self.public.values()) if "*" in lesson.imported else self.public[module]
         place = f"lesson {lesson.number}" + (f", {cell.section}" if cell.section else "")
         outside = [o for o in cell.outside if o not in lesson.imported and o not in public]
-        return Example(cell.code, cell.output, cell.seen, outside, f"lesson.{lesson.page}.example-{cell.id}", place)
+        return Example(cell.code, cell.output, cell.seen, outside, f"shown.{lesson.page}.example-{cell.id}", place)
 
     def uses(self, lesson, cell, module, name, home):
         """Does a cell load this name, or this method of an object of its class?
@@ -157,7 +157,7 @@ class Examples:
         "The cells of a lesson, with an anchor before each that is an example somewhere"
         for cell in cells:
             if cell.get("id") in self.chosen.get(page, ()):
-                yield convert.markdown_cell(f"```{{anchor}} example-{cell['id']}\n:prefix: lesson.{page}.\n```")
+                yield convert.markdown_cell(f"```{{anchor}} example-{cell['id']}\n:prefix: shown.{page}.\n```")
             yield cell
 
 

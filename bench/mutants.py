@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Does anything notice a small mistake? Hand mutants of the exported code, each to be killed by a lesson or a test.
+
+bench/mutants.txt lists them: a sign, an axis, an off by one, a missing detach, an unweighted mean. Each is made in the
+exported cell and in the module of a copy of the tree. Then the lesson runs cell by cell, then the tests of its module
+and those that name the changed function, until one fails that passes with nothing changed.
+A mutant that nothing kills is a survivor; the exit status is 1 unless the list says why nothing can notice it.
+
+    python bench/mutants.py [--lessons NN ...] [--left] [--only tests]      (about 10 s a mutant)
+
+Stores a row for each mutant that ran; the others' rows stay as they are.
+"""
+import argparse, csv, json, multiprocessing, os, re, shutil, sys, tempfile, time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parents[1]
+RESULT = HERE/"minitrain"/"assets"/"results"/"mutants.csv"
+SLOW = "site packaging structure notebooks converter readme stubs defects exercises telling figures"
+FORK = multiprocessing.get_context("fork")  # children have torch already
+sys.dont_write_bytecode = True
+
+
+class Mutant(NamedTuple):
+    "A change of the code"
+    lesson: str  # number
+    old: str
+    new: str
+    why: str  # nothing can notice it; or nothing
+
+    @property
+    def text(self):
+        "In one line"
+        both = (" / ".join(o.strip() for o in t.splitlines()) for t in self[1:3])
+        return " -> ".join(both)
+
+
+def read_mutants(text: str) -> list:
+    "The mutants of a list"
+    found, lesson = [], None
+    for block in re.split(r"\n\s*\n", text):
+        rows = [o for o in block.splitlines() if o and o[0] != "#"]
+        if rows and re.fullmatch(r"\d\d", rows[0]): lesson = rows.pop(0)
+        old, new, why = ("\n".join(o[2:] for o in rows if o[0] == sign) for sign in "-+=")
+        if rows: found.append(Mutant(lesson, old, new, why))
+    return found
+
+
+def swap(text: str, old: str, new: str, where) -> str:
+    "`text` with the one place of `old` changed"
+    if text.count(old) != 1: raise ValueError(f"{where}: {text.count(old)} places for {old!r}")
+    return text.replace(old, new)
+
+
+def enter(tree: Path):
+    "In a child: the package of the tree, an empty folder, no words"
+    os.environ |= dict(PYTHONPATH=str(tree), MPLBACKEND="agg", OMP_NUM_THREADS="1",
+        PYTHONDONTWRITEBYTECODE="1")
+    sys.path.insert(0, str(tree))
+    (tree/"empty").mkdir(exist_ok=True)
+    os.chdir(tree/"empty")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2): os.dup2(nothing, fd)
+
+
+def fails(limit: float, target, *args) -> bool:
+    "Whether a function that ends its process does not end it well, or takes too long"
+    def run():
+        os.setsid()
+        target(*args)
+    child = FORK.Process(target=run)
+    child.start()
+    child.join(limit)
+    if child.is_alive():
+        os.killpg(child.pid, 9)
+        child.join()
+    return child.exitcode != 0
+
+
+class Lesson:
+    "A lesson in a copy of the tree, and its module"
+    def __init__(self, tree, number):
+        self.tree, self.notebook = tree, next((tree/"nbs").glob(f"{number}_*.ipynb"))
+        cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
+        self.cells = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+        self.name = re.search(r"default_exp (\w+)", "\n".join(self.cells))[1]
+        self.module = tree/"minitrain"/f"{self.name}.py"
+        self.source = self.module.read_text(encoding="utf-8")
+
+    def place(self, old: str) -> int:
+        "Number of the exported cell that holds a text; there must be one place of it"
+        at = [i for i, o in enumerate(self.cells) if old in o and re.search(r"^#\| *export", o, re.M)]
+        places = self.source.count(old), *(self.cells[i].count(old) for i in at)
+        if places != (1, 1): raise ValueError(f"{self.notebook.name}: {places} places for {old!r}")
+        return at[0]
+
+    @contextmanager
+    def mutated(self, old: str, new: str):
+        "The module with a mutant in it"
+        self.module.write_text(self.source.replace(old, new), encoding="utf-8")
+        try: yield
+        finally: self.module.write_text(self.source, encoding="utf-8")
+
+    def changed(self, old: str) -> str:
+        "Name of the function or class in which a text stands"
+        names = re.findall(r"^(?:def|class) (\w+)", self.source.partition(old)[0] + old, re.M)
+        return names[-1] if names else self.name
+
+    def tests(self, old: str) -> list:
+        "The laws, the tests of the module, then the four files that name most often what is changed"
+        word = re.compile(rf"minitrain\.{self.name}\b|\b{self.changed(old)}\b")
+        counts = {o: len(word.findall(o.read_text(encoding="utf-8")))
+            for o in (self.tree/"tests").glob("test_*.py") if o.stem[5:] not in SLOW.split()}
+        naming = [o for o in counts if counts[o]]
+        first = "test_laws", f"test_{self.name}"
+        rest = sorted((o for o in naming if o.stem not in first), key=lambda o: -counts[o])
+        return [o for o in (self.tree/"tests"/f"{name}.py" for name in first) if o.exists()] + rest[:4]
+
+
+def run_cells(shell, cells):
+    "End the process at the first cell that fails, or after the last one"
+    for o in cells:
+        if not shell.run_cell(o).success: os._exit(1)
+    os._exit(0)
+
+
+def run_lesson(lesson: Lesson, mutants: list, limit: float):
+    """Run a lesson; at each cell that has mutants, first run each and what follows in a child.
+    A mutant that passes shows that the lesson does; without one it is run to its end"""
+    enter(lesson.tree)
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+    config = Config()
+    config.HistoryManager.enabled = False  # its thread would not survive a fork
+    shell, seen = InteractiveShell.instance(config=config), {}
+    for i, cell in enumerate(lesson.cells):
+        for o in mutants:
+            if lesson.place(o.old) != i: continue
+            start = time.monotonic()
+            with lesson.mutated(o.old, o.new):
+                cells = [cell.replace(o.old, o.new), *lesson.cells[i + 1:]]
+                killed = fails(limit, run_cells, shell, cells)
+            seen[o.text] = killed, time.monotonic() - start
+        if len(seen) == len(mutants) and not all(killed for killed, _ in seen.values()): break
+        if not shell.run_cell(cell).success: os._exit(1)
+    (lesson.tree/"seen.json").write_text(json.dumps(seen), encoding="utf-8")
+    os._exit(0)
+
+
+def run_tests(tree: Path, file: Path):
+    "End the process well if all tests of a file pass"
+    enter(tree)
+    import pytest
+    os._exit(int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--rootdir",
+        str(tree), "-c", str(tree/"pytest.ini"), str(file)])))
+
+
+def killers(tree: Path, number: str, mutants: list, limit: float, only: str):
+    "(mutant, the file that fails with it and passes without it or '', seconds) for each"
+    lesson, passes = Lesson(tree, number), {}
+    seen = {}
+    if only != "tests":
+        if fails(40*limit, run_lesson, lesson, mutants, limit):
+            sys.exit(f"fails with nothing changed: {lesson.notebook.name}")
+        seen = json.loads((tree/"seen.json").read_text(encoding="utf-8"))
+    for o in mutants:
+        killed, seconds = seen.get(o.text, (False, 0))
+        by, start = lesson.notebook.name if killed else "", time.monotonic()
+        for file in [] if by or only == "lessons" else lesson.tests(o.old):
+            if file not in passes: passes[file] = not fails(limit, run_tests, tree, file)
+            if not passes[file]: continue
+            with lesson.mutated(o.old, o.new):
+                if fails(limit, run_tests, tree, file): by = file.name
+            if by: break
+        yield o, by, seconds + time.monotonic() - start
+
+
+def listed() -> list:
+    "All mutants of the list"
+    return read_mutants((HERE/"bench"/"mutants.txt").read_text(encoding="utf-8"))
+
+
+def killed() -> set:
+    "Those with a stored killer"
+    if not RESULT.exists(): return set()
+    rows = csv.DictReader(o for o in RESULT.read_text(encoding="utf-8").splitlines() if not o.startswith("# "))
+    return {o["mutant"] for o in rows if o["by"] != "NOTHING"}
+
+
+def store(rows: list):
+    "In a child, which imports the package: the new rows among the stored ones, in the order of the list"
+    import pandas as pd
+    from minitrain.core import load_results
+    from minitrain.runs import save_results
+    new = pd.DataFrame(rows)
+    old = load_results(RESULT) if RESULT.exists() else new[:0]
+    both = pd.concat([old[~old.mutant.isin(new.mutant)], new]).set_index("mutant")
+    order = [o.text for o in listed() if o.text in both.index]
+    save_results(both.loc[order].reset_index()[[*new]], RESULT, command="python bench/mutants.py")
+    os._exit(0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lessons", nargs="+", metavar="NN", help="numbers such as 08; all by default")
+    parser.add_argument("--left", action="store_true", help="only those without a stored killer")
+    parser.add_argument("--only", choices=["lessons", "tests"], help="one of the two; by default both")
+    parser.add_argument("--limit", type=float, default=300, help="seconds for a test file, or the rest of a lesson; what takes longer hangs")
+    args = parser.parse_args()
+    done = killed() if args.left else set()
+    mutants = [o for o in listed() if (not args.lessons or o.lesson in args.lessons) and o.text not in done]
+    import hypothesis, IPython, matplotlib.pyplot, pandas, pytest, scipy.stats, sklearn, torch  # noqa: F401  once, for all children
+    survivors = 0
+    with tempfile.TemporaryDirectory() as tmp:
+        left_out = ".git", ".venv", "docs", "build", "dist", "runs", "*.egg-info", "__pycache__", ".ipynb_checkpoints"
+        shutil.copytree(HERE, tmp, ignore=shutil.ignore_patterns(*left_out), dirs_exist_ok=True)
+        for number in dict.fromkeys(o.lesson for o in mutants):
+            mine, rows = [o for o in mutants if o.lesson == number], []
+            for o, by, seconds in killers(Path(tmp), number, mine, args.limit, args.only):
+                survivors += not (by or o.why)
+                rows.append(dict(lesson=int(number), mutant=o.text, by=by or o.why or "NOTHING", seconds=round(seconds, 1)))
+                print(f"{number} {rows[-1]['by']:<28} {seconds:6.1f} s  {o.text}", flush=True)
+            fails(60, store, rows)
+    print(f"{len(mutants) - survivors} of {len(mutants)} mutants are killed or explained")
+    sys.exit(bool(survivors))
+
+
+if __name__ == "__main__": main()

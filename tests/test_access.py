@@ -1,0 +1,230 @@
+"""What every page must be for a reader who does not look at it with a mouse in the light: axe-core finds nothing serious in
+light, in dark and on a phone; folds, code and figures can be reached and named; paper holds all of a page.
+
+axe-core comes with the package axe-core-python. Without it, or without Chromium, the tests skip, unless MINITRAIN_BROWSER=required.
+"""
+import importlib.util, os, re, sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+import chromium
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT/"tools"/"site"))
+import convert  # noqa: E402
+
+DOCS = ROOT/"docs"
+PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
+GROUPS = 8
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def base():
+    with chromium.serve(DOCS) as address: yield address
+
+
+@pytest.fixture(scope="module")
+def axe():
+    "The script of axe-core"
+    if found := importlib.util.find_spec("axe_core_python"):
+        return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8") + ";0"
+    if os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail("MINITRAIN_BROWSER=required, and axe-core-python is missing")
+    pytest.skip("the package axe-core-python is missing")
+
+
+# A page has tens of thousands of coloured words and strokes, and pages are alike. For speed one of each kind stands for all: an
+# element whose tags, classes, styles and labels, its own and those inside and around it, were judged before is left out.
+ONE_OF_EACH = """(() => {
+  const seen = new Set(JSON.parse(sessionStorage.seen ?? "[]"));
+  function kind(o) {
+    const own = [...o.attributes].filter(a => !/^(id|href|src|for|data-.*)$/.test(a.name)).map(a => `${a.name}=${a.value}`);
+    const words = [...o.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+    return [o.tagName, ...own, words, ...[...new Set([...o.children].map(kind))].sort()].join(" ");
+  }
+  function short(s) { let h = 5381n; for (const c of s) h = (h*33n + BigInt(c.codePointAt())) & 0xffffffffffffn; return h.toString(36); }
+  function thin(o, around) {
+    for (const part of [...o.children]) {
+      const key = short(around + ">" + kind(part));
+      if (seen.has(key)) { part.remove(); continue; }
+      seen.add(key);
+      if (part.tagName != "svg") thin(part, around + ">" + part.tagName + "." + part.className);
+    }
+  }
+  document.querySelectorAll("details").forEach(o => o.open = true);
+  document.querySelectorAll("svg > :not(title, desc)").forEach(o => o.remove());
+  document.querySelectorAll(".line").forEach(o => o.removeAttribute("style"));
+  thin(document.body, "");
+  sessionStorage.seen = JSON.stringify([...seen]);
+})()"""
+FOUND = """axe.run(document, {resultTypes: ["violations"], %s}).then(r => r.violations
+  .filter(o => ["serious", "critical"].includes(o.impact) || o.id == "scrollable-region-focusable")
+  .flatMap(o => o.nodes.map(n => `${o.id}: ${n.target} ${n.html.slice(0, 120)}`)))"""
+RUNS = dict(phone='runOnly: ["scrollable-region-focusable"]', dark='runOnly: ["color-contrast", "link-in-text-block"]',
+    light='rules: {"label-content-name-mismatch": {enabled: true}}')
+
+
+def complaints(tab, axe, address):
+    "Serious and critical findings on a page: what scrolls on a phone, then everything in the light, then colours in the dark"
+    tab.window(390, 844, phone=True)
+    tab.open(address)
+    tab.wait("document.readyState == 'complete'")
+    tab.js(axe)
+    found = [f"phone: {o}" for o in tab.js(FOUND % RUNS["phone"])]
+    tab.window(1280)
+    tab.js(ONE_OF_EACH)
+    for theme in ("light", "dark"):
+        tab.js(f"document.documentElement.dataset.theme = '{theme}'")
+        found += [f"{theme}: {o}" for o in tab.js(FOUND % RUNS[theme])]
+    return found
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_nothing_serious_for_axe(tab, base, axe, group):
+    found = {page: o for page in PAGES[group::GROUPS] if (o := complaints(tab, axe, f"{base}/{page}"))}
+    assert found == {}
+
+
+def test_axe_can_complain(tab, axe, tmp_path):
+    "The control: pale words in either theme, a button without a name, and a region that only a mouse can scroll"
+    (tmp_path/"bad.html").write_text("""<!doctype html><html lang="en" data-theme="light"><title>A page</title>
+      <meta name="viewport" content="width=device-width"><style>html[data-theme=dark] { background: #222; color: #444 }</style>
+      <main><h1>A page</h1><p style="color: #aaa; background: #fff">pale</p><p>dark on dark</p><button></button>
+      <pre><span class="k" style="color: #bbb; background: #fff">def</span> <span class="k">f</span></pre>
+      <div style="overflow-x: auto; white-space: pre"><b>%s</b></div></main>""" % ("a long line "*40))
+    (tmp_path/"favicon.ico").touch()
+    with chromium.serve(tmp_path) as address: found = "\n".join(complaints(tab, axe, f"{address}/bad.html"))
+    for o in ("light: color-contrast: p:nth-child(2)", "light: color-contrast: span", "light: button-name", "dark: color-contrast: p:nth-child(3)",
+        "phone: scrollable-region-focusable: div"): assert o in found, found
+
+
+# ------------------------------------------------------------------------------------------------- what a reader can reach
+
+LESSONS = [f"{convert.page_name(p)}.html" for p in sorted((ROOT/"nbs").glob("[0-3]*.ipynb"))]
+
+
+def visit(tab, address, width, **kwargs):
+    tab.window(width, 844 if width < 600 else 900, phone=width < 600, **kwargs)
+    tab.open(address)
+    tab.wait("document.readyState == 'complete'")
+
+
+def press(tab, key):
+    for kind in ("keyDown", "keyUp"):
+        tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=dict(Tab=9, Enter=13, Escape=27)[key],
+            **(dict(text="\r") if key == "Enter" and kind == "keyDown" else {}))
+
+
+def test_objectives_come_before_code():
+    "A lesson says at once where it stands, how long it takes and what it is for, and only then imports, folded"
+    for page in LESSONS:
+        text = (DOCS/page).read_text(encoding="utf-8")
+        text = text[text.index("<h1"):]
+        assert re.search(r"lesson \d+ of \d+ · \d+ min", text[:text.index("<ol")]), page
+        assert text.index("<ol") < text.index('<div class="cell') < text.index("<details") < text.index("<pre"), page
+
+
+def test_names_that_differ(tab, base):
+    "Copy buttons are called by what they copy, folds by what they hold"
+    visit(tab, f"{base}/softmax.html", 1280)
+    names = tab.js("[...document.querySelectorAll('.copybtn')].map(o => o.ariaLabel)")
+    assert len(names) > 30 and len(set(names)) > len(names) - 5 and any("def softmax" in o for o in names)
+    folds = tab.js("[...document.querySelectorAll('details.hide > summary')].map(o => o.getAttribute('aria-label') || o.innerText.trim())")
+    assert folds and all(o and o != "Toggle hidden content" for o in folds)
+
+
+@pytest.mark.parametrize("page", ["softmax.html", "vit.html"])
+def test_a_figure_is_enlarged_by_keyboard_and_tap(tab, base, page):
+    "Enter opens it, larger, with its caption; Escape closes it and gives the focus back; a tap on the figure does the same"
+    shown = "document.querySelector('.mt-zoom').open"
+    for width in (1280, 390):
+        visit(tab, f"{base}/{page}", width)
+        figures = tab.js("document.querySelectorAll('.figure-caption').length")
+        assert tab.js("document.querySelectorAll('.figure-caption .mt-enlarge').length") >= figures - 1  # one may be a widget
+        tab.js("document.querySelector('.mt-enlarge').focus()")
+        press(tab, "Enter")
+        assert tab.wait(shown)
+        wide = tab.js("['.mt-zoom', 'article :is(.mt-figure, .mt-diagram)'].map(o => document.querySelector(o + ' svg').getBoundingClientRect().width)")
+        assert wide[0] > wide[1]*1.2 and "Figure 1" in tab.js("document.querySelector('.mt-zoom').innerText")
+        press(tab, "Escape")
+        assert tab.wait(f"!{shown}") and tab.js("document.activeElement.className") == "mt-enlarge"
+        tab.js("document.querySelector('article .mt-figure > svg').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+        assert tab.js(shown)
+        tab.js("document.querySelector('.mt-zoom').click()")
+        assert not tab.js(shown)
+
+
+@pytest.mark.parametrize("page", ["augment.html", "api/vit.html", "exercises.html"])
+def test_the_current_page_is_in_sight(tab, base, page):
+    "The part of the page is open and the others are folded, on a desk and in a phone's menu"
+    at = """(o => o.checkVisibility({visibilityProperty: true}) && (r => r.left >= 0 && r.top >= 0 && r.bottom <= innerHeight)(o.getBoundingClientRect()))
+        (document.querySelector(".bd-docs-nav li.current > a"))"""
+    visit(tab, f"{base}/{page}", 1280)
+    assert tab.wait(at)
+    assert tab.js("[...document.querySelectorAll('details.part')].filter(o => o.open).length") == 1
+    visit(tab, f"{base}/{page}", 390)
+    assert not tab.js(at)
+    tab.js("document.querySelector('.primary-toggle').click()")
+    assert tab.wait(at)
+
+
+def test_room_for_code(tab, base):
+    "Prose keeps its measure, code takes the room that a window has, and a tablet has no wider column than a desk"
+    wide = {}
+    for width in (390, 820, 1200, 1440, 1920):
+        visit(tab, f"{base}/loop.html", width)
+        rem = tab.js("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+        code, prose = (tab.js(f"document.querySelector('article section > {o}').getBoundingClientRect().width") for o in ("div.cell", "p:not(.built)"))
+        assert prose <= 44*rem + 1 and code <= 60*rem + 1 and prose <= code
+        wide[width] = code/rem
+    assert wide[820] <= wide[1200] <= wide[1440] and min(wide[1440], wide[1920]) > 58
+
+
+def test_long_lines(tab, base):
+    "Code that goes on under itself has an arrow there and only there, further in than a block; output that is cut off can be scrolled by keys"
+    for width in (1280, 390):
+        visit(tab, f"{base}/learner.html", width)
+        lines = tab.js("""[...document.querySelectorAll("div.cell_input .line")].filter(o => o.offsetHeight && o.textContent.trim()).map(o => [
+            Math.round(o.getBoundingClientRect().height/parseFloat(getComputedStyle(o).lineHeight)), parseFloat(getComputedStyle(o, "::before").height)
+            / parseFloat(getComputedStyle(o).lineHeight), o.textContent.includes("↪")])""")
+        assert any(rows > 1 for rows, *_ in lines) or width > 600
+        for rows, arrows, written in lines: assert abs(arrows - (rows - 1)) < 0.1 and not written
+        assert tab.wait("""[...document.querySelectorAll("div.cell_output pre")].filter(o => o.offsetHeight && o.scrollWidth > o.clientWidth + 1)
+            .every(o => o.tabIndex == 0 || o.parentElement.closest("[tabindex='0']"))""")
+
+
+@pytest.mark.parametrize("page", ["index.html", "softmax.html", "gaze_training.html"])
+def test_figures_fit_a_phone(tab, base, page):
+    visit(tab, f"{base}/{page}", 390)
+    drawn = tab.js("""[...document.querySelectorAll("article :is(.mt-figure, .mt-diagram, .cell_output img)")].map(o => [o.scrollWidth, o.clientWidth,
+        o.getBoundingClientRect().right]).filter(o => o[1])""")
+    assert drawn and all(scroll <= client and right <= 390 for scroll, client, right in drawn)
+
+
+def test_focus_can_be_seen(tab, base):
+    "Going through the page by Tab, the button of the sidebar, that of the repository and a part of the book show where the focus is"
+    visit(tab, f"{base}/loop.html", 1280)
+    seen = {}
+    for _ in range(60):
+        press(tab, "Tab")
+        name, style, width = tab.js("(o => [o.ariaLabel || o.dataset.bsOriginalTitle || o.title || o.tagName, getComputedStyle(o).outlineStyle, parseFloat(getComputedStyle(o).outlineWidth)])(document.activeElement)")
+        seen[name] = style != "none" and width >= 1
+    for o in ("Toggle primary sidebar", "Source repository", "SUMMARY"): assert seen[o], (o, seen)
+
+
+def test_paper(tab, base):
+    "A print has the title, what is folded, and none of the window's furniture; on the screen it is the other way round"
+    folded, furniture = "details.hide pre", ".bd-sidebar-primary, .mt-enlarge, .lesson-links, .copybtn, .bd-header-article"
+    shown = "[...document.querySelectorAll('%s')].map(o => o.checkVisibility())"
+    visit(tab, f"{base}/loop.html", 1280)
+    assert not any(tab.js(shown % folded)) and any(tab.js(shown % furniture))
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert all(tab.js(shown % f"h1, {folded}")) and not any(tab.js(shown % furniture))
+        tab.js("dispatchEvent(new Event('beforeprint'))")
+        assert tab.js("[...document.querySelectorAll('details.hide')].every(o => o.open)")
+        tab.js("dispatchEvent(new Event('afterprint'))")
+        assert not tab.js("[...document.querySelectorAll('details.hide')].some(o => o.open)")
+    finally: tab.call("Emulation.setEmulatedMedia", media="")

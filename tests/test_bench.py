@@ -1,0 +1,44 @@
+"What is stored can be measured again: each table names its command, and each comparison has a table."
+import subprocess, sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path[:0] = [str(ROOT/"bench")]
+import again, mutants  # noqa: E402
+
+TOOLS = {"again.py", "ledger.py"}  # make no table of their own
+
+
+def test_each_table_has_its_command_and_each_script_a_table():
+    named = {command.split()[1] for command in again.commands()}
+    assert named | {f"bench/{o}" for o in TOOLS} == {f"bench/{o.name}" for o in (ROOT/"bench").glob("*.py")}
+
+
+def test_commands_are_listed_and_chosen():
+    def run(*args): return subprocess.run([sys.executable, ROOT/"bench"/"again.py", *args], capture_output=True, text=True)
+    assert len(run("--list").stdout.splitlines()) == len(again.commands())
+    assert run("--list", "losses.py").stdout.splitlines() == ["python bench/losses.py  (losses, losses_memory)"]
+    assert run("--list", "nothing").returncode == 2
+
+
+def test_every_mutant_finds_its_one_place():
+    "A list that fell behind the code would kill nothing"
+    lessons = {}
+    for o in mutants.listed():
+        lesson = lessons.setdefault(o.lesson, mutants.Lesson(ROOT, o.lesson))
+        i = lesson.place(o.old)
+        assert o.old != o.new
+        compile(lesson.source.replace(o.old, o.new), o.text, "exec")
+        assert o.old in lesson.cells[i]
+    assert len(mutants.listed()) >= 80 and len(lessons) == 32
+
+
+def test_no_mutant_survives():
+    "Each has a killer in the stored table, or a reason that nothing can notice it"
+    assert {o.text for o in mutants.listed()} <= mutants.killed()
+
+
+def test_a_mutant_out_of_step_is_an_error():
+    with pytest.raises(ValueError): mutants.Lesson(ROOT, "01").place("nowhere")

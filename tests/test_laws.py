@@ -1,0 +1,109 @@
+"Laws that small mistakes break (bench/mutants.txt): ours beside torch's or beside the plain sum, on data with zeros, ties and unequal parts."
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings, strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from minitrain.all import (
+    Adam, AdamW, DataLoader, Dataset, Mean, Momentum, SGD, Value, accuracy, evaluate, softmax, train_epoch)
+
+few = settings(max_examples=15, deadline=None)
+sizes = st.lists(st.integers(1, 5), min_size=2, max_size=4)
+
+
+def whole_numbers(*shape, low=-2, high=3): return torch.randint(low, high, shape).double()
+
+
+@few
+@given(st.integers(1, 4), st.integers(2, 4), st.integers(0, 99))
+def test_a_tape_has_autograds_gradients(b, k, seed):
+    torch.manual_seed(seed)
+    x, w, y = whole_numbers(b, k), whole_numbers(k, k), torch.randint(k, (b,))
+    def net(x, w): return ((x @ w).relu() + x).mean() + ((x @ w)*x).log_softmax(1).sum()*0.5
+    ours, theirs = [Value(x), Value(w)], [o.clone().requires_grad_() for o in (x, w)]
+    net(*ours).backward()
+    net(*theirs).backward()
+    for a, b in zip(ours, theirs): assert_close(a.grad, b.grad)
+    picked, z = Value(x).log_softmax().pick(y).mean(), F.log_softmax(x, 1).gather(1, y[:, None]).mean()
+    assert_close(picked.data, z)
+
+
+@few
+@given(st.integers(1, 3), st.integers(2, 4), st.sampled_from([0, 1, -1]))
+def test_softmax_sums_along_its_dimension(b, k, dim):
+    x = torch.randn(b, k)
+    assert_close(softmax(x, dim), torch.softmax(x, dim))
+
+
+class Seen(nn.Module):
+    "Notes its mode at each call"
+    def __init__(self): super().__init__(); self.modes = []
+    def forward(self, x): self.modes.append(self.training); return x
+
+
+@few
+@given(sizes, st.integers(0, 99))
+def test_an_epoch_is_a_mean_over_samples(sizes, seed):
+    torch.manual_seed(seed)
+    batches = [(torch.randn(n, 2), torch.randint(3, (n,))) for n in sizes]
+    model, part = nn.Linear(2, 3), Seen()
+    x, y = map(torch.cat, zip(*batches))
+    want = F.cross_entropy(model(x), y).item()
+    frozen = nn.Sequential(model, part)
+    part.eval()
+    got = train_epoch(frozen, batches, F.cross_entropy, torch.optim.SGD(model.parameters(), 0.))
+    assert math.isclose(got, want, rel_tol=1e-5) and not any(part.modes) and frozen.training
+    part.train()
+    scores = evaluate(frozen, batches, F.cross_entropy, metrics=(accuracy,))
+    assert math.isclose(scores["loss"], want, rel_tol=1e-5) and not any(part.modes) and part.training
+
+
+def test_a_mean_does_not_look_at_nothing():
+    mean = Mean()
+    for value, n in ((1., 2), (math.nan, 0), (4., 1)): mean.update(value, n)
+    assert mean.compute() == 2
+
+
+def chance(x): return x + torch.rand(()).item() + np.random.rand()
+
+
+def test_chance_is_of_seed_epoch_and_item():
+    "Order and transforms differ from epoch to epoch, and the global generators stay where they were"
+    x = torch.zeros(12)
+    dl = DataLoader(Dataset(x, torch.arange(12), chance), 5, shuffle=True, seed=3)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    epochs = [[torch.cat([o[i] for o in batches]) for i in (0, 1)] for batches in ([*dl], [*dl])]
+    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])
+    (x1, y1), (x2, y2) = epochs
+    assert not torch.equal(y1, y2) and not set(x1.tolist()) & set(x2.tolist())
+
+
+def test_an_older_iteration_does_not_end_a_newer_one():
+    dl = DataLoader(range(4), 1, seed=0)
+    old, new = iter(dl), iter(dl)
+    next(new)
+    assert len([*old]) == 4
+    assert dl.state_dict()["batch"] == 1 and dl.state_dict()["epoch"] == 1
+
+
+@pytest.mark.parametrize("ours, theirs, options", [
+    (SGD, torch.optim.SGD, dict(momentum=0.9, dampening=0.3, weight_decay=0.1)), (Momentum, torch.optim.SGD, dict(momentum=0.9, nesterov=True)),
+    (Adam, torch.optim.Adam, dict(weight_decay=0.2, eps=0.1)), (AdamW, torch.optim.AdamW, dict(weight_decay=0.2, betas=(0.5, 0.7)))])
+def test_steps_are_torchs(ours, theirs, options):
+    "With a closure too, in which gradients are made though the step itself makes none"
+    ends = []
+    for kind in (ours, theirs):
+        w = torch.tensor([1., -2., 0.5], requires_grad=True)
+        opt = kind([w], lr=0.1, **options)
+        def loss():
+            opt.zero_grad()
+            (out := (w**2).sum() + w[0]*w[1]).backward()
+            return out
+        losses = [opt.step(loss).item() for _ in range(4)]
+        ends.append((w.detach(), torch.tensor(losses)))
+    assert_close(*ends)
