@@ -175,7 +175,7 @@ def map_nested(
 # %% ../nbs/00_start.ipynb #to-device
 #| code-fold: true
 _has = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
-def_device = next(o for o in _has if _has[o])
+def_device = next(o for o in _has if _has[o])  # "cuda", "mps" or "cpu"
 
 def to_device(
     x, # A tensor or any nesting of dicts, lists, tuples and dataclasses

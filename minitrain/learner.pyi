@@ -25,7 +25,23 @@ class CancelStepException(Exception):
     """Puts off the update: the gradients stay"""
 
 class Callback:
-    """Base of callbacks: a method named after an event is called with the Learner"""
+    """Base of callbacks: a method named after an event is called with the Learner
+
+    before_fit: once, before the first epoch
+    before_epoch: an epoch begins; `learn.training` is False in validation
+    before_batch: `learn.batch` is there, and may be replaced
+    after_predict: `learn.preds` is there
+    after_loss: `learn.loss` is there; what it is now is what `backward` sees
+    after_backward: in training; the gradients are there
+    after_step: in training; the weights have changed, the gradients are still
+    there
+    after_batch: the batch is done, and was not cancelled
+    cleanup_batch: the batch is over, whatever happened
+    after_epoch: the epoch is done, and was not cancelled
+    cleanup_epoch: the epoch is over, whatever happened
+    after_fit: the fit is done, and was not cancelled
+    cleanup_fit: the fit is over, whatever happened
+    """
     order = 0
     only_in_fit = False
 

@@ -1,7 +1,5 @@
-"The converter of the site on its own: cell options, callouts, links, names, cell ids, signatures and parameter tables."
+"The converter of the site on its own: cell options, callouts, links, names, cell ids."
 import json, re, sys
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site")]
-import apipages, build_site, convert  # noqa: E402
+import build_site, convert  # noqa: E402
 
 
 # -------------------------------------------------------------------------------------------------------- cell options
@@ -250,95 +248,3 @@ def test_parts_of_the_book():
     sidebar = "website: {sidebar: {contents: [index.ipynb, {section: 0 G, contents: [00_a.ipynb]}, {section: 1 L, contents: [01_b.ipynb]}]}}"
     assert build_site.parts(sidebar, {"index.ipynb", "00_a.ipynb"}) == [("0 G", ["00_a.ipynb"])]
     with pytest.raises(ValueError, match="does not list 02_c.ipynb"): build_site.parts(sidebar, {"02_c.ipynb"})
-
-
-# ----------------------------------------------------------------------------------------------------------- reference
-
-somewhere = "cpu"
-
-def example(
-    x, # A thing, with a | in it
-    /,
-    device:str|None=somewhere, # Where it goes
-    *args, # More
-    reduction:str="mean", # One of `mean`, `sum`
-    **kwargs # Passed on
-)->list[int]: # What comes back
-    "Gives something back"
-
-
-def test_signature_is_as_written():
-    params = apipages.written_signature(example)
-    assert apipages.signature_text("example", params, width=200) == \
-        "def example(x, /, device: str | None = somewhere, *args, reduction: str = 'mean', **kwargs) -> list[int]"
-    assert apipages.signature_text("example", params, width=40).splitlines()[:3] == ["def example(", "    x,", "    /,"]
-
-
-def test_every_parameter_is_described():
-    assert apipages.parameter_docs(example) == {"x": "A thing, with a | in it", "device": "Where it goes", "args": "More",
-        "reduction": "One of `mean`, `sum`", "kwargs": "Passed on", "return": "What comes back"}
-
-
-def test_parameter_table():
-    table = apipages.parameter_table(apipages.written_signature(example), apipages.parameter_docs(example)).splitlines()
-    assert table[0] == "| Parameter | Type | Default | What it is |"
-    assert table[2] == r"| `x` |   |   | A thing, with a \| in it |"
-    assert table[3] == r"| `device` | `str \| None` | `somewhere` | Where it goes |"
-    assert table[-2:] == ["| `**kwargs` |   |   | Passed on |", "| **returns** | `list[int]` |   | What comes back |"]
-    assert apipages.parameter_table({"return": ("", "", "")}, {}) == ""
-
-
-@dataclass
-class Config:
-    "Settings"
-    lr:float=0.1 # Step size
-    device:str=somewhere # Where
-
-
-class Pair(NamedTuple):
-    left:int # The left one
-    right:int=3
-
-
-class _Base:
-    def shrink(self, by:int=1): "Make it smaller"
-
-
-class Thing(_Base):
-    "A thing"
-    def __init__(self,
-        size:int=3 # How large
-    ): self.size = size
-    def grow(self,
-        by:int # How much
-    ): "Make it larger"
-    def _private(self): pass
-    def __len__(self): return self.size
-    def __call__(self): "Do it"
-    @property
-    def double(self)->int: # Twice the size
-        "Twice"
-        return 2*self.size
-    @classmethod
-    def of(cls, size)->"Thing": "Another way to make one"
-
-
-
-
-def entry(name, obj): return apipages.entry(CFG, sys.modules[__name__], name, obj, lesson=lambda o: (f"lesson.{o.lower()}", "The lesson"))
-
-
-def test_entries():
-    text = entry("Thing", Thing)
-    for o in ("## Thing", "class Thing(size: int = 3)", "How large", "### Thing.grow", "def grow(by: int)", "| `shrink(by: int = 1)` | Make it smaller |", "def of(size) -> Thing\n", "Make it larger", "### Thing.double",
-        "double -> int", r"### Thing.\_\_call\_\_", "### Thing.of", "Built in [The lesson](#lesson.thing)"): assert o in text, o
-    assert "_private" not in text and "__len__" not in text and r"\_\_len" not in text and "| `self` |" not in text
-    assert "class Config(lr: float = 0.1, device: str = somewhere)" in (text := entry("Config", Config)) and "Step size" in text
-    assert "class Pair(left: int, right: int = 3)" in (text := entry("Pair", Pair)) and "The left one" in text
-    assert "Pair(left" not in text.replace("class Pair(left", "")
-    assert 'somewhere = "cpu"' in entry("somewhere", somewhere)
-
-
-def test_patched_methods_are_found():
-    from minitrain.runs import RunDir
-    assert {"config", "write", "log", "metrics"} <= set(apipages.public_methods(RunDir))

@@ -67,11 +67,6 @@ def exported(cell):
     return code if {"export", "exports", "exporti"} & set(options) else None
 
 
-def anchors_of(cells):
-    "Anchors of a lesson: the names that its exported cells define, in lower case as nbdev links to them"
-    return [o.lower() for c in cells if (code := exported(c)) is not None for o in convert.defined_names(code)]
-
-
 # ------------------------------------------------------------------------------------------------------------- lessons
 
 def names_lookup(cfg, books):
@@ -174,7 +169,7 @@ def toctrees(cfg, sections, titles, modules):
     def tree(caption, lines): return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```"
     lessons = [tree(caption, [f"{titles[n]} <{convert.page_name(n)}>" for n in names]) for caption, names in sections]
     lessons.append(tree("Exercises", ["All exercises <exercises>"]))
-    return "\n\n".join([*lessons, tree("Reference", [f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules])] if modules else lessons)
+    return "\n\n".join([*lessons, tree("Reference", ["All names <api/index>", *(f"{cfg['lib_name']}.{m} <api/{m}>" for m in modules)])] if modules else lessons)
 
 
 def write_notebook(path, cells, description=""):
@@ -198,15 +193,17 @@ def write_sources(cfg, out, draft=False):
     lessons = [n for _, names in sections for n in names]
     pages = {convert.page_name(n) for n in books}
     titles = {n: convert.split_title(c[0]["source"])[0] for n, c in books.items()}
-    anchors = {convert.page_name(n): set(anchors_of(c)) for n, c in books.items()}
     lookup = names_lookup(cfg, books)
     modules = {m: n for n in lessons if (m := module_of(books[n]))}
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
     numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
+    reference = apipages.Reference(cfg, [(n, books[n]) for n in lessons], {n: loaded[m] for m, n in modules.items()}, titles)
+    api = reference.pages()
     taught = [n for n in lessons if n < "4"]
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None
     for n, cells in books.items():
+        cells = [*reference.examples.mark(convert.page_name(n), cells)]
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
         if caption := next((c for c, names in sections if n in names), None):
@@ -216,9 +213,7 @@ def write_sources(cfg, out, draft=False):
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))
     write_notebook(out/"exercises.ipynb", exercises_page(sections, titles, books), "Every exercise of the book, by lesson")
     (out/"api").mkdir()
-    for m, n in modules.items():
-        text = api_text(cfg, loaded[m], n, titles[n], anchors, documented)
-        (out/"api"/f"{m}.md").write_text(text, encoding="utf-8")
+    for name, text in api.items(): (out/"api"/name).write_text(text, encoding="utf-8")
     if (nbs/"images").is_dir(): shutil.copytree(nbs/"images", out/"images")
     about = {f"{convert.page_name(n)}.html": about_lesson(books[n]) for n in lessons}
     for path, n in zip(about, lessons):
@@ -227,6 +222,8 @@ def write_sources(cfg, out, draft=False):
     for m, names in documented.items():
         about[f"api/{m}.html"] = dict(kind="reference", title=f"{cfg['lib_name']}.{m}: reference", names=list(names), description=shortened(
             f"Signatures, parameters and returns of the module {cfg['lib_name']}.{m}: {', '.join(o for o in names if '.' not in o)}"))
+    about["api/index.html"] = dict(kind="names", title="All names of minitrain",
+        description="Every function, class and method of minitrain in a line, with its module")
     about["exercises.html"] = dict(kind="exercises", title="All exercises")
     about["search.html"] = dict(kind="search", title="Search", description="Search the sections and the public names of the book")
     about["404.html"] = dict(kind="missing", title="Page not found", description="There is no such page")
@@ -247,15 +244,6 @@ def about_lesson(cells):
 def shortened(text, room=300):
     "A text cut after a word"
     return text if len(text) <= room else text[:room].rsplit(" ", 1)[0].rstrip(",") + " ..."
-
-
-def api_text(cfg, module, notebook, title, anchors, documented):
-    "A module's reference page, its names linked to their lessons and, in descriptions, to their entries"
-    page = convert.page_name(notebook)
-    def lesson(name): return (f"lesson.{page}.{name.lower()}", title) if name.lower() in anchors[page] else None
-    def lookup(name): return next((f"#api.{m}.{name.lower()}" for m, names in documented.items() if name in names), None)
-    text = apipages.api_page(cfg, module, f"[{title}](../{page}.ipynb)", lesson)
-    return convert.link_names(text, lookup)
 
 
 def render(cfg, out, draft=False):

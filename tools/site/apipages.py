@@ -1,196 +1,63 @@
-"""One page of reference per module, made from the package's own docments by fastcore's and nbdev's readers."""
-import ast, inspect, re, textwrap
-from types import ModuleType
+"""The reference: a page per module and an index of all names, made from the package's docments by fastcore's reader.
 
-from fastcore.docments import docments, docstring
+An entry has the signature, what it inherits, its parameters, what it raises, and the example that follows in the lesson.
+"""
+import inspect, re
+from itertools import groupby
+from textwrap import shorten
 
-from convert import slug, source_link
+from fastcore.docments import docstring
 
+from convert import link_names, source_link
+from describe import LISTED, bases_of, call_text, constant_source, documented_names, event_lines, inherited_methods, inner, is_constant, \
+    loop_methods, parameter_docs, public_methods, raised, running_signature, signature_text, written_signature
+from examples import Examples
 
-# --------------------------------------------------------------------------------------------- what a module documents
-
-def documented_names(module):
-    "Public names of a module, its `__all__`, in the order of their definition"
-    names = list(module.__all__)
-    lines = definition_lines(inspect.getsource(module))
-    return sorted(dict.fromkeys(names), key=lambda o: lines.get(o, 0))
-
-
-def definition_lines(source):
-    "Line of each top-level name of a module's source"
-    lines = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): lines[node.name] = node.lineno
-        elif isinstance(node, ast.Assign):
-            for o in node.targets:
-                for n in ast.walk(o):
-                    if isinstance(n, ast.Name): lines.setdefault(n.id, node.lineno)
-    return lines
+GROUPED = 8  # a module with as many names is divided by the sections of its lesson
 
 
-def public_methods(cls):
-    "Methods and properties that a class itself brings, those added by @patch too: public ones, and special ones with a docstring"
-    def wanted(name, o):
-        f = getattr(o, "fget", None) or getattr(o, "__func__", o)
-        if not inspect.isfunction(f) or name == "__init__" or f.__name__ == "<lambda>" or f.__code__.co_filename.startswith("<"): return False
-        return not name.startswith("_") or (name.startswith("__") and bool(f.__doc__))
-    found = {k: o for k, o in vars(cls).items() if wanted(k, o)}
-    def line(o): return (getattr(o, "fget", None) or getattr(o, "__func__", o)).__code__.co_firstlineno
-    return dict(sorted(found.items(), key=lambda kv: line(kv[1])))
+# --------------------------------------------------------------------------------------------------------------- texts
+
+def _code(text): return f"``{text}``" if text else ""  # two backticks: the name of something else is no link
 
 
-def inherited_methods(cls):
-    "Public methods that a class has from private bases of its own package, which have no entry themselves"
-    own, found = public_methods(cls), {}
-    for base in cls.__mro__[1:]:
-        if base.__name__.startswith("_") and base.__module__.split(".")[0] == cls.__module__.split(".")[0]:
-            found = {**public_methods(base), **found}
-    return {k: o for k, o in found.items() if k not in own}
+def _type(text): return f"`{text}`" if text else ""
 
 
-# ---------------------------------------------------------------------------------------------------------- signatures
-
-def _definition(f):
-    "The syntax tree of a function, or None where there is no source (a generated `__init__`)"
-    try: return ast.parse(textwrap.dedent(inspect.getsource(f))).body[0]
-    except (OSError, TypeError, SyntaxError): return None
+def _line(text):
+    "A text as one line that begins no list, heading or quotation"
+    return re.sub(r"^(\d*)([-+#>.)])(?=\s)", r"\1\\\2", " ".join((text or "").split()))
 
 
-def _inner(o):
-    "The function behind a property, a class or static method, or a decorated function"
-    o = getattr(o, "fget", None) or getattr(o, "__func__", o)
-    return inspect.unwrap(o) if callable(o) else o
+def definitions(rows):
+    "A definition list in markdown: (term, description, ...) in each row; a term without a description has an empty one"
+    return "\n\n".join("\n".join([term, *(f": {_line(o) or '&nbsp;'}" for o in texts)]) for term, *texts in rows)
 
 
-def written_signature(f):
-    """Parameters as they are written in the source: name -> (kind, type, default), with the return type under "return".
-
-    The source says `device=def_device` where the running program would say 'cpu' here and 'cuda' elsewhere."""
-    node = _definition(f)
-    if isinstance(node, ast.ClassDef) or node is None: return _running_signature(f)
-    a = node.args
-    def text(o): return "" if o is None else ast.unparse(o)
-    def kind_of(o): return o.value if isinstance(o, ast.Constant) and isinstance(o.value, str) else text(o)  # "Axes" in quotes
-    positional = [*a.posonlyargs, *a.args]
-    defaults = [None] * (len(positional) - len(a.defaults)) + a.defaults
-    out = {}
-    for o, d in zip(positional, defaults): out[o.arg] = ("/" if o in a.posonlyargs else "", kind_of(o.annotation), text(d))
-    if a.vararg: out[a.vararg.arg] = ("*", kind_of(a.vararg.annotation), "")
-    for o, d in zip(a.kwonlyargs, a.kw_defaults): out[o.arg] = ("k", kind_of(o.annotation), text(d))
-    if a.kwarg: out[a.kwarg.arg] = ("**", kind_of(a.kwarg.annotation), "")
-    out["return"] = ("", kind_of(node.returns), "")
-    return out
-
-
-def _running_signature(f):
-    "As `written_signature`, for a callable without a `def` of its own: a dataclass or a namedtuple, whose fields are read if they can be"
-    empty, kinds = inspect.Parameter.empty, {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**",
-        inspect.Parameter.KEYWORD_ONLY: "k", inspect.Parameter.POSITIONAL_ONLY: "/"}
-    fields = {o.target.id: o for o in _body(f) if isinstance(o, ast.AnnAssign)} if inspect.isclass(f) else {}
-    def anno(p): return "" if p.annotation is empty else ast.unparse(fields[p.name].annotation) if p.name in fields else \
-        p.annotation if isinstance(p.annotation, str) else inspect.formatannotation(p.annotation)
-    def default(p): return "" if p.default is empty else ast.unparse(fields[p.name].value) if p.name in fields else \
-        re.sub(r" at 0x[0-9a-f]+", "", repr(p.default))
-    try: params = inspect.signature(f).parameters
-    except (ValueError, TypeError): params = {}
-    return {**{k: (kinds.get(p.kind, ""), anno(p), default(p)) for k, p in params.items()}, "return": ("", "", "")}
-
-
-def parameter_docs(f):
-    """What docments say of each parameter and of the return.
-
-    fastcore's reader leaves out positional-only parameters and the fields of a namedtuple: their comments are added here."""
-    if inspect.isclass(f) and hasattr(f, "_fields"): docs, nodes = {}, [o for o in _body(f) if isinstance(o, ast.AnnAssign)]
-    else:
-        docs = {k: v or "" for k, v in docments(f, args_kwargs=True).items()}
-        f = f.__init__ if inspect.isclass(f) and not hasattr(f, "__dataclass_fields__") else f
-        nodes = getattr(getattr(_definition(f), "args", None), "posonlyargs", [])
-    lines = textwrap.dedent(inspect.getsource(f)).splitlines() if nodes else []
-    for o in nodes:
-        name, comment = getattr(o, "arg", None) or o.target.id, re.search(r"#\s*(.*)$", lines[o.end_lineno - 1])
-        if not docs.get(name) and comment: docs[name] = comment[1]
-    return docs
-
-
-def _body(cls):
-    "The statements of a class, empty where there is no source"
-    return getattr(_definition(cls), "body", [])
-
-
-def signature_text(name, params, prefix="def", width=92):
-    "A `def` line, or one parameter a line when that would be too long"
-    parts, star, slash = [], False, [k for k, (kind, *_) in params.items() if kind == "/"]
-    for k, (kind, anno, default) in params.items():
-        if k == "return": continue
-        if kind == "k" and not star: parts.append("*"); star = True
-        if kind == "*": star = True
-        label = (kind if kind in ("*", "**") else "") + k + (f": {anno}" if anno else "")
-        parts.append(label + (f" = {default}" if default and anno else f"={default}" if default else ""))
-        if slash and k == slash[-1]: parts.append("/")
-    returns = f" -> {params['return'][1]}" if params["return"][1] else ""
-    line = f"{prefix} {name}({', '.join(parts)}){returns}".strip()
-    return line if len(line) <= width else f"{prefix} {name}(\n".lstrip() + "".join(f"    {o},\n" for o in parts) + f"){returns}"
-
-
-# --------------------------------------------------------------------------------------------------------------- pages
-
-def _code(text): return f"`{text}`".replace("|", r"\|") if text else ""
-
-
-def _cell(text): return " ".join(text.split()).replace("|", r"\|")
-
-
-def parameter_table(params, docs):
-    "A markdown table of parameters: name, type, default, what it is; the return last. Empty columns are left out"
-    rows = [(_code({"*": "*", "**": "**"}.get(kind, "") + k), _code(anno), _code(default), _cell(docs.get(k) or ""))
+def parameter_list(params, docs):
+    "Parameters as a definition list: name, type and default in a line, below it what it is; the return last"
+    def term(name, anno, default): return name + (f" {_type(anno)}" if anno else "") + (f" = {_code(default)}" if default else "")
+    rows = [(term(_code({"*": "*", "**": "**"}.get(kind, "") + k), anno, default), docs.get(k))
         for k, (kind, anno, default) in params.items() if k not in ("return", "self", "cls")]
-    if params["return"][1] or docs.get("return"): rows.append(("**returns**", _code(params["return"][1]), "", _cell(docs.get("return") or "")))
-    if not rows: return ""
-    head = ("Parameter", "Type", "Default", "What it is")
-    keep = [i for i in range(4) if i in (0, 3) or any(o[i] for o in rows)]
-    def line(o): return "| " + " | ".join(o[i] or " " for i in keep) + " |"
-    return "\n".join([line(head), "|" + "---|" * len(keep), *map(line, rows)])
+    if params["return"][1] or docs.get("return"): rows.append((term("**returns**", params["return"][1], ""), docs.get("return")))
+    return definitions(rows)
 
 
-def entry(cfg, module, name, obj, level=2, lesson=None):
-    """Markdown of one name: heading, signature, docstring, parameters, links to its lesson and source; for a class its methods.
-
-    `lesson` is a function from a dotted name to (label, title) of the place that builds it, or None."""
-    inner = _inner(obj)
-    out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{module.__name__.partition('.')[2]}.\n```", f"{'#' * level} {name}".replace("__", r"\_\_")]
-    where = f"{cfg['lib_path']}/{module.__name__.partition('.')[2].replace('.', '/')}.py"
-    if not callable(inner):  # a constant: the line that sets it
-        line = definition_lines(inspect.getsource(module)).get(name)
-        text = next(ast.get_source_segment(inspect.getsource(module), o) for o in ast.parse(inspect.getsource(module)).body
-            if o.lineno == line)
-        return "\n\n".join([*out, f"```python\n{text}\n```", _links(cfg, where, line, name, lesson)])
-    target = inner.__init__ if inspect.isclass(inner) and not hasattr(inner, "__dataclass_fields__") else inner
-    has_init = inspect.isclass(inner) and "__init__" in vars(inner) and not hasattr(inner, "__dataclass_fields__")
-    params = written_signature(target) if has_init or not inspect.isclass(inner) else _running_signature(inner)
-    params = {k: v for k, v in params.items() if k not in ("self", "cls")}
-    prefix = "class" if inspect.isclass(inner) else "property" if isinstance(obj, property) else "def"
-    shown = name.split(".")[-1] if prefix != "class" else name
-    signature = f"{shown}" + (f" -> {params['return'][1]}" if params["return"][1] else "") if prefix == "property" else \
-        signature_text(shown, params, prefix if prefix == "class" else "def")
-    out.append(f"```python\n{signature}\n```")
-    if doc := ("" if _generated_doc(inner) else docstring(inner)): out.append(doc)
-    if table := parameter_table(params, parameter_docs(inner)): out.append(table)
-    try: line = inspect.getsourcelines(inner)[1]
-    except (OSError, TypeError): line = definition_lines(inspect.getsource(module)).get(name.split(".")[0])
-    out.append(_links(cfg, where, line, name, lesson))
-    if inspect.isclass(inner):
-        if more := inherited_methods(inner): out.append(_method_table(more))
-        out += [entry(cfg, module, f"{name}.{k}", o, level + 1, lesson) for k, o in public_methods(inner).items()]
-    return "\n\n".join(out)
+def raises_list(found):
+    "Errors as a definition list: which, and about what"
+    rows = {}
+    for error, arg, words in found:
+        name = error.__name__ if error.__module__ in ("builtins", "minitrain.core") else f"{error.__module__}.{error.__name__}"
+        if name == "ArgumentError": words = f"{_code(arg) or 'an argument'}: {'expected ' + words if words else 'see its message'}"
+        rows.setdefault(name, {})[words] = True
+    return definitions([(_type(k), *(filter(None, texts) if any(texts) else texts)) for k, texts in rows.items()])
 
 
-def _method_table(methods):
-    "A table of methods: how each is called, what it does"
-    def call(k, o):
-        params = {n: v for n, v in written_signature(_inner(o)).items() if n not in ("self", "cls")}
-        return k if isinstance(o, property) else signature_text(k, {**params, "return": ("", "", "")}, "", width=10**6)
-    rows = [f"| {_code(call(k, o))} | {_cell(_summary(_inner(o)))} |" for k, o in methods.items()]
-    return "\n".join(["| Inherited | What it does |", "|---|---|", *rows])
+def _listed(doc):
+    "A docstring, its lines `name: text` as a definition list"
+    head, *rest = doc.split("\n\n")
+    return "\n\n".join([head, *(_box("methods", definitions([(_code(k), v) for k, v in LISTED.findall(o)]))
+        if all(map(LISTED.match, o.splitlines())) else o for o in rest)])
 
 
 def _generated_doc(o):
@@ -198,23 +65,166 @@ def _generated_doc(o):
     return inspect.isclass(o) and (o.__doc__ or "").startswith(f"{o.__name__}(")
 
 
-def _links(cfg, path, line, name, lesson):
-    "The line under an entry: the lesson that builds it, and its source"
-    built = lesson(name) if lesson else None
-    return "{.built}\n" + (f"Built in [{built[1]}](#{built[0]}) · " if built else "") + f"[source]({source_link(cfg, path, line)})"
-
-
-def api_page(cfg, module, title_link, lesson):
-    "The page of a module: what it is for, a list of its names, an entry for each"
-    short = module.__name__.partition(".")[2]
-    names = documented_names(module)
-    rows = [f"| [`{o}`](#api.{short}.{o.lower()}) | {_cell(_summary(getattr(module, o)))} |" for o in names]
-    head = [f"# {module.__name__}", f"From the lesson {title_link}." if title_link else "", "| Name | What it is |\n|---|---|\n" + "\n".join(rows)]
-    return "\n\n".join([*(o for o in head if o), *(entry(cfg, module, o, getattr(module, o), lesson=lesson) for o in names)]) + "\n"
-
-
-def _summary(o):
+def summary(o):
     "First line of a docstring; empty for constants and generated docstrings"
-    if not callable(o): return "A constant"
-    if _generated_doc(o): return ""
-    return (docstring(o).splitlines() or [""])[0]
+    if is_constant(o := inner(o)): return ""
+    return "" if _generated_doc(o) else (docstring(o).splitlines() or [""])[0]
+
+
+def kind_of(o):
+    "What a name is, in a word"
+    from minitrain.learner import Callback
+    if inspect.isclass(o): return "exception" if issubclass(o, BaseException) else "callback" if issubclass(o, Callback) else "class"
+    return "property" if isinstance(o, property) else "constant" if is_constant(inner(o)) else "function"
+
+
+def _box(kind, text): return f":::{{div}} {kind}\n{text}\n:::" if text else ""
+
+
+def _block(language, kind, text): return f"````{{code-block}} {language}\n:class: {kind}\n\n{text}\n````"
+
+
+def _and(words): return ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
+
+
+# --------------------------------------------------------------------------------------------------------------- pages
+
+class Reference:
+    """The pages of the reference; `lessons` is (notebook, cells) in the book's order, `modules` notebook -> module.
+
+    Making `pages` finds the examples, which `examples.mark` then gives an anchor in their lessons."""
+    def __init__(self, cfg, lessons, modules, titles):
+        self.cfg, self.modules, self.titles = cfg, modules, titles
+        self.examples = Examples(lessons, modules)
+        pages = {o.page: o for o in self.examples.lessons}
+        self.lessons = {m.__name__: (n, pages[self.examples.homes[m.__name__]]) for n, m in modules.items()}
+        self.names = {m.__name__: documented_names(m) for m in modules.values()}
+        self.without = []  # names for which no example is found
+
+    def pages(self):
+        "File name -> markdown, names in descriptions linked to their entries"
+        texts = {m.__name__.partition(".")[2]: self.module_page(m) for m in self.modules.values()} | {"index": self.index_page()}
+        def lookup(name): return next((f"#{self.label(m, name)}" for m, names in self.names.items() if name in names), None)
+        return {f"{k}.md": link_names(v, lookup) for k, v in texts.items()}
+
+    def label(self, module, name): return f"api.{module.partition('.')[2]}.{name.lower()}"
+
+    def known(self, o):
+        "The label of a class's entry, or None"
+        return self.label(o.__module__, o.__name__) if o.__name__ in self.names.get(o.__module__, ()) else None
+
+    def sections(self, module):
+        "Names of a module by the sections of its lesson: [(heading, names)], one without a heading for a short module"
+        names, places = self.names[module.__name__], self.lessons[module.__name__][1].defined
+        groups = [(k, [*o]) for k, o in groupby(names, lambda o: places.get(o, (0, ""))[1])]
+        return groups if len(names) >= GROUPED and len(groups) > 1 else [("", names)]
+
+    def module_page(self, module):
+        "The page of a module: what it is for, a list of its names, an entry for each"
+        notebook, lesson = self.lessons[module.__name__]
+        out, shown = [f"# {module.__name__}", f"From the lesson [{self.titles[notebook]}](../{lesson.page}.ipynb)."], {}
+        for heading, names in self.sections(module):
+            rows = [(f"[`{o}`](#{self.label(module.__name__, o)})", self.about(module, o, getattr(module, o))) for o in names]
+            out += [f"{{.name-group}}\n{heading}"]*bool(heading) + [_box("name-list", definitions(rows))]
+        for heading, names in self.sections(module):
+            out += [f"## {heading}"]*bool(heading)
+            out += [self.entry(module, o, getattr(module, o), 2 + bool(heading), shown) for o in names]
+        return "\n\n".join(out) + "\n"
+
+    def about(self, module, name, obj):
+        "One line: a docstring's first, a constant's source"
+        if not is_constant(inner(obj)): return summary(obj)
+        _, text, comment = constant_source(module, name)
+        return comment or _code(shorten(text, 80, placeholder=" ..."))
+
+    def entry(self, module, name, obj, level=2, shown=None):
+        "Markdown of one name: signature, docstring, parameters, errors, example, links; for a class its methods"
+        o, is_class, shown = inner(obj), inspect.isclass(obj), {} if shown is None else shown
+        short, home = module.__name__.partition(".")[2], getattr(o, "__module__", None)
+        home = home if home in self.lessons else module.__name__  # a method may come from a later lesson
+        out = [f"```{{anchor}} {name.lower()}\n:prefix: api.{short}.\n```", f"{'#' * level} {name}"]
+        example = self.example(module.__name__ if is_constant(o) else home, name, self.label(module.__name__, name), shown)
+        if is_constant(o):
+            line, text, _ = constant_source(module, name)
+            return "\n\n".join([*out, f"```python\n{text}\n```", *example, self.links(module.__name__, line, name)])
+        fields = is_class and hasattr(o, "__dataclass_fields__")
+        target = o.__init__ if is_class and not fields else o
+        params = running_signature(o) if is_class and (fields or "__init__" not in vars(o)) else written_signature(target)
+        params = {k: v for k, v in params.items() if k not in ("self", "cls")}
+        called = name.split(".")[-1]
+        if isinstance(obj, property): signature = called + (f" -> {params['return'][1]}" if params["return"][1] else "")
+        else: signature = signature_text(called, params, "class" if is_class else "def").removesuffix("()" if is_class else "\0")
+        out.append(f"```python\n{signature}\n```")
+        if not _generated_doc(o): out.append(_listed(docstring(o)))
+        if is_class: out.append(self.inherits(o))
+        out.append(_box("parameters", parameter_list(params, parameter_docs(o))))
+        errors = raises_list(raised(getattr(o, "__post_init__", target) if fields else target))
+        if errors: out += ["**Raises**", _box("raises", errors)]
+        out += example
+        if is_class: out += self.called(short, name, o) + self.inherited(o)
+        try: line = inspect.getsourcelines(o)[1]
+        except (OSError, TypeError): line = None
+        out.append(self.links(home, line, name))
+        if is_class:
+            rest = [(k, m) for k, m in public_methods(o).items() if k not in loop_methods(o)]
+            out += [self.entry(module, f"{name}.{k}", m, level + 1, shown) for k, m in rest]
+        return "\n\n".join(filter(None, out))
+
+    def example(self, home, name, label, shown):
+        "Paragraphs with the example of a name; one that stands on the page already is linked"
+        if (e := self.examples.find(home, name)) is None:
+            self.without.append(f"{home}.{name}")
+            return []
+        first, label = shown.setdefault(e.label, (name, label))
+        if first != name: return [f"{{.example-note}}\n**Example**: that of [`{first}`](#{label}), from [{e.place}](#{e.label})."]
+        few = [*map(_code, e.outside[:4 if len(e.outside) < 5 else 3])]
+        few += [f"{len(e.outside) - 3} more names"]*(len(e.outside) > 4)
+        note = f"**Example** from [{e.place}](#{e.label})" + (f"; {_and(few)} come{'s'*(len(few) == 1)} from cells above it" if few else "")
+        seen = f"{{.example-note}}\nIt shows {e.seen}: [see the lesson](#{e.label})." if e.seen else ""
+        return [f"{{.example-note}}\n{note}.", _block("python", "example-code", e.code),
+            *([_block("text", "example-output", e.output)] if e.output else []), seen]
+
+    def inherits(self, cls):
+        bases = [f"[`{text}`](#{label})" if base and (label := self.known(base)) else _code(text)
+            for text, base in bases_of(cls, self.known) if base is not object]
+        return f"Inherits {_and(bases)}." if bases else ""
+
+    def called(self, short, name, cls):
+        "The methods that the loop calls, each with its docstring or with what the event is"
+        if not (found := loop_methods(cls)): return []
+        rows = [(_code(k), summary(o) or event_lines().get(k)) for k, o in found.items()]
+        anchors = f"```{{anchor}} {' '.join(f'{name}.{k}'.lower() for k in found)}\n:prefix: api.{short}.\n```"
+        return [anchors, "**Called by the loop**", _box("methods", definitions(rows))]
+
+    def inherited(self, cls):
+        "What a class has from its bases: links to their entries, or calls where a base has none"
+        out = []
+        for base, methods in inherited_methods(cls).items():
+            if label := self.known(base):
+                out.append(f"From [`{base.__name__}`](#{label}): " + ", ".join(f"[`{k}`](#{label}.{k.lower()})" for k in methods) + ".")
+            else: out += ["**Inherited**", _box("methods", definitions([(_code(call_text(k, o)), summary(o)) for k, o in methods.items()]))]
+        return out
+
+    def links(self, home, line, name):
+        "The line under an entry: the lesson that builds it, and its source"
+        notebook, lesson = self.lessons[home]
+        built = f"Built in [{self.titles[notebook]}](#lesson.{lesson.page}.{name.lower()}) · " if name in lesson.defined else ""
+        path = f"{self.cfg['lib_path']}/{home.partition('.')[2].replace('.', '/')}.py"
+        return f"{{.built}}\n{built}[source]({source_link(self.cfg, path, line)})"
+
+    def index_page(self):
+        "All names by letter: kind, module, one line"
+        rows = [(name, getattr(m, name), m) for m in self.modules.values() for name in self.names[m.__name__]]
+        rows += [(f"{name}.{k}", o, m) for name, cls, m in rows if inspect.isclass(cls)
+            for k, o in public_methods(cls).items() if k not in loop_methods(cls)]
+        rows.sort(key=lambda o: (o[0].lower(), o[0], o[2].__name__))
+        letters = {k: [*o] for k, o in groupby(rows, lambda o: o[0][0].upper())}
+        out = ["# All names", f"{{.subtitle}}\n{len(rows)} functions, classes and methods, each in a line.",
+            "{.letters}\n" + " ".join(f"[{k}](#names-{k.lower()})" for k in letters)]
+        for letter, found in letters.items():
+            def kind(name, o): return "method" if "." in name and kind_of(o) == "function" else kind_of(o)
+            def home(m): return f"[{(short := m.__name__.partition('.')[2])}]({short}.md)"
+            dl = [(f"[`{name}`](#{self.label(m.__name__, name)})", self.about(m, name, o), f"{kind(name, o)} of {home(m)}")
+                for name, o, m in found]
+            out += [f"(names-{letter.lower()})=\n## {letter}", _box("name-list", definitions(dl))]
+        return "\n\n".join(out) + "\n"

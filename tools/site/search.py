@@ -33,6 +33,9 @@ def prose_of(node):
     return ("" if isinstance(node, nodes.TextElement) else " ").join(inside)
 
 
+_EXAMPLE = {"example-note", "example-code", "example-output"}
+
+
 def section_parts(section, kind):
     "Names, prose and words of code of a section, those of its subsections apart"
     names, prose, code = [], [], []
@@ -40,11 +43,12 @@ def section_parts(section, kind):
         for o in getattr(node, "attributes", {}).get("names", ()):
             if m := re.match(r"(?:lesson|api)\.\w+\.(.+)", o): names.append(m[1])
         if isinstance(node, (nodes.section, nodes.title)) or "toctree-wrapper" in getattr(node, "attributes", {}).get("classes", ()): return
+        if _EXAMPLE & set(getattr(node, "attributes", {}).get("classes", ())): return  # it is found in its lesson
         if isinstance(node, nodes.literal_block): code.extend(words_of(node.astext()))
         elif isinstance(node, nodes.container):
             if "cell_output" not in node["classes"]:
                 for o in node.children: visit(o)
-        elif isinstance(node, nodes.table) and kind == "reference": code.extend(words_of(prose_of(node)))
+        elif isinstance(node, nodes.definition_list) and kind == "reference": code.extend(words_of(prose_of(node)))
         elif isinstance(node, nodes.paragraph) and {"lesson-links", "built"} & set(node["classes"]): pass
         elif isinstance(node, nodes.Element) and any(node.findall(nodes.literal_block)):
             for o in node.children: visit(o)
@@ -76,7 +80,7 @@ def index(env, about):
     written, out = {n.lower(): n for o in about.values() for n in reversed(o.get("names", []))}, []
     for path, o in about.items():
         doc = path.removesuffix(".html")
-        if doc not in env.found_docs: continue
+        if doc not in env.found_docs or o["kind"] == "names": continue
         kind = "experiment" if doc.startswith("experiments_") else o["kind"]
         out.append([path, o["title"], kind, sections(env.get_doctree(doc), kind, written)])
     return out
