@@ -10,7 +10,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.all import (
-    Adam, AdamW, DataLoader, Dataset, Mean, Momentum, SGD, Value, accuracy, evaluate, softmax, train_epoch)
+    Accuracy, Adam, AdamW, Callback, CancelEpochException, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
+    TrainCB, Value, accuracy, evaluate, multilabel_canvases, softmax, top_losses, train_epoch)
+from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
 sizes = st.lists(st.integers(1, 5), min_size=2, max_size=4)
@@ -107,3 +109,66 @@ def test_steps_are_torchs(ours, theirs, options):
         losses = [opt.step(loss).item() for _ in range(4)]
         ends.append((w.detach(), torch.tensor(losses)))
     assert_close(*ends)
+
+
+@few
+@given(st.integers(1, 4), st.integers(5, 12), st.integers(0, 99))
+def test_canvases(most, side, seed):
+    "Overlapping digits stay as bright as one, corners stay apart, and each number of digits comes up"
+    size = 6*side
+    y = multilabel_canvases(torch.ones(1, side, side), torch.tensor([0]), 40, seed, size=size, max_digits=most, weights=(1,))[0]
+    assert y.max() == 1
+    corner = torch.zeros(1, side, side)
+    corner[0, 0, 0] = 1
+    x, _ = multilabel_canvases(corner, torch.tensor([0]), 80, seed, size=size, max_digits=most, weights=(1,))
+    places = [o[0].nonzero() for o in x]
+    assert {len(o) for o in places} == {*range(1, most + 1)}
+    for o in places:
+        apart = (o[:, None] - o).abs().amax(-1) + torch.eye(len(o), dtype=torch.long)*size
+        assert apart.min() >= 2*side//3
+
+
+class Call(Callback):
+    "Notes its name at the beginning of a fit, and raises at its end"
+    def __init__(self, order, log, error=None): self.order, self.log, self.error = order, log, error
+    def before_fit(self, learn): self.log.append(self.order)
+    def cleanup_fit(self, learn):
+        if self.error: raise self.error
+
+
+def learner(cbs, n=4):
+    x, y = torch.randn(n, 2), torch.randint(3, (n,))
+    dl = DataLoader(Dataset(x, y), 2, seed=0)
+    return Learner(nn.Linear(2, 3), DataLoaders(dl, dl), F.cross_entropy, cbs=[TrainCB(), *cbs])
+
+
+def test_the_lowest_order_comes_first_and_a_real_error_out():
+    log = []
+    learn = learner([Call(5, log, CancelEpochException()), Call(-5, log), Call(7, log, ValueError("real"))])
+    with pytest.raises(ValueError, match="real"): learn.fit(1)
+    assert log == [-5, 5, 7]
+
+
+@few
+@given(st.integers(0, 2), st.integers(0, 99))
+def test_accuracy_leaves_out_what_counts_for_nothing(index, seed):
+    torch.manual_seed(seed)
+    scores, y = torch.randn(20, 3), torch.randint(3, (20,))
+    metric = Accuracy(ignore_index=index)
+    metric.update(scores, y)
+    kept = (scores.argmax(1) == y)[y != index]
+    assert math.isclose(metric.compute(), kept.float().mean().item(), rel_tol=1e-6)
+
+
+def test_a_torn_row_is_cut_off(tmp_path):
+    path = tmp_path/"a.csv"
+    path.write_bytes(b"a,b\n1,2\n3")
+    assert mend_csv(path) == ["a", "b"] and path.read_bytes() == b"a,b\n1,2\n"
+
+
+def test_a_nan_costs_most():
+    learn = learner([], 6)
+    x, y = learn.dls.valid.dataset.x, learn.dls.valid.dataset.y
+    x[3] = math.nan
+    want = F.cross_entropy(learn.model(x), y, reduction="none").nan_to_num(math.inf)
+    assert top_losses(learn, 3)["index"].tolist() == want.topk(3).indices.tolist()
