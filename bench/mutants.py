@@ -126,8 +126,7 @@ def run_cells(shell, cells):
 
 
 def run_lesson(lesson: Lesson, mutants: list, limit: float):
-    """Run a lesson; at each cell that has mutants, first run each and what follows in a child.
-    A mutant that passes shows that the lesson does; without one it is run to its end"""
+    "Run a lesson up to its last cell with mutants; at each of these first run each and what follows in a child"
     enter(lesson.tree)
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
@@ -142,7 +141,7 @@ def run_lesson(lesson: Lesson, mutants: list, limit: float):
                 cells = [cell.replace(o.old, o.new), *lesson.cells[i + 1:]]
                 killed = fails(limit, run_cells, shell, cells)
             seen[o.text] = killed, time.monotonic() - start
-        if len(seen) == len(mutants) and not all(killed for killed, _ in seen.values()): break
+        if len(seen) == len(mutants): break  # that the rest passes unchanged is what tests/test_notebooks.py sees
         if not shell.run_cell(cell).success: os._exit(1)
     (lesson.tree/"seen.json").write_text(json.dumps(seen), encoding="utf-8")
     os._exit(0)

@@ -10,8 +10,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.all import (
-    Accuracy, Adam, AdamW, Callback, CancelEpochException, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
-    TrainCB, Value, accuracy, evaluate, multilabel_canvases, softmax, top_losses, train_epoch)
+    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
+    TrainCB, Value, accuracy, evaluate, get_hist, multilabel_canvases, rand_affine, softmax, summary, top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -172,3 +172,41 @@ def test_a_nan_costs_most():
     x[3] = math.nan
     want = F.cross_entropy(learn.model(x), y, reduction="none").nan_to_num(math.inf)
     assert top_losses(learn, 3)["index"].tolist() == want.topk(3).indices.tolist()
+
+
+def test_a_histogram_counts_sizes():
+    "Of activations on both sides of zero, by |activation| in steps of a quarter"
+    stats, learn = ActivationStats(lambda m: isinstance(m, nn.Linear)), learner([])
+    outs = []
+    learn.model.register_forward_hook(lambda m, args, out: outs.append(out.detach()) if m.training else None)
+    learn.fit(1, cbs=[stats])
+    counts = get_hist(stats[0]).expm1().round()
+    for column, out in zip(counts.T, outs): assert_close(column, torch.histc(out.abs(), 40, 0, 10))
+
+
+@few
+@given(st.integers(1, 3))
+def test_a_summary_goes_as_deep_as_asked(depth):
+    model = nn.Linear(2, 2)
+    for _ in range(4): model = nn.Sequential(model, nn.ReLU())
+    names = [row["Module"].split()[0] for row in summary(model, torch.randn(1, 2), depth=depth).rows]
+    assert names == [n for n, _ in model.named_modules() if n and n.count(".") < depth]
+
+
+def test_affine_maps_of_rectangles():
+    "Turns keep distances from the middle, slants keep areas too, moves go as far as asked along both axes"
+    torch.manual_seed(0)
+    y, x = torch.arange(40.), torch.arange(64.)
+    def blob(row, column): return torch.exp(-((y - row)[:, None]**2 + (x - column)**2)/8).expand(200, 40, 64)
+    def centres(images):
+        mass = images.sum((1, 2))
+        return torch.stack([(images.sum(2) @ y)/mass - 19.5, (images.sum(1) @ x)/mass - 31.5], 1), mass
+    still = dict(degrees=0, scale=0, shear=0, shift=0)
+    off = blob(19.5, 42.5)
+    at, _ = centres(rand_affine(off, **{**still, "degrees": 60}))
+    assert_close(at.norm(dim=1), torch.full((200,), 11.), atol=0.1, rtol=0)
+    assert at[:, 0].abs().max() > 8
+    _, mass = centres(rand_affine(blob(19.5, 31.5), **{**still, "degrees": 60, "shear": 20}))
+    assert_close(mass, off.sum((1, 2)), atol=0, rtol=0.03)
+    at, _ = centres(rand_affine(blob(19.5, 31.5), **{**still, "shift": 4}))
+    for axis in (0, 1): assert 3.8 < at[:, axis].abs().max() < 4.05
