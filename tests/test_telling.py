@@ -242,16 +242,18 @@ def two(tab, tmp_path):
 
 
 SAID = "all.map(o => o.querySelector('[aria-live]').textContent)"
-KEYS = dict(End=35, Home=36, ArrowLeft=37, ArrowUp=38, ArrowRight=39, ArrowDown=40)
+KEYS = dict(End=35, Home=36, ArrowLeft=37, ArrowUp=38, ArrowRight=39, ArrowDown=40,
+    Enter=13, b=66)
 
 
 def press(tab, selector, *keys):
     "Focus an element of the second widget, and press keys"
     tab.js(f"all[1].querySelector(`{selector}`).focus()")
     for key in keys:
+        text = dict(text="\r") if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             tab.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                windowsVirtualKeyCode=KEYS[key])
+                windowsVirtualKeyCode=KEYS[key], **text)
 
 
 def middle(tab, selector):
@@ -270,9 +272,17 @@ def touch(tab, *points):
     tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
 
+def tap(tab, selector):
+    "A finger that touches an element of the second widget, until it is a click"
+    tab.js("void (window.tapped = new Promise(o =>"
+        "document.addEventListener('click', o, { once: true })))")
+    touch(tab, middle(tab, selector))
+    tab.js("tapped.then(() => null)")
+
+
 @browser
 def test_bars_of_cross_entropy_are_the_packages(two):
-    "Value and gradient; also where an exponential alone would be inf or nothing is left"
+    "Value and gradient; also where exponentials alone would be inf, or all of them 0"
     tab = two("cross_entropy", dict(scores=[0., 1.], label=0))
     for scores in ([0.5, -1.25, 3.], [1e4, 0., -1e4], [-900.]*4, [0., 60., 1.],
             [-0.36, 4.23, -4.68, 4.21]):
@@ -293,18 +303,19 @@ def test_a_score_is_dragged_and_the_gradient_follows(two):
     before = tab.js(SAID)
     bar = "[aria-label='score of 2']"
     x, y, height = middle(tab, bar)
-    touch(tab, (x, y), (x, y - height/8), (x, y - height/4))
+    touch(tab, (x, y), (x, y - height/8), (x, y - 3*height/8))
     now = "all.map(o => o.querySelector(`%s`).getAttribute('aria-valuenow'))" % bar
-    assert tab.js(now) == ["0.00", "4.00"]
+    assert tab.js(now) == ["0.00", "6.00"]
     press(tab, bar, "ArrowDown", "ArrowLeft", "End", "ArrowDown")
     assert tab.js(now)[1] == "7.75" and tab.js(SAID)[0] == before[0] != tab.js(SAID)[1]
     press(tab, bar, "Home", "ArrowUp")
-    tab.js("[...all[1].querySelectorAll('button')].find(o => o.ariaLabel == 'label 1').click()")
+    tab.js("all[1].querySelector('[aria-label=\"label 1\"]').click()")
     tab.js("[...all[1].querySelectorAll('button')].at(-2).click()")  # a step
     scores = torch.tensor([1., -1., -7.75], requires_grad=True)
     cross_entropy(scores, torch.tensor(1)).backward()
-    seen = tab.js("[...all[1].querySelectorAll('[role=slider]')].map(o => +o.ariaValueNow)")
-    assert_close(torch.tensor(seen), (scores - scores.grad).detach(), rtol=0, atol=0.006)
+    seen = torch.tensor(tab.js(
+        "[...all[1].querySelectorAll('[role=slider]')].map(o => +o.ariaValueNow)"))
+    assert_close(seen, (scores - scores.grad).detach(), rtol=0, atol=0.006)
     tab.js("[...all[1].querySelectorAll('button')].at(-1).click()")  # start again
     assert tab.js(SAID) == before
 
@@ -316,7 +327,8 @@ def packed(o):
 
 def strengths(tab, cells):
     "How strongly each cell of the second widget is coloured, as a share of the most"
-    found = tab.js(f"[...all[1].querySelectorAll('{cells}')].map(o => o.style.background)")
+    found = tab.js(f"[...all[1].querySelectorAll('{cells}')]"
+        ".map(o => o.style.background)")
     return torch.tensor([float(re.search(r"([\d.e-]+)%", o)[1])/70 for o in found])
 
 
@@ -325,7 +337,8 @@ def test_letters_show_what_each_head_takes(two):
     "The weights of an Attention, asked for by mouse, finger and key; the other is left"
     torch.manual_seed(0)
     x = 3*torch.randn(2, 6, 8)
-    p = torch.stack([Attention(8, 2, causal=True).weights(x) for _ in range(2)], 1).detach()
+    with torch.no_grad():
+        p = torch.stack([Attention(8, 2, causal=True).weights(x) for _ in range(2)], 1)
     rows = [dict(letters=[*"abcabca"], period=3, answers=[*"bcxbca"], weights=packed(o))
         for o in p]  # (2, h, 6, 6) each
     tab = two("attention_text", dict(blocks=2, heads=2, rows=rows))
@@ -344,7 +357,7 @@ def test_letters_show_what_each_head_takes(two):
     x, y, _ = middle(tab, "button[aria-label^='letter 2']")
     tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     shows(0, 1)
-    touch(tab, middle(tab, "button[aria-label^='letter 4']"))
+    tap(tab, "button[aria-label^='letter 4']")
     shows(0, 3)
     press(tab, "button[tabindex='0']", "ArrowUp", "ArrowRight", "ArrowRight")
     shows(0, 2)
@@ -372,7 +385,8 @@ def test_a_digit_shows_what_each_patch_takes(two):
     p = torch.stack(seen, 1)  # (b, blocks, h, 5, 5)
     assert_close(p[:, -1, :, 0, 1:], model.attention_maps(x))
     tab = two("attention_image", dict(size=4, side=2, heads=2, blocks=2, most=1,
-        digits=[dict(label=i, image=packed(x[i]), weights=packed(p[i])) for i in (0, 1)]))
+        digits=[dict(label=i, image=packed(x[i]), weights=packed(p[i]))
+            for i in range(2)]))
     for digit, block, head, i in product(range(2), range(2), range(2), range(5)):
         js = tab.js(f"all[0].widget.weights({digit}, {block}, {head}, {i})")
         assert_close(torch.tensor(js, dtype=p.dtype), p[digit, block, head, i], rtol=0,
@@ -390,8 +404,8 @@ def test_a_digit_shows_what_each_patch_takes(two):
             heat = p[digit, block, head, i, 1:].reshape(2, 2)
             t = heat.repeat_interleave(2, 0).repeat_interleave(2, 1)
             green = image*(1 - 0.8*t) + (1 - t)*0.8*t
-            pixels = tab.js("[...all[1].querySelectorAll('.mt-heads canvas')]"
-                f".map(o => [...o.getContext('2d').getImageData(0, 0, 32, 32).data])")[head]
+            pixels = tab.js("(o => [...o.getContext('2d').getImageData(0, 0, 32, 32).data])"
+                f"(all[1].querySelectorAll('.mt-heads canvas')[{head}])")
             found = torch.tensor(pixels).reshape(4, 8, 4, 8, 4)[:, 4, :, 4, 1]/255
             assert_close(found, green, rtol=0, atol=0.02)
 
@@ -399,12 +413,90 @@ def test_a_digit_shows_what_each_patch_takes(two):
     x_, y, _ = middle(tab, "[aria-label='patch in row 1, column 2']")
     tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x_, y=y)
     shows(0, 1, 2)
-    touch(tab, middle(tab, "[aria-label='patch in row 2, column 1']"))
+    tap(tab, "[aria-label='patch in row 2, column 1']")
     shows(0, 1, 3)
     press(tab, ".mt-patches [tabindex='0']", "ArrowRight", "ArrowUp", "ArrowLeft")
     shows(0, 1, 1)
-    tab.js("[...all[1].querySelectorAll('.mt-choices button')].slice(1, 3).forEach(o => o.click())")
+    tab.js("[...all[1].querySelectorAll('.mt-choices button')].slice(1, 3)"
+        ".forEach(o => o.click())")
     shows(1, 0, 1)
     tab.js("all[1].querySelector('.mt-cls').click()")
     shows(1, 0, 0)
     assert tab.js(SAID)[0] == before[0]
+
+
+@browser
+def test_examples_are_added_and_taken_back(two):
+    "By click, finger and key; the planes, the words and the points are those stored"
+    g = torch.Generator().manual_seed(0)
+    answers = torch.rand(2, 2, 4, 25, generator=g)  # problems, who, examples, places
+    names, points = ["we", "they"], [[-1.5, 1.], [0.5, -2.], [2., 2.]]
+    ahead = torch.rand(2, 2, 3, generator=g).double().round(decimals=2)
+    problems = [dict(name=name, points=points, labels=labels, next=q.tolist(),
+        planes=[packed(o) for o in p]) for name, labels, p, q in
+        zip("ab", ([0, 1, 1], [1, 1, 0]), answers, ahead)]
+    tab = two("add_example", dict(side=5, reach=2.5, names=names, problems=problems))
+    for a, b, k in product(range(2), range(2), range(4)):
+        js = tab.js(f"all[0].widget.plane({a}, {b}, {k})")
+        assert_close(torch.tensor(js), answers[a, b, k], rtol=0, atol=0.002)
+    before = tab.js(SAID)
+
+    def shows(a, k):
+        first, said = tab.js(SAID)
+        assert first == before[0] and said.startswith(f"{k} example")
+        gap = (answers[a, 0, k] - answers[a, 1, k]).abs().mean()
+        found = [float(o) for o in re.findall(r"\d\.\d\d", said)]
+        want = [*ahead[a, :, k].tolist(), gap] if k < 3 else [gap]
+        assert_close(torch.tensor(found), torch.tensor(want), rtol=0, atol=0.008)
+        if k: assert f"the last of class {problems[a]['labels'][k - 1]}" in said
+        for who in range(2):  # the colour of a corner
+            row = tab.js("[...all[1].querySelectorAll('canvas')].map(o => "
+                "[...o.getContext('2d').getImageData(2, 2, 1, 1).data])")[who]
+            p = answers[a, who, k, 0].item()
+            t, to = abs(2*p - 1), (209, 73, 91) if p > 0.5 else (59, 125, 216)
+            want = torch.tensor([255 + t*(o - 255) for o in to])
+            assert_close(torch.tensor(row[:3], dtype=want.dtype), want, rtol=0, atol=3)
+
+    def name(i): return f"[...all[1].querySelectorAll('button')].at({i})"
+    shows(0, 2)
+    tab.js(f"{name(-1)}.click()")
+    shows(0, 0)
+    assert tab.js(f"{name(-2)}.disabled && {name(-1)}.disabled")
+    tap(tab, "canvas")
+    shows(0, 1)
+    tab.js(f"{name(-3)}.click()")
+    shows(0, 2)
+    tab.js(f"{name(-2)}.setAttribute('data-undo', '')")
+    press(tab, "[data-undo]", "Enter")
+    shows(0, 1)
+    for _ in range(5): tab.js("all[1].querySelectorAll('canvas')[1].click()")
+    shows(0, 3)
+    assert tab.js(f"{name(-3)}.disabled")
+    tab.js(f"{name(1)}.click()")
+    shows(1, 0)
+    tab.js(f"{name(-3)}.click(); {name(-3)}.click()")
+    shows(1, 2)
+    tab.js(f"{name(-1)}.click()")
+    shows(1, 0)
+
+
+CELL = dict(image=[[0, 1, 0]]*3, kernels=dict(edge=[[0, 1, -1]]*3))
+
+
+@browser
+@pytest.mark.parametrize("name, data", [("softmax", DATA), ("ravine", {}),
+    ("convolution", CELL), ("learner", STEPS), ("cross_entropy", {}),
+    ("attention_text", {}), ("attention_image", {}), ("add_example", {})])
+def test_keys_stay_in_a_widget(two, name, data):
+    "JupyterLab would cut a cell or leave it; what has a modifier still gets there"
+    tab = two(name, data)
+    tab.js("window.heard = [];"
+        "document.addEventListener('keydown', e => heard.push(e.key));"
+        "const here = all[1].querySelector('.mt-live p');"
+        "here.tabIndex = 0; here.dataset.here = ''")
+    press(tab, "[data-here]", "b", "ArrowDown")
+    assert tab.js("heard") == []
+    tab.call("Input.dispatchKeyEvent", type="rawKeyDown", key="b", modifiers=2)
+    tab.js("document.activeElement.blur()")
+    tab.call("Input.dispatchKeyEvent", type="rawKeyDown", key="x")
+    assert tab.js("heard") == ["b", "x"]
