@@ -8,6 +8,7 @@ from torch import nn
 from minitrain import atari
 from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert,
     draw_actions, load_clone, play_atari, record_atari)
+from minitrain.catch import lamp_swap
 from minitrain.cli import main
 from minitrain.core import ArgumentError
 from minitrain.gaze_files import Episode, load_gabril, save_gabril
@@ -266,7 +267,8 @@ def test_clone_is_the_model_of_its_run(run):
     assert model(x).shape == (2, 18) and torch.equal(load_clone(str(run.path))(x), model(x))
 
 
-@pytest.mark.parametrize("name", [f"{g}-{arm}" for g in GAMES for arm in ("bc", "probs")])
+@pytest.mark.parametrize("name", [f"{g}-{arm}" for g in GAMES for arm in ("bc", "probs")]
+    + ["breakout-shuffle"])
 def test_packaged_clones(name):
     model = load_clone(name)
     assert model.config.gaze == (not name.endswith("bc")) and model(torch.rand(1, 2, 84, 84)).isfinite().all()
@@ -333,6 +335,17 @@ def test_numbers_on_stacks_are_numbers_on_their_frames():
     x = torch.randint(0, 255, (2, 3, 84, 84), generator=torch.Generator().manual_seed(0)).byte()
     y = draw_actions(x, torch.tensor([4, 12]))
     for i in range(3): assert torch.equal(y[:, i], draw_actions(x[:, i], torch.tensor([4, 12])))
+
+
+def test_the_lamp_swap_takes_numbers_for_lamps():
+    numbers = torch.tensor([0, 3, 4])
+    x = torch.zeros(2, 2, 84, 84, dtype=torch.uint8)
+    write = lambda x, i: draw_actions(x, numbers[i])
+    shown = torch.stack([write(x[:1], torch.tensor([i]))[0] for i in range(3)])
+    reads = lambda x: (x[:, None] == shown).flatten(2).float().mean(2)  # which number it is
+    blind = lambda x: torch.eye(3)[[1]*len(x)]
+    assert lamp_swap(reads, x, write).tolist() == [[0, 1, 2]]*2
+    assert lamp_swap(blind, x, write).tolist() == [[1, 1, 1]]*2
 
 
 def test_activation_map():
