@@ -293,7 +293,8 @@ def _take_up(learn, name, state):
         need(not spoilt(learn.model), "weights", "nan or infinity", "finite numbers")
     except Exception as e:
         _restore(learn, here)
-        raise ArgumentError(name, "another", f"a state that fits ({error_line(e)})") from e
+        raise ArgumentError(name, "another",
+            f"a state that fits ({error_line(e)})") from e
 
 def spoilt(
     model:nn.Module # Any
@@ -384,7 +385,8 @@ def read_weights(
         with safe_open(file, "pt") as f:
             about, weights = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     except SafetensorError as e:
-        raise ArgumentError("weights", f"{file}: {error_line(e)}", "a safetensors file") from None
+        raise ArgumentError("weights", f"{file}: {error_line(e)}",
+            "a safetensors file") from None
     digest, _, words = about.get("minitrain", about.get("digest", "")).partition(" ")
     ok = digest in ("", _digest(save(weights) + words.encode()).hex())
     need(ok, "weights", str(file), "the bytes that were written, by their digest")

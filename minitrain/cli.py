@@ -111,7 +111,8 @@ def parse_job(
                 if k != first:
                     raise ArgumentError(f"--{k}", "it", f"nothing beside --{first}")
             return None, None, given
-        out, rest = found.pop("out", None), {k: found.pop(k) for k in more if k in found}
+        rest = {k: found.pop(k) for k in more if k in found}
+        out = found.pop("out", None)
         return _filled(command, schema, found), out and Path(out), rest
     except ArgumentError as e: parser.error(e)
 
@@ -187,13 +188,16 @@ def _show_final(table):
     print(table.attrs["ledger"])
 
 def _show_games(games):
-    print(f"{len(games)} games, {sum(len(o.actions) for o in games)} steps; train on "
-        "the file's folder with: minitrain gaze train --config gaze_files --data FOLDER")
+    steps = sum(len(o.actions) for o in games)
+    print(f"{len(games)} games, {steps} steps; train on the file's folder with: "
+        "minitrain gaze train --config gaze_files --data FOLDER")
 
 def _show_copies(copies):
-    print(f"{len(copies)} notebooks copied; open them with: jupyter lab {copies[0].parent}")
+    folder = copies[0].parent
+    print(f"{len(copies)} notebooks copied; open them with: jupyter lab {folder}")
 
-def _show_paths(paths): print(*(paths if isinstance(paths, list) else [paths]), sep="\n")
+def _show_paths(paths):
+    print(*(paths if isinstance(paths, list) else [paths]), sep="\n")
 
 # %% ../nbs/49_cli.ipynb #commands
 @dataclass
@@ -205,41 +209,43 @@ class _Command:
     show:Callable|None = None # What is printed of its answer
     alone:dict = field(default_factory=dict) # Options of a job that stand alone
 
-_FINAL = ("committed YAML file, or name of a packaged one, to train with five seeds and "
-    "to judge by the thousand test digits, once")
-_reasoning, _gaze = "experiments.reasoning:", "experiments.gaze:"
+_FINAL = ("committed YAML file, or name of a packaged one, to train with five seeds "
+    "and to judge by the thousand test digits, once")
+
+def _train(module, name, about, **alone):
+    return _Command(about, f"experiments.{module}:{name}", alone=alone)
+
 _commands = {
-    "digits": _Command("Train a digit classifier on 3,500 real handwritten digits",
-        "experiments.digits:digits", alone=dict(final=_FINAL)),
+    "digits": _train("digits", "digits",
+        "Train a digit classifier on 3,500 real handwritten digits", final=_FINAL),
     "digits predict": _Command("Read digits in pictures of yours, photographs too",
         "experiments.digits:predict_digits", "run images --show --out", _csv),
-    "multilabel": _Command("Train a network to say which digits are on a canvas",
-        "experiments.multilabel:multilabel"),
-    "reasoning train": _Command("Train a transformer to learn in context",
-        f"{_reasoning}reasoning"),
-    "reasoning evaluate": _Command("Put a trained head beside the best that is possible",
-        f"{_reasoning}evaluate_reasoning", "head --out --problems --queries --seed",
-        _show_table),
+    "multilabel": _train("multilabel", "multilabel",
+        "Train a network to say which digits are on a canvas"),
+    "reasoning train": _train("reasoning", "reasoning",
+        "Train a transformer to learn in context"),
+    "reasoning evaluate": _Command("Put a trained head beside the best there can be",
+        "experiments.reasoning:evaluate_reasoning",
+        "head --out --problems --queries --seed", _show_table),
     "reasoning predict": _Command(
         "Classify the rows of a CSV file by the labelled rows of another",
-        f"{_reasoning}predict_reasoning", "head train test --label --out --fill --id",
-        _show_answers),
-    "gaze train": _Command(
-        "Clone a demonstrator, with or without gaze, and let the clone play",
-        f"{_gaze}gaze"),
-    "gaze compare": _Command(
-        "Run arms of an experiment times seeds in parallel, or go on with them",
-        f"{_gaze}gaze"),
-    "gaze play": _Command("Draw a strip or a clip of a clone at play, its attention "
-        "and the gaze drawn in", f"{_gaze}play_gaze",
+        "experiments.reasoning:predict_reasoning",
+        "head train test --label --out --fill --id", _show_answers),
+    "gaze train": _train("gaze", "gaze",
+        "Clone a demonstrator, with or without gaze, and let the clone play"),
+    "gaze compare": _train("gaze", "gaze",
+        "Run arms of an experiment times seeds in parallel, or go on with them"),
+    "gaze play": _Command("Draw a clone at play, with its attention and the gaze",
+        "experiments.gaze:play_gaze",
         "run --out --steps --pictures --seed", _show_paths),
-    "gaze report": _Command("Say what a comparison has shown, with intervals over seeds",
-        "experiments.compare:report", "results --primary --against --out", _show_report),
-    "atari record": _Command("Record games of a scripted expert of Breakout or Pong, "
-        "with simulated gaze (extra `atari`)", "atari:record_atari",
+    "gaze report": _Command("Say what a comparison has shown, with intervals",
+        "experiments.compare:report",
+        "results --primary --against --out", _show_report),
+    "atari record": _Command("Record a scripted expert of Breakout or Pong, with "
+        "simulated gaze (extra `atari`)", "atari:record_atari",
         "game path --games --steps --glyph --seed", _show_games),
-    "atari play": _Command("Let a clone play full games of Atari, keep their scores, "
-        "a strip and a clip (extra `atari`)", "experiments.atari:judge_clone",
+    "atari play": _Command("Let a clone play full games of Atari, keep scores, a strip "
+        "and a clip (extra `atari`)", "experiments.atari:judge_clone",
         "clone game --games --glyph --seed --out", _show_paths),
     "lessons": _Command("Copy the book's notebooks to a folder of yours",
         "cli:copy_lessons", "folder", _show_copies)}
@@ -332,7 +338,8 @@ def _status(argv):
     except KeyboardInterrupt as e:
         return _say(130, "stopped", *getattr(e, "__notes__", [])[-1:])
     except Exception as e:
-        known = isinstance(e, (OSError, ImportError)), type(e).__name__ == "ArgumentError"
-        if any(known) and not hasattr(e, "run"): return _say(2, f"error: {e}")
+        usage = isinstance(e, (OSError, ImportError))
+        usage |= type(e).__name__ == "ArgumentError"
+        if usage and not hasattr(e, "run"): return _say(2, f"error: {e}")
         return _say(1, str(e) or type(e).__name__, *getattr(e, "__notes__", [])[-1:])
     return 0

@@ -69,6 +69,9 @@ def atomic_write(
             os.fsync(f.fileno())
         os.replace(tmp, path)
         fsync_dir(path.parent)
+    except OSError as e:
+        if e.filename == str(tmp): e.filename = str(path)  # the name that was asked for
+        raise
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/20_runs.ipynb #read-yaml

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from conftest import OFFLINE
+from conftest import OFFLINE, ROOT
 
 JOBS = {"digits": {"loss.png", "mistakes.png"}, "multilabel": {"loss.png"}}
 FILES = {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"}
@@ -217,6 +217,49 @@ def test_reasoning(wheel_env, tmp_path, here):
     status, out, err = here(*args, "--fill", "--id", "who")
     assert status == 0 and [o.split(",")[0] for o in out.splitlines()] == ["who", "x", "y"]
     assert err == "note: column colour: 'green' in 1 row of test, never in train: read as none of its values\n"
+
+
+FAST = ["--epochs", "2", "--width", "1", "--batch_size", "1000", "--affine", "0", "--warp", "0", "--device", "cpu"]
+
+
+def test_a_reader_that_goes_stops_no_training(tmp_path):
+    "As in `| head -1`"
+    command = f"{sys.executable} -m minitrain digits {' '.join(FAST)} --out run | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)), capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 1 and not done.stderr
+    assert (tmp_path/"run"/"result.json").exists() and len(pd.read_csv(tmp_path/"run"/"metrics.csv")) == 2
+
+
+def test_a_disk_that_fills_up_at_the_end(here, tmp_path, monkeypatch):
+    "A failed run is status 1 and says how to go on; what was asked for wrongly is 2 and changes nothing"
+    from minitrain.runs import RunDir
+    write = RunDir.write
+    def full(self, name, data):
+        if name == "result.json": raise OSError(28, "No space left on device")
+        write(self, name, data)
+    monkeypatch.setattr(RunDir, "write", full)
+    status, _, err = here("digits", *FAST, "--out", "run")
+    assert status == 1 and err.count("\n") == 1 and "No space left" in err and "minitrain digits --resume run" in err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert here("digits", "--resume", "run")[0] == 0 and (tmp_path/"run"/"result.json").exists()
+    (tmp_path/"run"/"config.yaml").write_text("")
+    before = {o: o.read_bytes() for o in (tmp_path/"run").iterdir()}
+    status, _, err = here("digits", "--resume", "run")
+    assert status == 2 and err.count("\n") == 1 and {o: o.read_bytes() for o in (tmp_path/"run").iterdir()} == before
+
+
+@pytest.mark.parametrize("out", ["a/b/c", "runs"])
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder(out, here, tmp_path, monkeypatch):
+    from minitrain.experiments.digits import digits
+    make = digits.make
+    def broken(c):
+        learn = make(c)
+        learn.loss_func = lambda preds, y: preds @ y
+        return learn
+    monkeypatch.setattr(digits, "make", broken)
+    status, _, err = here("digits", *FAST, *(["--out", out] if out != "runs" else []))
+    assert status == 1 and err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_packaged_configurations_by_short_names():

@@ -14,7 +14,8 @@ from minitrain.experiments.gaze import GazeConfig, gaze
 from minitrain.experiments.reasoning import ReasoningConfig, reasoning
 from minitrain.tasks import Curriculum
 
-CASES, SEED, LIMIT = int(os.environ.get("MINITRAIN_FUZZ", 200)), int(os.environ.get("MINITRAIN_FUZZ_SEED", 0)), 30
+CASES, SEED = int(os.environ.get("MINITRAIN_FUZZ", 200)), int(os.environ.get("MINITRAIN_FUZZ_SEED", 0))
+CPU, CLOCK = 20, 300  # seconds that a command may take
 DIGITS = dict(epochs=1, width=1, batch_size=3500, affine=0., warp=0., device="cpu")
 GAZE = dict(epochs=1, games=1, valid_games=1, play_games=2, play_steps=8, dim=4, heads=1, depth=1, mlp_dim=4, batch_size=400, device="cpu")
 REASONING = dict(n_dims=2, n_positions=8, n_embd=4, n_layer=1, n_head=1, dims=Curriculum(2, 2), points=Curriculum(8, 8), steps=1, log_every=1,
@@ -204,13 +205,15 @@ class Late(BaseException): "A command took too long"
 def call(args, capfd):
     "Exit status and what a command says on standard error"
     def late(*_): raise Late
-    old = signal.signal(signal.SIGALRM, late)
-    signal.alarm(LIMIT)
+    old = [signal.signal(o, late) for o in (signal.SIGALRM, signal.SIGPROF)]
+    signal.alarm(CLOCK)
+    signal.setitimer(signal.ITIMER_PROF, CPU)
     try: status = main(args)
     except SystemExit as e: status = e.code or 0
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, old)
+        for o, handler in zip((signal.SIGALRM, signal.SIGPROF), old): signal.signal(o, handler)
     return status, capfd.readouterr().err
 
 

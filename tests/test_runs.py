@@ -21,8 +21,9 @@ def test_atomic_write(tmp_path, mode, old, new):
     assert path.read_bytes() == (new if mode == "wb" else new.encode()) and list(tmp_path.iterdir()) == [path]
     with pytest.raises(ArgumentError, match="`mode`"):
         with atomic_write(path, "a"): pass
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as e:
         with atomic_write(tmp_path/"no"/"f") as f: f.write("x")
+    assert str(e.value).endswith(f"'{tmp_path/'no'/'f'}'"), "a temporary name means nothing to anybody"
 
 
 def test_a_link_a_mode_and_a_device_stay(tmp_path):

@@ -56,10 +56,11 @@ def planned_runs(
 )->list: # (group, arm, configuration) of each run, in the order in which they are run
     "All runs: seed by seed over the arms of a group"
     base, runs = asdict(load_config(config.config, job.config)) | config.common, []
-    groups = dict(first=(config.arms, config.seeds), other=(config.others, config.seeds),
-        sweep=(config.sweeps, config.sweep_seeds))
+    c = config
+    groups = dict(first=(c.arms, c.seeds), other=(c.others, c.seeds),
+        sweep=(c.sweeps, c.sweep_seeds))
     for group, (arms, n) in groups.items():
-        for seed in range(config.first_seed, config.first_seed + n):
+        for seed in range(c.first_seed, c.first_seed + n):
             for name, changes in arms.items():
                 settings = typed_config(job.config, base | changes | dict(seed=seed))
                 runs.append((group, name, settings))

@@ -136,7 +136,7 @@ def discard(
     run:RunDir, # That has not made a step
     made:list # Folders that were made for it, the innermost first
 ):
-    "Delete what a run wrote at its beginning, and its own folders if nothing is in them"
+    "Delete what a run wrote at its beginning, and its own folders if they are empty"
     for o in (*checkpoints(run.path), run/"config.yaml", run/"versions.json"):
         o.unlink(missing_ok=True)
     run.release()
@@ -223,7 +223,8 @@ class Job:
         try: model.load_state_dict(weights)
         except RuntimeError as e:
             said = str(e).splitlines()[0]
-            raise ArgumentError("run", f"{run.path}: {said}", "its own weights") from None
+            raise ArgumentError("run", f"{run.path}: {said}",
+                "its own weights") from None
         need(not spoilt(model), "run", str(run.path), "finite weights")
         return model.cpu().eval(), config
 

@@ -101,8 +101,8 @@ def run_folder(name:str, out:str | Path | None=None)->Path:
     """
 
 def discard(run:RunDir, made:list)->None:
-    """Delete what a run wrote at its beginning, and its own folders if nothing is in
-    them
+    """Delete what a run wrote at its beginning, and its own folders if they are
+    empty
 
     Args:
         run: That has not made a step

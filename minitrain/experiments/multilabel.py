@@ -37,12 +37,12 @@ class MultilabelConfig(Config):
     valid_canvases:int = setting(2000, ge=1) # To validate on, the same for every seed
     rare:float = setting(0.1, ge=0, lt=1000) # Share of 3s and 8s, of an even share
     pos_weight:float = setting(1.0, ge=0, lt=10) # A yes weighs (absent/present)**this
-    width:int = setting(16, ge=1) # Channels of the stem; the units have 2 and 4 times it
+    width:int = setting(16, ge=1) # Channels of the stem; units have 2 and 4 times it
     dropout:float = setting(0.1, ge=0, lt=1) # Share of the features dropped in training
     lr:float = setting(3e-3, ge=0) # Of AdamW at first; falls in equal steps towards 0
     weight_decay:float = setting(0.01, ge=0) # Pull of the weights towards zero
     save_every:int = setting(0, ge=0, lt=2**31) # Batches between further checkpoints
-    seed:int = setting(0, ge=0, lt=2**32) # Of weights, canvases, their order and dropout
+    seed:int = setting(0, ge=0, lt=2**32) # Of weights, canvases, order and dropout
     device:str = def_device # Where the model lives
 
     def __post_init__(self):
@@ -75,7 +75,8 @@ def make_canvases(
     need_device(c.device)
     set_seed(c.seed)
     model, (train, valid) = canvas_model(c), canvas_data(c)
-    train_dl = DataLoader(train, c.batch_size, shuffle=True, drop_last=True, seed=c.seed)
+    train_dl = DataLoader(train, c.batch_size, shuffle=True, drop_last=True,
+        seed=c.seed)
     weights = pos_weights(train.y, c.pos_weight).to(c.device)
     loss = partial(binary_cross_entropy_with_logits, pos_weight=weights)
     fall = partial(LinearLR, start_factor=1., end_factor=1/c.epochs,
@@ -92,7 +93,7 @@ def answers_figure(
     y:torch.Tensor, # What is there, (b, k)
     most:int=7 # Pictures in a row
 )->object: # matplotlib Figure
-    "The first canvases with every label right (above), and the first with a wrong one (below)"
+    "The first canvases with every label right (above), and with a wrong one (below)"
     from matplotlib.figure import Figure
     said, true = probs >= 0.5, y.bool()
     wrong = (said != true).any(1)

@@ -25,12 +25,12 @@ class MultilabelConfig(Config):
         valid_canvases: To validate on, the same for every seed
         rare: Share of 3s and 8s, of an even share
         pos_weight: A yes weighs (absent/present)**this
-        width: Channels of the stem; the units have 2 and 4 times it
+        width: Channels of the stem; units have 2 and 4 times it
         dropout: Share of the features dropped in training
         lr: Of AdamW at first; falls in equal steps towards 0
         weight_decay: Pull of the weights towards zero
         save_every: Batches between further checkpoints
-        seed: Of weights, canvases, their order and dropout
+        seed: Of weights, canvases, order and dropout
         device: Where the model lives
     """
     epochs: int = setting(8, ge=1)
@@ -84,8 +84,8 @@ def answers_figure(
     y:torch.Tensor,
     most:int=7,
 )->Figure:
-    """The first canvases with every label right (above), and the first with a wrong
-    one (below)
+    """The first canvases with every label right (above), and with a wrong one
+    (below)
 
     Args:
         x: Canvases, (b, 1, hgt, wid)

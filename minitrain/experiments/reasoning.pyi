@@ -20,37 +20,32 @@ class ReasoningConfig(Config):
 
     Args:
         n_dims: Width of an input
-        n_positions: Examples in a sequence; at most so many where positions are
-            learned
+        n_positions: Most examples, where positions are learned
         n_embd: Width of the transformer
         n_layer: Its blocks
         n_head: Heads of each
-        encoding: Of labels, as for ReasoningModel
+        encoding: Of labels
         positions: Add a learned vector for each place in the sequence
-        init_std: Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2
-            has 0.02
-        backbone: What mixes the tokens
-        weight_multiplier: alpha: the larger, the less noise in the labels
-        variable_noise: Draw alpha for each problem from the whole numbers 1 to
-            weight_multiplier
+        init_std: Of weights; null: 1/sqrt(n_embd)
+        backbone: Mixes
+        weight_multiplier: alpha: the larger, the less noise
+        variable_noise: Draw alpha from 1, ..., weight_multiplier
         dims: Coordinates that are not zero, by step
         points: Examples in a sequence, by step
         steps: Updates
         batch_size: Problems in an update
         micro_batch: Problems in memory at a time; 0 is all of them
         lr: Highest learning rate (AdamW)
-        lr_end: Share of it that is left at the end, by half a cosine; 1 keeps it
-            as it is
+        lr_end: Share left at the end, by half a cosine
         warmup: Updates until the learning rate is reached
         weight_decay: Pull of the weights towards zero
         beta2: Memory of AdamW's mean of squares
-        clip: Largest norm of the gradient; 0 lets it be
-        ema: Share that a moving average of the weights keeps at an update; 0 has
-            none
-        log_every: Updates between rows of metrics, each with a checkpoint
-        save_every: Updates between further checkpoints; 0 has none
-        valid_size: Problems to validate on, the same for every seed; 0 has none
-        precision: bf16 where a GPU has it and float32 elsewhere, or one for all
+        clip: Largest norm of the gradient; 0: any
+        ema: Kept by the weights' average; 0: none
+        log_every: Updates between rows, each with a checkpoint
+        save_every: Updates between further ones
+        valid_size: Problems to validate on; 0: none
+        precision: auto: bf16 on GPUs
         seed: Of the first weights and the problems
         device: Where the model lives
     """
@@ -86,8 +81,7 @@ class ReasoningConfig(Config):
     def __post_init__(self)->None: ...
 
 class Problems(TaskLoader):
-    """A TaskLoader that cuts each batch into parts, and ends after so many batches
-    in all
+    """A TaskLoader that cuts each batch into parts, and ends after so many in all
 
     Args:
         config: Its data, sizes and seed count
@@ -147,8 +141,7 @@ def map_log_odds(
     queries:torch.Tensor,
     config:ReasoningConfig,
 )->torch.Tensor:
-    """Log odds by the most probable weights (MAP), for each noise that the prior
-    allows, weighed by how probable the labels are with it
+    """Log odds by the most probable weights, for each noise, weighed by its evidence
 
     Args:
         xs: Contexts (b, k, d)
@@ -165,8 +158,7 @@ def default_log_odds(
     ys:torch.Tensor,
     queries:torch.Tensor,
 )->torch.Tensor:
-    """scikit-learn's logistic regression as it comes; a context of one class gives
-    (ones + 1)/(k + 2)
+    """scikit-learn's logistic regression; of one class only, (ones + 1)/(k + 2)
 
     Args:
         xs: As for `map_log_odds`
@@ -185,8 +177,7 @@ def judge_log_odds(z:torch.Tensor, y:torch.Tensor)->dict:
         y: Labels (b, q)
 
     Returns:
-        accuracy, loss in nats, standard error of the loss over problems,
-            calibration_error
+        accuracy, loss in nats, its standard error loss_se, calibration_error
     """
 
 def evaluate_reasoning(
@@ -196,21 +187,17 @@ def evaluate_reasoning(
     queries:int=64,
     seed:int=2 ** 34,
 )->DataFrame:
-    """Put a head beside the true weights, the prior-matched MAP and scikit-learn's
-    logistic regression
+    """Put a head beside the true weights, MAP and scikit-learn's logistic regression
 
     Args:
         head: Name of a packaged head, or the folder of a run
-        out: Folder to write to, new or empty; None is the folder of the run, or
-            runs/evaluation-<date>-<time> for a packaged head
+        out: Folder, new or empty; None: the run's, or a new one
         problems: Problems from the head's prior, that no training sees
         queries: For each problem
         seed: Of the problems
 
     Returns:
-        pandas DataFrame: a row per model and number of examples: accuracy, loss
-            (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv,
-            panel.png, calibration.png
+        pandas DataFrame: by model and examples: accuracy, loss, calibration_error
     """
 
 def predict_reasoning(
@@ -231,11 +218,8 @@ def predict_reasoning(
         label: Name of the column to predict
         out: CSV file to write; None writes nothing
         fill: Fill gaps with the examples' median, or most frequent word
-        id: Column that is no feature, copied to the answers; auto leaves out what
-            looks like one, none keeps all
+        id: No feature, copied to the answers; auto finds such, none keeps all
 
     Returns:
-        pandas DataFrame: a row per row of `test`: prediction, its probability,
-            and that of each class; `.attrs` has notes (what was left out or never
-            seen), and accuracy where `test` has labels
+        pandas DataFrame: prediction, probability, p(class); `.attrs` has notes
     """
