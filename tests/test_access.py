@@ -38,19 +38,28 @@ def axe():
 # A page has tens of thousands of coloured words and strokes, and pages are alike. For speed one of each kind stands for all: an
 # element whose tags, classes, styles and labels, its own and those inside and around it, were judged before is left out.
 ONE_OF_EACH = """(() => {
-  const seen = new Set(JSON.parse(sessionStorage.seen ?? "[]"));
+  const seen = new Set(JSON.parse(sessionStorage.seen ?? "[]")), kinds = new Map();
+  function short(s) {
+    let a = 0xdeadbeef, b = 0x41c6ce57;
+    for (let i = 0; i < s.length; i++) {
+      a = Math.imul(a ^ s.charCodeAt(i), 2654435761);
+      b = Math.imul(b ^ s.charCodeAt(i), 1597334677);
+    }
+    return (a >>> 0).toString(36) + (b >>> 0).toString(36);
+  }
   function kind(o) {
+    if (kinds.has(o)) return kinds.get(o);
     const own = [...o.attributes].filter(a => !/^(id|href|src|for|data-.*)$/.test(a.name)).map(a => `${a.name}=${a.value}`);
     const words = [...o.childNodes].some(n => n.nodeType == 3 && n.data.trim());
-    return [o.tagName, ...own, words, ...[...new Set([...o.children].map(kind))].sort()].join(" ");
+    kinds.set(o, short([o.tagName, ...own, words, ...[...new Set([...o.children].map(kind))].sort()].join(" ")));
+    return kinds.get(o);
   }
-  function short(s) { let h = 5381n; for (const c of s) h = (h*33n + BigInt(c.codePointAt())) & 0xffffffffffffn; return h.toString(36); }
   function thin(o, around) {
     for (const part of [...o.children]) {
       const key = short(around + ">" + kind(part));
       if (seen.has(key)) { part.remove(); continue; }
       seen.add(key);
-      if (part.tagName != "svg") thin(part, around + ">" + part.tagName + "." + part.className);
+      if (part.tagName != "svg") thin(part, short(around + ">" + part.tagName + "." + part.className));
     }
   }
   document.querySelectorAll("details").forEach(o => o.open = true);
@@ -163,7 +172,7 @@ def test_the_current_page_is_in_sight(tab, base, page):
         (document.querySelector(".bd-docs-nav li.current > a"))"""
     visit(tab, f"{base}/{page}", 1280)
     assert tab.wait(at)
-    assert tab.js("[...document.querySelectorAll('details.part')].filter(o => o.open).length") == 1
+    assert tab.js("[...document.querySelectorAll('details.part')].filter(o => o.open).length") == (page != "exercises.html")  # a lone page
     visit(tab, f"{base}/{page}", 390)
     assert not tab.js(at)
     tab.js("document.querySelector('.primary-toggle').click()")

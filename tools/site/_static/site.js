@@ -8,11 +8,10 @@ function showHere() {
 }
 addEventListener("load", showHere);
 
-// A copy button is called by the first line that it copies, the search button by what stands on it; what scrolls can be focused
+// A copy button is called by the first line that it copies; mathematics that scrolls can be focused
 addEventListener("load", () => {
   for (const o of document.querySelectorAll("button.copybtn"))
     o.setAttribute("aria-label", "Copy to clipboard: " + o.parentElement.querySelector("pre").textContent.trim().split("\n")[0].slice(0, 50));
-  document.querySelector(".search-button-field")?.removeAttribute("aria-label");
   const wide = new ResizeObserver(seen => seen.forEach(({ target: o }) => {
     for (const part of [o, ...o.children]) part.tabIndex = part.scrollWidth > part.clientWidth + 1 ? 0 : -1;
   }));
