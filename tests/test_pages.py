@@ -8,8 +8,9 @@ import pytest
 import chromium
 from conftest import ROOT
 
-sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site")]
+sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site"), str(ROOT/"bench")]
 import build_site, convert, maths, pages  # noqa: E402
+from weight import without_figures  # noqa: E402
 
 DOCS = ROOT/"docs"
 PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
@@ -87,11 +88,6 @@ def test_the_page_for_lost_readers_works_at_any_depth(tab, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------------- weight
-
-def without_figures(text):
-    "A page without what it shows as pictures"
-    return re.sub(r'<div class="mt-figure">.*?</div>|data:image/[^"]*', "", text, flags=re.S)
-
 
 def linked(page, text):
     "Paths of the styles and scripts that a page asks for"

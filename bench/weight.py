@@ -2,7 +2,7 @@
 """What five pages of the site weigh, and when a phone on a slow line paints them: compressed as a host sends them, 1.6 Mbit/s,
 150 ms, in a headless Chromium.
 
-    python bench/site.py [FOLDER]
+    python bench/weight.py [FOLDER]
 """
 import gzip, http.server, re, sys, threading
 from functools import partial
@@ -15,7 +15,7 @@ sys.path.append(str(ROOT/"tests"))
 import chromium  # noqa: E402
 from minitrain.runs import save_results  # noqa: E402
 
-RESULT = ROOT/"minitrain"/"assets"/"results"/"site.csv"
+RESULT = ROOT/"minitrain"/"assets"/"results"/"weight.csv"
 PAGES = ["index.html", "softmax.html", "learner.html", "gaze_training.html", "api/learner.html"]
 PAINT = "new Promise(r => new PerformanceObserver(o => r(o.getEntries().pop().startTime)).observe({type: '%s', buffered: true}))"
 
@@ -36,8 +36,8 @@ class Compressed(http.server.SimpleHTTPRequestHandler):
 
 
 def without_figures(text: str) -> str:
-    "A page without what it shows as pictures"
-    return re.sub(r'<div class="mt-figure">.*?</div>|data:image/[^"]*', "", text, flags=re.S)
+    "A page without what it shows as pictures, and without the weights of the networks that play in it"
+    return re.sub(r'<div class="mt-figure">.*?</div>|data:image/[^"]*|[A-Za-z0-9+/=]{5000,}', "", text, flags=re.S)
 
 
 def measure(tab, base: str, folder: Path, page: str) -> dict:
@@ -65,7 +65,7 @@ def main():
         df = pd.DataFrame([measure(tab, f"http://127.0.0.1:{server.server_port}", folder, o) for o in PAGES])
     server.shutdown()
     print(df.to_string(index=False))
-    save_results(df, RESULT, command="python bench/site.py")
+    save_results(df, RESULT, command="python bench/weight.py")
 
 
 if __name__ == "__main__": main()
