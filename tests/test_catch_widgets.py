@@ -54,7 +54,7 @@ def stage(tab, tmp_path):
 
 def packed(model):
     parts = [o.half().numpy().tobytes() for o in model.state_dict().values()]
-    return b64encode(b"".join(parts)).decode()
+    return "base64," + b64encode(b"".join(parts)).decode()
 
 
 @pytest.fixture
