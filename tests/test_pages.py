@@ -121,6 +121,7 @@ def test_finishing_a_page():
     text = pages.light('<head><meta name="viewport" content="a"><meta name="viewport" content="b"><script src="_static/doctools.js"></script>'
         '<script src="a.js"></script><script>x</script></head><pre><span class="p">(</span><span class="nb">y</span></pre>', "")
     assert text == '<head><meta name="viewport" content="a"><script defer src="a.js"></script><script>x</script></head><pre>(<span class="nb">y</span></pre>'
+    assert pages.close_together("<p>\n\n   a\n</p>\n  <pre>\n\n  b</pre>\n\n") == "<p>\na\n</p>\n<pre>\n\n  b</pre>\n"
     svg = '<div class="mt-figure"><svg><path d="M 1.23456 7.5" transform="scale(0.015625)"/></svg></div><p d="1.2345">'
     assert pages.round_figures(svg) == svg.replace("1.23456", "1.23")
     assert pages.absolute('<a href="x.html"><a href="./y.html"><a href="#z"><a href="https://a.b/c">', "/base") == \

@@ -7,10 +7,20 @@ from pathlib import Path
 import maths
 from PIL import Image
 
-_PLAIN = re.compile(r'<span class="(?:p|w|n|nn)">([^<]*)</span>|<span class="o">(\.)</span>')  # names and dots, in the ink of the text
+_PLAIN = re.compile(r'<span class="(?:p|w|n|nn)">([^<]*)</span>|<span class="o">([.=])</span>')  # names, dots and =, in the ink of the text
 _SCRIPT = re.compile(r'\s*<script\b([^>]*)\bsrc="([^"]*)"[^>]*></script>')
 UNUSED = ("fontawesome.js", "documentation_options.js", "doctools.js", "sphinx_highlight.js", "searchtools.js", "language_data.js",
     "searchindex.js")
+
+
+_AS_IT_IS = re.compile(r"(<(pre|script|style|textarea|svg|math)\b.*?</\2>)", re.S)
+
+
+def close_together(text):
+    "A page without blank lines and indents, but for the parts in which they count"
+    out, parts = [], _AS_IT_IS.split(text)  # text, part, its tag, text, ...
+    for i in range(0, len(parts), 3): out += [re.sub(r"\n\s+", "\n", parts[i]), *parts[i + 1:i + 2]]
+    return "".join(out)
 
 
 def light(text, options):
@@ -101,7 +111,7 @@ def finish(cfg, out, about):
     options = re.sub(r"\s*\n\s*", " ", (out/"_static"/"documentation_options.js").read_text(encoding="utf-8")).strip()
     pages = {o.relative_to(out).as_posix(): o.read_text(encoding="utf-8") for o in sorted(out.rglob("*.html"))}
     for path, text in maths.typeset(pages).items():
-        text = round_figures(sized_images(light(text, options), (out/path).parent))
+        text = round_figures(sized_images(close_together(light(text, options)), (out/path).parent))
         text = with_head(cfg, path, text, about[path])
         if path == "404.html": text = absolute(text, cfg["doc_baseurl"])
         (out/path).write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 // tests/test_search.py. It is loaded with the index and the Snowball stemmer, when a search begins.
 function sectionSearch(pages, stemmer) {
   const FIELDS = {heading: [7, 0.3], names: [4, 0.2], title: [2.5, 0.3], prose: [1, 0.5], code: [0.25, 0.5]}; // weight, length
-  const KINDS = {lesson: 1, front: 0.55, experiment: 0.8, reference: 0.45, exercises: 0.5};
+  const KINDS = {lesson: 1, front: 0.55, experiment: 0.8, reference: 0.45, exercises: 0.5, names: 0.3};
   const SATURATION = 2.2, PAGE = 0.45, SYNONYM = 0.72, PHRASE = 0.3, EARLY = 0.05, ASIDE = 0.75, CONCEPT = 0.75;
   const STOP = new Set(`a about an and are as at be by can do does for from how i in into is it its me my not of on or than that
     the their there this to use using was we what when where which why will with without you your`.split(/\s+/));
@@ -89,7 +89,7 @@ function sectionSearch(pages, stemmer) {
   const sections = [], postings = new Map(), named = new Map(), spelled = new Map();
   pages.forEach(([path, title, kind, parts], place) =>
     parts.forEach(([id, heading, names, prose, code, aside], i) => {
-      const s = {path, title, kind, id, heading, names, prose, code, worth: (KINDS[kind] || 1)*(aside ? ASIDE : 1),
+      const s = {path, title, kind, id, heading, names, prose, code, worth: (KINDS[kind] || 0.5)*(aside ? ASIDE : 1),
         early: EARLY*(1 - place/pages.length)};
       s.fields = {heading: tokens(i ? heading : title), names: tokens(names.join(" ")), title: tokens(title), prose: tokens(prose),
         code: tokens(code)};
