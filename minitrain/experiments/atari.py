@@ -104,10 +104,10 @@ def judge_clone(
     folder = run_folder("atari", out)
     scenes = watch_scenes(model, game, glyph, seed=seed)
     for name in ("play.png", "play.gif"): write_scenes(scenes, folder/name)
-    rows = pd.DataFrame(dict(game=game, number=range(games),
-        score=played.scores.tolist(), steps=played.steps.tolist(), cut=played.cut.tolist()))
+    rows = dict(game=game, number=range(games), score=played.scores.tolist(),
+        steps=played.steps.tolist(), cut=played.cut.tolist())
     with atomic_write(folder/"games.csv") as f:
-        f.write(rows.to_csv(index=False, lineterminator="\n"))
+        f.write(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
     return folder
 
 # %% ../../nbs/45_atari.ipynb #confusion
