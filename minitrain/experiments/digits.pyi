@@ -12,7 +12,7 @@ from pandas import DataFrame
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ['digits', 'DigitsConfig', 'make_digits', 'read_digit', 'predict_digits']
+__all__ = ['digits', 'DigitsConfig', 'read_digit', 'predict_digits']
 
 @dataclass
 class DigitsConfig(Config):
