@@ -59,7 +59,7 @@ ONE_OF_EACH = """(() => {
       const key = short(around + ">" + kind(part));
       if (seen.has(key)) { part.remove(); continue; }
       seen.add(key);
-      if (part.tagName != "svg") thin(part, short(around + ">" + part.tagName + "." + part.className));
+      if (!/^(svg|label|a|button|summary)$/i.test(part.tagName)) thin(part, short(around + ">" + part.tagName + "." + part.className));
     }
   }
   document.querySelectorAll("details").forEach(o => o.open = true);
@@ -207,7 +207,7 @@ def test_long_lines(tab, base):
 @pytest.mark.parametrize("page", ["index.html", "softmax.html", "gaze_training.html"])
 def test_figures_fit_a_phone(tab, base, page):
     visit(tab, f"{base}/{page}", 390)
-    drawn = tab.js("""[...document.querySelectorAll("article :is(.mt-figure, .mt-diagram, .cell_output img)")].map(o => [o.scrollWidth, o.clientWidth,
+    drawn = tab.js("""[...document.querySelectorAll("article :is(.mt-figure, .mt-diagram, .mt-widget, img)")].map(o => [o.scrollWidth, o.clientWidth,
         o.getBoundingClientRect().right]).filter(o => o[1])""")
     assert drawn and all(scroll <= client and right <= 390 for scroll, client, right in drawn)
 

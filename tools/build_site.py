@@ -206,7 +206,7 @@ def write_sources(cfg, out, draft=False):
         cells = [*reference.examples.mark(convert.page_name(n), cells)]
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
-        if caption := next((c for c, names in sections if n in names), None):
+        if caption := next((c for c, names in sections if n in names and c[0].isdigit()), None):
             place = dict(done=taught.index(n) + 1, of=len(taught)) if n in taught else {}
             page.insert(1, markdown_cell(convert.place_in_book(page[1]["source"], caption, **place)))
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
