@@ -12,9 +12,9 @@ from torch.testing import assert_close
 
 from minitrain.all import (
     Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException,
-    CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
-    TrainCB, Value, accuracy, evaluate, get_hist, load_config, multilabel_canvases,
-    rand_affine, softmax, summary, top_losses, train_epoch)
+    CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum,
+    ReasoningModel, SGD, TrainCB, Value, accuracy, evaluate, get_hist, load_config,
+    multilabel_canvases, rand_affine, softmax, summary, top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -247,3 +247,14 @@ def test_the_newest_checkpoints_stay(tmp_path, keep):
     learner([CheckpointCB(tmp_path/"run", every=1, keep=keep)], 8).fit(2)
     numbers = sorted(int(o.stem[11:]) for o in (tmp_path/"run").glob("checkpoint-*.pt"))
     assert numbers == [*range(1, numbers[-1] + 1)][-(keep or 0):] and numbers[-1] > 4
+
+
+@few
+@given(st.booleans(), st.integers(1, 5), st.integers(0, 99))
+def test_a_query_stands_alone_behind_its_context(positions, k, seed):
+    torch.manual_seed(seed)
+    model = ReasoningModel(3, 8, 16, 2, 2, positions=positions, init_std=None).eval()
+    xs, ys, queries = torch.randn(2, k, 3), torch.randint(2, (2, k)), torch.randn(2, 4, 3)
+    with torch.no_grad():
+        alone = [model.query(xs, ys, o) for o in queries.split(1, 1)]
+        assert_close(model.query(xs, ys, queries), torch.cat(alone, 1))
