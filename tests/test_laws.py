@@ -13,8 +13,9 @@ from torch.testing import assert_close
 from minitrain.all import (
     Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException,
     CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum,
-    ReasoningModel, SGD, TrainCB, Value, accuracy, evaluate, get_hist, load_config,
-    multilabel_canvases, rand_affine, softmax, summary, top_losses, train_epoch)
+    ReasoningModel, SGD, TrainCB, Value, accuracy, evaluate, gaze_heatmap,
+    get_hist, load_config, multilabel_canvases, rand_affine, softmax, summary,
+    top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -258,3 +259,10 @@ def test_a_query_stands_alone_behind_its_context(positions, k, seed):
     with torch.no_grad():
         alone = [model.query(xs, ys, o) for o in queries.split(1, 1)]
         assert_close(model.query(xs, ys, queries), torch.cat(alone, 1))
+
+
+def test_a_frame_counts_once_however_many_points_it_has():
+    left, right, lost = (0.25, 0.5), (0.75, 0.5), (math.nan, math.nan)
+    points = torch.tensor([[left, left, left], [right, lost, lost]])
+    heat = gaze_heatmap(points, (16, 32), 1.5, decay=1., past=1)[1]
+    assert_close(heat[:, :16], heat[:, 16:].flip(1), atol=1e-5, rtol=0)
