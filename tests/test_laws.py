@@ -11,10 +11,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.all import (
-    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException, DataLoader,
-    DataLoaders, Dataset, Learner, Mean, Momentum, SGD, TrainCB, Value, accuracy,
-    evaluate, get_hist, multilabel_canvases, rand_affine, softmax, summary, top_losses,
-    train_epoch)
+    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException,
+    CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum,
+    ReasoningModel, SGD, TrainCB, Value, accuracy, evaluate, gaze_heatmap,
+    get_hist, load_config, multilabel_canvases, rand_affine, softmax, summary,
+    top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -232,3 +233,36 @@ def test_affine_maps_of_rectangles():
     assert_close(mass, middle.sum((1, 2)), atol=0, rtol=0.03)
     at, _ = moved(middle, shift=4)
     for axis in (0, 1): assert 3.8 < at[:, axis].abs().max() < 4.05
+
+
+def test_what_is_nearer_wins(tmp_path):
+    "An override over the file, the file over its base, at every depth"
+    (tmp_path/"base.yaml").write_text("a: 1\nb: 1\nc: 1\nd: {x: 1, y: 1}\n")
+    (tmp_path/"top.yaml").write_text("base: base.yaml\nb: 2\nc: 2\nd: {y: 2}\n")
+    got = load_config(tmp_path/"top.yaml", c=3)
+    assert got == dict(a=1, b=2, c=3, d=dict(x=1, y=2))
+
+
+@pytest.mark.parametrize("keep", [1, 2, None])
+def test_the_newest_checkpoints_stay(tmp_path, keep):
+    learner([CheckpointCB(tmp_path/"run", every=1, keep=keep)], 8).fit(2)
+    numbers = sorted(int(o.stem[11:]) for o in (tmp_path/"run").glob("checkpoint-*.pt"))
+    assert numbers == [*range(1, numbers[-1] + 1)][-(keep or 0):] and numbers[-1] > 4
+
+
+@few
+@given(st.booleans(), st.integers(1, 5), st.integers(0, 99))
+def test_a_query_stands_alone_behind_its_context(positions, k, seed):
+    torch.manual_seed(seed)
+    model = ReasoningModel(3, 8, 16, 2, 2, positions=positions, init_std=None).eval()
+    xs, ys, queries = torch.randn(2, k, 3), torch.randint(2, (2, k)), torch.randn(2, 4, 3)
+    with torch.no_grad():
+        alone = [model.query(xs, ys, o) for o in queries.split(1, 1)]
+        assert_close(model.query(xs, ys, queries), torch.cat(alone, 1))
+
+
+def test_a_frame_counts_once_however_many_points_it_has():
+    left, right, lost = (0.25, 0.5), (0.75, 0.5), (math.nan, math.nan)
+    points = torch.tensor([[left, left, left], [right, lost, lost]])
+    heat = gaze_heatmap(points, (16, 32), 1.5, decay=1., past=1)[1]
+    assert_close(heat[:, :16], heat[:, 16:].flip(1), atol=1e-5, rtol=0)
