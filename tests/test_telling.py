@@ -486,7 +486,8 @@ CELL = dict(image=[[0, 1, 0]]*3, kernels=dict(edge=[[0, 1, -1]]*3))
 @browser
 @pytest.mark.parametrize("name, data", [("softmax", DATA), ("ravine", {}),
     ("convolution", CELL), ("learner", STEPS), ("cross_entropy", {}),
-    ("attention_text", {}), ("attention_image", {}), ("add_example", {})])
+    ("attention_text", {}), ("attention_image", {}), ("add_example", {}),
+    ("catch_games", {}), ("catch_play", {})])
 def test_keys_stay_in_a_widget(two, name, data):
     "JupyterLab would cut a cell or leave it; what has a modifier still gets there"
     tab = two(name, data)
