@@ -209,14 +209,6 @@ def test_show_doc_becomes_markdown():
     with pytest.raises(ValueError, match="no output is stored"): convert.show_doc_text("show_doc(set_seed)", [])
 
 
-def test_a_fold_is_called_by_its_summary(tmp_path):
-    "A screen reader would read a label in place of the words"
-    page = tmp_path/"a.html"
-    page.write_text('<summary aria-label="Toggle hidden content">Imports</summary>')
-    build_site.tidy(tmp_path)
-    assert page.read_text() == "<summary>Imports</summary>"
-
-
 def test_cell_ids_depend_on_place_alone():
     cells = [convert.markdown_cell("a"), convert.code_cell("b", [], {})]
     assert [o["id"] for o in convert.number_cells([dict(o, id="random") for o in cells])] == ["cell-000", "cell-001"]
