@@ -125,7 +125,7 @@ def runs(r, made):
         if kind < 0.7: file.write_bytes(r.choice(DAMAGE)(r, file.read_bytes()))
         elif kind < 0.8: file.unlink()
         elif kind < 0.9 and (other := made/r.choice(("digits", "gaze", "reasoning"))/name).exists(): shutil.copy(other, file)
-        else: shutil.copy(Path("run")/r.choice(files), file) if len(files) > 1 else None
+        else: shutil.copy(Path("run")/r.choice([o for o in files if o != name and (Path("run")/o).exists()]), file)
     picture(Path("p.png"), r)
     Path("t.csv").write_text("a,b,y\n1,2,u\n2,1,v\n3,3,u\n4,1,v\n")
     uses = dict(digits=["digits", "predict", "run", "p.png"], gaze=["gaze", "play", "run", "--steps", "2", "--pictures", "1"],
