@@ -82,7 +82,7 @@ def clips(
             '<source media="print, (prefers-reduced-motion: reduce)" '
             f'srcset="{address("png", still.getvalue())}"><img style="width:100%" '
             f'src="{address("gif", gif)}" alt="{alt[title]}"></picture>'
-            f'<figcaption>{title}</figcaption></figure>')
+            f'<figcaption style="color:#333">{title}</figcaption></figure>')
     return _Clips(f'<div style="display:flex;flex-wrap:wrap;gap:1em">{html}</div>')
 
 # %% ../../nbs/45_atari.ipynb #judge-clone
