@@ -78,11 +78,11 @@ def clips(
         with Image.open(BytesIO(gif)) as im:
             im.seek(im.n_frames//2)
             im.save(still, "PNG", optimize=True)
-        html += ('<figure style="margin:0"><picture><source media="print, '
-            '(prefers-reduced-motion: reduce)" '
-            f'srcset="{address("png", still.getvalue())}"><img width="252" '
-            f'style="max-width:100%" src="{address("gif", gif)}" alt="{alt[title]}">'
-            f'</picture><figcaption>{title}</figcaption></figure>')
+        html += ('<figure style="margin:0;flex:1 1 9rem;max-width:16rem"><picture>'
+            '<source media="print, (prefers-reduced-motion: reduce)" '
+            f'srcset="{address("png", still.getvalue())}"><img style="width:100%" '
+            f'src="{address("gif", gif)}" alt="{alt[title]}"></picture>'
+            f'<figcaption style="color:#333">{title}</figcaption></figure>')
     return _Clips(f'<div style="display:flex;flex-wrap:wrap;gap:1em">{html}</div>')
 
 # %% ../../nbs/45_atari.ipynb #judge-clone
