@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import BatchTransformCB, DeviceCB, EMACB, GradAccumCB, GradClipCB
 from ..core import ArgumentError, def_device, is_int, need, set_seed
@@ -27,6 +26,7 @@ from ..metrics import MetricsCB, MultilabelAccuracy
 from ..optim import AdamW
 from ..compose import (ReasoningClassifier, calibration_error, equal_views,
     map_logistic, minus_log_posterior, query_views, reliability)
+from sklearn.linear_model import LogisticRegression
 from ..reasoning import ReasoningModel, learning_curve, load_head, reasoning_model
 from ..runs import Config, RunDir, atomic_write, check_fields, setting
 from ..scale import default_trainer, launched
