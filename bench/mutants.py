@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Does anything notice a small mistake? Hand mutants of the exported code, each to be killed by a lesson or a test.
+"""Does anything notice a small mistake? Hand mutants of the exported code.
 
-bench/mutants.txt lists them: a sign, an axis, an off by one, a missing detach, an unweighted mean. Each is made in the
-exported cell and in the module of a copy of the tree. Then the lesson runs cell by cell, then the tests of its module
-and those that name the changed function, until one fails that passes with nothing changed.
-A mutant that nothing kills is a survivor; the exit status is 1 unless the list says why nothing can notice it.
+bench/mutants.txt lists them: a sign, an axis, an off by one, a missing detach, an
+unweighted mean. Each is made in the exported cell and in the module of a copy of the
+tree. Then the lesson runs on from that cell, then the laws, the tests of its module and
+those that name the changed function, until one fails that passes with nothing changed.
+A mutant that nothing kills is a survivor; the exit status is 1 unless the list says why
+nothing can notice it.
 
-    python bench/mutants.py [--lessons NN ...] [--left] [--only tests]      (about 10 s a mutant)
+    python bench/mutants.py [--lessons NN ...] [--left] [--only tests]
+
+About 10 s a mutant for the lessons, which must pass with nothing changed: `make test`.
 
 Stores a row for each mutant that ran; the others' rows stay as they are.
 """
@@ -17,7 +21,10 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parents[1]
 RESULT = HERE/"minitrain"/"assets"/"results"/"mutants.csv"
-SLOW = "site packaging structure notebooks converter readme stubs defects exercises telling figures"
+SLOW = """site packaging structure notebooks converter readme stubs defects exercises
+    telling figures bench"""
+LEFT_OUT = """.git .venv docs build dist runs *.egg-info __pycache__
+    .ipynb_checkpoints"""
 FORK = multiprocessing.get_context("fork")  # children have torch already
 sys.dont_write_bytecode = True
 
@@ -42,15 +49,9 @@ def read_mutants(text: str) -> list:
     for block in re.split(r"\n\s*\n", text):
         rows = [o for o in block.splitlines() if o and o[0] != "#"]
         if rows and re.fullmatch(r"\d\d", rows[0]): lesson = rows.pop(0)
-        old, new, why = ("\n".join(o[2:] for o in rows if o[0] == sign) for sign in "-+=")
-        if rows: found.append(Mutant(lesson, old, new, why))
+        def part(sign): return "\n".join(o[2:] for o in rows if o[0] == sign)
+        if rows: found.append(Mutant(lesson, part("-"), part("+"), part("=")))
     return found
-
-
-def swap(text: str, old: str, new: str, where) -> str:
-    "`text` with the one place of `old` changed"
-    if text.count(old) != 1: raise ValueError(f"{where}: {text.count(old)} places for {old!r}")
-    return text.replace(old, new)
 
 
 def enter(tree: Path):
@@ -90,9 +91,11 @@ class Lesson:
 
     def place(self, old: str) -> int:
         "Number of the exported cell that holds a text; there must be one place of it"
-        at = [i for i, o in enumerate(self.cells) if old in o and re.search(r"^#\| *export", o, re.M)]
+        at = [i for i, o in enumerate(self.cells)
+            if old in o and re.search(r"^#\| *export", o, re.M)]
         places = self.source.count(old), *(self.cells[i].count(old) for i in at)
-        if places != (1, 1): raise ValueError(f"{self.notebook.name}: {places} places for {old!r}")
+        if places != (1, 1):
+            raise ValueError(f"{self.notebook.name}: {places} places for {old!r}")
         return at[0]
 
     @contextmanager
@@ -104,18 +107,22 @@ class Lesson:
 
     def changed(self, old: str) -> str:
         "Name of the function or class in which a text stands"
-        names = re.findall(r"^(?:def|class) (\w+)", self.source.partition(old)[0] + old, re.M)
+        before = self.source.partition(old)[0] + old
+        names = re.findall(r"^(?:def|class) (\w+)", before, re.M)
         return names[-1] if names else self.name
 
     def tests(self, old: str) -> list:
-        "The laws, the tests of the module, then the four files that name most often what is changed"
+        "The laws, the module's tests, four files that name most often what is changed"
         word = re.compile(rf"minitrain\.{self.name}\b|\b{self.changed(old)}\b")
         counts = {o: len(word.findall(o.read_text(encoding="utf-8")))
-            for o in (self.tree/"tests").glob("test_*.py") if o.stem[5:] not in SLOW.split()}
+            for o in (self.tree/"tests").glob("test_*.py")
+            if o.stem[5:] not in SLOW.split()}
         naming = [o for o in counts if counts[o]]
         first = "test_laws", f"test_{self.name}"
-        rest = sorted((o for o in naming if o.stem not in first), key=lambda o: -counts[o])
-        return [o for o in (self.tree/"tests"/f"{name}.py" for name in first) if o.exists()] + rest[:4]
+        rest = [o for o in naming if o.stem not in first]
+        own = [self.tree/"tests"/f"{name}.py" for name in first]
+        most = sorted(rest, key=lambda o: -counts[o])[:4]
+        return [o for o in own if o.exists()] + most
 
 
 def run_cells(shell, cells):
@@ -126,8 +133,8 @@ def run_cells(shell, cells):
 
 
 def run_lesson(lesson: Lesson, mutants: list, limit: float):
-    """Run a lesson; at each cell that has mutants, first run each and what follows in a child.
-    A mutant that passes shows that the lesson does; without one it is run to its end"""
+    """Run a lesson up to its last cell with mutants. At each of these cells each mutant
+    runs first, in a child, with all that follows"""
     enter(lesson.tree)
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
@@ -142,7 +149,7 @@ def run_lesson(lesson: Lesson, mutants: list, limit: float):
                 cells = [cell.replace(o.old, o.new), *lesson.cells[i + 1:]]
                 killed = fails(limit, run_cells, shell, cells)
             seen[o.text] = killed, time.monotonic() - start
-        if len(seen) == len(mutants) and not all(killed for killed, _ in seen.values()): break
+        if len(seen) == len(mutants): break
         if not shell.run_cell(cell).success: os._exit(1)
     (lesson.tree/"seen.json").write_text(json.dumps(seen), encoding="utf-8")
     os._exit(0)
@@ -152,12 +159,13 @@ def run_tests(tree: Path, file: Path):
     "End the process well if all tests of a file pass"
     enter(tree)
     import pytest
-    os._exit(int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--rootdir",
-        str(tree), "-c", str(tree/"pytest.ini"), str(file)])))
+    options = "-x -q -n0 -p no:cacheprovider --rootdir".split()
+    where = [str(tree), "-c", str(tree/"pytest.ini"), str(file)]
+    os._exit(int(pytest.main(options + where)))
 
 
 def killers(tree: Path, number: str, mutants: list, limit: float, only: str):
-    "(mutant, the file that fails with it and passes without it or '', seconds) for each"
+    "For each: the mutant, the file that fails with it alone or '', seconds"
     lesson, passes = Lesson(tree, number), {}
     seen = {}
     if only != "tests":
@@ -168,7 +176,8 @@ def killers(tree: Path, number: str, mutants: list, limit: float, only: str):
         killed, seconds = seen.get(o.text, (False, 0))
         by, start = lesson.notebook.name if killed else "", time.monotonic()
         for file in [] if by or only == "lessons" else lesson.tests(o.old):
-            if file not in passes: passes[file] = not fails(limit, run_tests, tree, file)
+            if file not in passes:
+                passes[file] = not fails(limit, run_tests, tree, file)
             if not passes[file]: continue
             with lesson.mutated(o.old, o.new):
                 if fails(limit, run_tests, tree, file): by = file.name
@@ -184,12 +193,13 @@ def listed() -> list:
 def killed() -> set:
     "Those with a stored killer"
     if not RESULT.exists(): return set()
-    rows = csv.DictReader(o for o in RESULT.read_text(encoding="utf-8").splitlines() if not o.startswith("# "))
+    lines = RESULT.read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(o for o in lines if not o.startswith("# "))
     return {o["mutant"] for o in rows if o["by"] != "NOTHING"}
 
 
 def store(rows: list):
-    "In a child, which imports the package: the new rows among the stored ones, in the order of the list"
+    "In a child, which imports the package: the new rows among the stored ones"
     import pandas as pd
     from minitrain.core import load_results
     from minitrain.runs import save_results
@@ -197,32 +207,42 @@ def store(rows: list):
     old = load_results(RESULT) if RESULT.exists() else new[:0]
     both = pd.concat([old[~old.mutant.isin(new.mutant)], new]).set_index("mutant")
     order = [o.text for o in listed() if o.text in both.index]
-    save_results(both.loc[order].reset_index()[[*new]], RESULT, command="python bench/mutants.py")
+    table = both.loc[order].reset_index()[[*new]]
+    save_results(table, RESULT, command="python bench/mutants.py")
     os._exit(0)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lessons", nargs="+", metavar="NN", help="numbers such as 08; all by default")
-    parser.add_argument("--left", action="store_true", help="only those without a stored killer")
-    parser.add_argument("--only", choices=["lessons", "tests"], help="one of the two; by default both")
-    parser.add_argument("--limit", type=float, default=300, help="seconds for a test file, or the rest of a lesson; what takes longer hangs")
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    def option(name, **kwargs): parser.add_argument(name, **kwargs)
+    option("--lessons", nargs="+", metavar="NN", help="numbers such as 08, not all")
+    option("--left", action="store_true", help="those without a stored killer alone")
+    option("--only", choices=["lessons", "tests"], help="one of the two, not both")
+    option("--limit", type=float, default=300,
+        help="seconds for a test file or the rest of a lesson: beyond, it hangs")
     args = parser.parse_args()
     done = killed() if args.left else set()
-    mutants = [o for o in listed() if (not args.lessons or o.lesson in args.lessons) and o.text not in done]
-    import hypothesis, IPython, matplotlib.pyplot, pandas, pytest, scipy.stats, sklearn, torch  # noqa: F401  once, for all children
+    mutants = [o for o in listed() if o.text not in done
+        and (not args.lessons or o.lesson in args.lessons)]
+    import hypothesis, IPython, pytest  # noqa: F401  once, for all children
+    import matplotlib.pyplot, pandas, scipy.stats, sklearn, torch  # noqa: F401
     survivors = 0
     with tempfile.TemporaryDirectory() as tmp:
-        left_out = ".git", ".venv", "docs", "build", "dist", "runs", "*.egg-info", "__pycache__", ".ipynb_checkpoints"
-        shutil.copytree(HERE, tmp, ignore=shutil.ignore_patterns(*left_out), dirs_exist_ok=True)
+        ignore = shutil.ignore_patterns(*LEFT_OUT.split())
+        shutil.copytree(HERE, tmp, ignore=ignore, dirs_exist_ok=True)
         for number in dict.fromkeys(o.lesson for o in mutants):
             mine, rows = [o for o in mutants if o.lesson == number], []
-            for o, by, seconds in killers(Path(tmp), number, mine, args.limit, args.only):
+            found = killers(Path(tmp), number, mine, args.limit, args.only)
+            for o, by, seconds in found:
                 survivors += not (by or o.why)
-                rows.append(dict(lesson=int(number), mutant=o.text, by=by or o.why or "NOTHING", seconds=round(seconds, 1)))
-                print(f"{number} {rows[-1]['by']:<28} {seconds:6.1f} s  {o.text}", flush=True)
+                by = by or o.why or "NOTHING"
+                rows.append(dict(lesson=int(number), mutant=o.text, by=by,
+                    seconds=round(seconds, 1)))
+                print(f"{number} {by:<28} {seconds:6.1f} s  {o.text}", flush=True)
             fails(60, store, rows)
-    print(f"{len(mutants) - survivors} of {len(mutants)} mutants are killed or explained")
+    n = len(mutants)
+    print(f"{n - survivors} of {n} mutants are killed or explained")
     sys.exit(bool(survivors))
 
 

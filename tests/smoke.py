@@ -1,7 +1,8 @@
 """The package in twenty seconds, wherever it is installed: `python tests/smoke.py`.
 
-Needs nothing but the package and what it requires; CI runs it at the oldest and at the newest versions. Prints what it ran
-with; ends with an error at the first thing that is not so.
+Needs nothing but the package and what it requires; CI runs it at the oldest and at the
+newest versions. Prints what it ran with; ends with an error at the first thing that is
+not so.
 """
 import subprocess, sys, tempfile
 from importlib.metadata import distributions
@@ -11,27 +12,31 @@ import torch
 import torch.nn.functional as F
 
 from minitrain.all import (
-    Accuracy, Adam, AttentionExtractor, DataLoader, Dataset, DataLoaders, Learner, MetricsCB, TrainCB, ViT,
-    binary_cross_entropy_with_logits, cross_entropy, digits_model, load_digits, mean_interval, one_cycle)
-from minitrain.schedule import BatchSchedCB
+    Accuracy, Adam, AttentionExtractor, BatchSchedCB, DataLoader, Dataset, DataLoaders,
+    Learner, MetricsCB, TrainCB, ViT, binary_cross_entropy_with_logits, cross_entropy,
+    digits_model, load_digits, load_results, mean_interval, one_cycle, show_images)
 
 
 def losses():
     "Values and gradients beside torch's"
     x, y = torch.randn(8, 5, requires_grad=True), torch.randint(5, (8,))
-    for ours, theirs, target in ((cross_entropy, F.cross_entropy, y),
-            (binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, torch.rand(8, 5))):
-        pairs = [(f(x, target), torch.autograd.grad(f(x, target), x)[0]) for f in (ours, theirs)]
-        torch.testing.assert_close(*pairs)
+    for ours, target in ((cross_entropy, y),
+            (binary_cross_entropy_with_logits, torch.rand(8, 5))):
+        both = ours, getattr(F, ours.__name__)
+        losses = [f(x, target) for f in both]
+        grads = [torch.autograd.grad(o, x)[0] for o in losses]
+        for pair in (losses, grads): torch.testing.assert_close(*pair)
 
 
 def digits():
-    "An epoch of the digit classifier, by the Learner, with one cycle; saved and read back"
+    "An epoch of the digit classifier with one cycle; saved and read back"
     d = load_digits()
-    dls = DataLoaders(DataLoader(Dataset(d.x_train, d.y_train), 100, shuffle=True, seed=1),
-        DataLoader(Dataset(d.x_valid, d.y_valid), 500))
-    cbs = [TrainCB(), MetricsCB(accuracy=Accuracy()), BatchSchedCB(lambda o, total_steps: one_cycle(o, 1e-2, total_steps))]
-    learn = Learner(digits_model(8), dls, cross_entropy, lr=1e-2, cbs=cbs, opt_func=Adam)
+    train = DataLoader(Dataset(d.x_train, d.y_train), 100, shuffle=True, seed=1)
+    dls = DataLoaders(train, DataLoader(Dataset(d.x_valid, d.y_valid), 500))
+    sched = BatchSchedCB(lambda o, total_steps: one_cycle(o, 1e-2, total_steps))
+    cbs, model = [TrainCB(), MetricsCB(accuracy=Accuracy()), sched], digits_model(8)
+    model.register_buffer("steps", torch.zeros((), dtype=torch.uint32))
+    learn = Learner(model, dls, cross_entropy, lr=1e-2, cbs=cbs, opt_func=Adam)
     learn.fit(1)
     score = learn.validate()["accuracy"]
     assert score > 0.75, score
@@ -42,8 +47,7 @@ def digits():
 
 
 def tables():
-    "pandas, matplotlib, scipy: rows of results, a history, an interval"
-    from minitrain.all import load_results, show_images
+    "Rows of results, pictures, an interval"
     assert len(load_results("climb")) > 5
     import matplotlib
     matplotlib.use("agg")
@@ -71,7 +75,7 @@ def games():
 
 
 def classifier():
-    "The frozen head as a scikit-learn classifier; without scikit-learn, a sentence that says what to install"
+    "The frozen head as a scikit-learn classifier, or the sentence that names the extra"
     try: from minitrain.compose import ReasoningClassifier
     except ImportError as e:
         assert "minitrain[compose]" in str(e), e
@@ -86,16 +90,20 @@ def commands():
     "`minitrain --help`, and the lessons copied"
     with tempfile.TemporaryDirectory() as tmp:
         for args in (["--help"], ["lessons", "book"]):
-            subprocess.run([sys.executable, "-m", "minitrain", *args], check=True, cwd=tmp, stdout=subprocess.DEVNULL)
+            command = [sys.executable, "-m", "minitrain", *args]
+            subprocess.run(command, check=True, cwd=tmp, stdout=subprocess.DEVNULL)
         assert len(list((Path(tmp)/"book").glob("*.ipynb"))) > 40
 
 
 def main():
-    names = "torch numpy fastcore einops pandas matplotlib safetensors gymnasium pillow scipy scikit-learn".split()
+    names = """torch numpy fastcore einops pandas matplotlib safetensors gymnasium pillow
+        scipy scikit-learn""".split()
     found = {o.name.lower(): o.version for o in distributions()}
-    print(f"Python {sys.version.split()[0]},", ", ".join(f"{o} {found[o]}" for o in names if o in found))
+    said = [f"{o} {found[o]}" for o in names if o in found]
+    print(f"Python {sys.version.split()[0]},", ", ".join(said))
     torch.manual_seed(0)
-    for check in (losses, digits, tables, extractor, games, classifier, commands): check()
+    checks = losses, digits, tables, extractor, games, classifier, commands
+    for check in checks: check()
     print("all well")
 
 

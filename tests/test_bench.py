@@ -1,4 +1,4 @@
-"What is stored can be measured again: each table names its command, and each comparison has a table."
+"Stored tables name their commands, comparisons have tables, and no mutant survives."
 import subprocess, sys
 
 import pytest
@@ -13,14 +13,17 @@ TOOLS = {"again.py", "ledger.py"}  # make no table of their own
 
 def test_each_table_has_its_command_and_each_script_a_table():
     named = {command.split()[1] for command in again.commands()}
-    assert named | {f"bench/{o}" for o in TOOLS} == {f"bench/{o.name}" for o in (ROOT/"bench").glob("*.py")}
+    tools = {f"bench/{o}" for o in TOOLS}
+    assert named | tools == {f"bench/{o.name}" for o in (ROOT/"bench").glob("*.py")}
 
 
 def test_commands_are_listed_and_chosen():
-    def run(*args): return subprocess.run([sys.executable, ROOT/"bench"/"again.py", *args], capture_output=True, text=True)
-    assert len(run("--list").stdout.splitlines()) == len(again.commands())
-    assert run("--list", "losses.py").stdout.splitlines() == ["python bench/losses.py  (losses, losses_memory)"]
-    assert run("--list", "nothing").returncode == 2
+    def run(*args):
+        command = [sys.executable, ROOT/"bench"/"again.py", "--list", *args]
+        return subprocess.run(command, capture_output=True, text=True)
+    assert len(run().stdout.splitlines()) == len(again.commands())
+    assert run("losses.py").stdout == "python bench/losses.py  (losses, losses_memory)\n"
+    assert run("nothing").returncode == 2
 
 
 def test_every_mutant_finds_its_one_place():
