@@ -11,10 +11,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.all import (
-    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException, DataLoader,
-    DataLoaders, Dataset, Learner, Mean, Momentum, SGD, TrainCB, Value, accuracy,
-    evaluate, get_hist, multilabel_canvases, rand_affine, softmax, summary, top_losses,
-    train_epoch)
+    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException,
+    CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
+    TrainCB, Value, accuracy, evaluate, get_hist, load_config, multilabel_canvases,
+    rand_affine, softmax, summary, top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -232,3 +232,18 @@ def test_affine_maps_of_rectangles():
     assert_close(mass, middle.sum((1, 2)), atol=0, rtol=0.03)
     at, _ = moved(middle, shift=4)
     for axis in (0, 1): assert 3.8 < at[:, axis].abs().max() < 4.05
+
+
+def test_what_is_nearer_wins(tmp_path):
+    "An override over the file, the file over its base, at every depth"
+    (tmp_path/"base.yaml").write_text("a: 1\nb: 1\nc: 1\nd: {x: 1, y: 1}\n")
+    (tmp_path/"top.yaml").write_text("base: base.yaml\nb: 2\nc: 2\nd: {y: 2}\n")
+    got = load_config(tmp_path/"top.yaml", c=3)
+    assert got == dict(a=1, b=2, c=3, d=dict(x=1, y=2))
+
+
+@pytest.mark.parametrize("keep", [1, 2, None])
+def test_the_newest_checkpoints_stay(tmp_path, keep):
+    learner([CheckpointCB(tmp_path/"run", every=1, keep=keep)], 8).fit(2)
+    numbers = sorted(int(o.stem[11:]) for o in (tmp_path/"run").glob("checkpoint-*.pt"))
+    assert numbers == [*range(1, numbers[-1] + 1)][-(keep or 0):] and numbers[-1] > 4
