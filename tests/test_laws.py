@@ -11,10 +11,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from minitrain.all import (
-    Accuracy, ActivationStats, Adam, AdamW, Callback, CancelEpochException,
-    CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean, Momentum, SGD,
-    TrainCB, Value, accuracy, evaluate, get_hist, load_config, multilabel_canvases,
-    rand_affine, softmax, summary, top_losses, train_epoch)
+    Accuracy, ActivationStats, Adam, AdamW, AttentionExtractor, Callback,
+    CancelEpochException, CheckpointCB, DataLoader, DataLoaders, Dataset, Learner, Mean,
+    Momentum, ReasoningModel, SGD, TrainCB, Value, ViT, accuracy, evaluate, gaze_heatmap,
+    get_hist, load_config, multilabel_canvases, rand_affine, softmax, summary,
+    top_losses, train_epoch)
 from minitrain.progress import mend_csv
 
 few = settings(max_examples=15, deadline=None)
@@ -247,3 +248,31 @@ def test_the_newest_checkpoints_stay(tmp_path, keep):
     learner([CheckpointCB(tmp_path/"run", every=1, keep=keep)], 8).fit(2)
     numbers = sorted(int(o.stem[11:]) for o in (tmp_path/"run").glob("checkpoint-*.pt"))
     assert numbers == [*range(1, numbers[-1] + 1)][-(keep or 0):] and numbers[-1] > 4
+
+
+@few
+@given(st.booleans(), st.integers(1, 5), st.integers(0, 99))
+def test_a_query_stands_alone_behind_its_context(positions, k, seed):
+    torch.manual_seed(seed)
+    model = ReasoningModel(3, 8, 16, 2, 2, positions=positions, init_std=None).eval()
+    xs, ys = torch.randn(2, k, 3), torch.randint(2, (2, k))
+    queries = torch.randn(2, 4, 3)
+    with torch.no_grad():
+        alone = [model.query(xs, ys, o) for o in queries.split(1, 1)]
+        assert_close(model.query(xs, ys, queries), torch.cat(alone, 1))
+
+
+def test_a_frame_counts_once_however_many_points_it_has():
+    left, right, lost = (0.25, 0.5), (0.75, 0.5), (math.nan, math.nan)
+    points = torch.tensor([[left, left, left], [right, lost, lost]])
+    heat = gaze_heatmap(points, (16, 32), 1.5, decay=1., past=1)[1]
+    assert_close(heat[:, :16], heat[:, 16:].flip(1), atol=1e-5, rtol=0)
+
+
+def test_maps_show_the_attention_that_is_computed():
+    model, x = ViT(8, 4, 1, 3, 12, 2, 2), torch.randn(2, 1, 8, 8)
+    for p in model.parameters(): nn.init.normal_(p)
+    with AttentionExtractor(model) as look: model(x)
+    maps = model.attention_maps(x)
+    shares = maps/maps.sum(-1, keepdim=True)
+    assert_close(look.cls_logits.softmax(-1), shares, atol=1e-4, rtol=1e-3)
