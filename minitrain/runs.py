@@ -17,6 +17,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import torch, yaml
 from fastcore.basics import patch
 from .core import ArgumentError, asset_path, need
@@ -316,14 +317,20 @@ def save_results(
     table = df.to_csv(index=False, lineterminator="\n")
     with atomic_write(path) as f: f.write(lines + table)
 
+def _student(outside, df):
+    "Where Student's t has so much outside: sqrt(df)*tan(angle), of density cos^(df - 1)"
+    angle = torch.linspace(0, math.pi/2, 100_001, dtype=torch.float64)
+    area = torch.cumulative_trapezoid(angle.cos()**(df - 1), angle)
+    at = np.interp(1 - outside, (area/area[-1]).numpy(), angle[1:].numpy())
+    return df**0.5*math.tan(at)
+
 def mean_interval(
     values, # One number for each seed, or each pair of runs
     comparisons:int=1 # How many intervals hold together (Bonferroni)
 )->tuple[float, float, float]: # Mean, and the ends of its interval; nan for one value
     "The mean of some runs with a 95 % interval by Student's t"
-    from scipy.stats import t
     x = torch.as_tensor(values, dtype=torch.float64)
     n, mean = len(x), x.mean().item() if len(x) else math.nan
     if n < 2: return mean, math.nan, math.nan
-    half = float(t.ppf(1 - 0.025/comparisons, n - 1))*(x.std()/n**0.5).item()
+    half = _student(0.05/comparisons, n - 1)*(x.std()/n**0.5).item()
     return mean, mean - half, mean + half

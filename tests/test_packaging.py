@@ -89,7 +89,7 @@ def code_cells(path):
 def test_every_import_is_required():
     "What the package imports is the standard library or named in `requirements`, or in an extra that is imported when it is used"
     found = {o for p in (ROOT/"minitrain").rglob("*.py") for o in imports(ast.parse(p.read_text(encoding="utf-8")))}
-    known = required("requirements", "distributed_requirements", "atari_requirements")
+    known = required("requirements", "compose_requirements", "distributed_requirements", "atari_requirements")
     assert found - set(sys.stdlib_module_names) - known <= {"minitrain", "IPython"}  # IPython: only where a notebook runs
 
 
@@ -110,6 +110,7 @@ def test_lessons_need_the_wheel_alone():
         cells = code_cells(path)
         extra = required("atari_requirements") if "minitrain[atari]" in cells[1] else set()
         extra |= {"accelerate"} if "accelerate" in cells[1] else set()
+        if "minitrain.compose" in "".join(cells) or path.stem[3:] == "compose": extra |= {"sklearn"}  # Colab has it; [lab] brings it
         found = {o for src in cells if "find_spec(" not in src
                  for o in imports(ast.parse(re.sub(r"^[%!].*", "", src, flags=re.M), feature_version=(3, 12)))}
         written = {o for o in found if re.search(rf"\b{o}\.py\b", "".join(cells))}  # a script of the lesson itself

@@ -1,10 +1,11 @@
 "Laws of lesson 20: files that are whole, a folder that one run owns, typed configurations, results."
-import json, os, random, stat, subprocess, sys, time
+import json, math, os, random, stat, subprocess, sys, time
 from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
 import pytest
+import torch
 
 from conftest import ROOT
 from minitrain.core import ArgumentError, load_results
@@ -204,3 +205,13 @@ def test_a_mean_and_its_interval():
     mean, low, high = mean_interval([1., 2., 3.])
     assert mean == 2 and (high - low)/2 == pytest.approx(4.302653/3**0.5)  # Student's t, 2 degrees of freedom
     assert mean_interval([1., 2., 3.], 2)[1] < low
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10, 30, 300])
+@pytest.mark.parametrize("comparisons", [1, 2, 10])
+def test_intervals_are_students(n, comparisons):
+    "Beside SciPy's quantile, which nobody has to install"
+    from scipy.stats import t
+    mean, low, high = mean_interval([*range(n)], comparisons)
+    half = t.ppf(1 - 0.025/comparisons, n - 1)*torch.arange(n, dtype=torch.float64).std().item()/n**0.5
+    assert math.isclose(high - mean, half, rel_tol=1e-6) and math.isclose(mean - low, half, rel_tol=1e-6)
