@@ -18,60 +18,65 @@ from typing import Literal
 import numpy as np
 import torch
 from ..binary import binary_cross_entropy_with_logits
-from ..callbacks import BatchTransformCB, DeviceCB, EMACB, GradAccumCB, GradClipCB
+from minitrain.callbacks import (BatchTransformCB, DeviceCB, EMACB, GradAccumCB,
+    GradClipCB)
 from ..core import ArgumentError, def_device, is_int, need, set_seed
-from .job import Job, need_device, png_bytes, run_folder
+from minitrain.experiments.job import (Job, curves_figure, need_device,
+    png_bytes, run_folder)
 from ..learner import Learner
 from ..metrics import MetricsCB, MultilabelAccuracy
 from ..optim import AdamW
 from ..compose import (ReasoningClassifier, calibration_error, equal_views,
     map_logistic, minus_log_posterior, query_views, reliability)
 from sklearn.linear_model import LogisticRegression
-from ..reasoning import ReasoningModel, learning_curve, load_head, reasoning_model
+from minitrain.reasoning import (ReasoningModel, learning_curve, load_head,
+    reasoning_model)
 from ..runs import Config, RunDir, atomic_write, check_fields, setting
 from ..scale import default_trainer, launched
 from ..schedule import BatchSchedCB, warmup_cosine
-from ..tasks import (Curriculum, GaussianSampler, LogisticRegressionTask, TaskLoader,
-    ceiling, get_data_sampler, get_task_sampler)
+from ..tasks import (Curriculum, GaussianSampler, LogisticRegressionTask,
+    TaskLoader, ceiling, get_data_sampler, get_task_sampler)
 
 # %% ../../nbs/43_reasoning.ipynb #config
 @dataclass
 class ReasoningConfig(Config):
     "What `minitrain reasoning train` trains, and how"
     n_dims:int = setting(8, ge=1) # Width of an input
-    n_positions:int = setting(64, ge=1) # Examples in a sequence; at most so many where positions are learned
+    n_positions:int = setting(64, ge=1) # Most examples, where positions are learned
     n_embd:int = setting(64, ge=1) # Width of the transformer
     n_layer:int = setting(4, ge=1) # Its blocks
     n_head:int = setting(4, ge=1) # Heads of each
-    encoding:Literal["interleave", "apart", "pair", "product"] = "pair" # Of labels, as for ReasoningModel
+    encoding:Literal["interleave", "apart", "pair", "product"] = "pair" # Of labels
     positions:bool = False # Add a learned vector for each place in the sequence
-    init_std:float|None = setting(None, gt=0) # Of the blocks' weights at first; null is 1/sqrt(n_embd), GPT-2 has 0.02
-    backbone:Literal["transformer", "longconv", "streams"] = "transformer" # What mixes the tokens
-    weight_multiplier:float = setting(10., ge=0) # alpha: the larger, the less noise in the labels
-    variable_noise:bool = False # Draw alpha for each problem from the whole numbers 1 to weight_multiplier
+    init_std:float|None = setting(None, gt=0) # Of weights; null: 1/sqrt(n_embd)
+    backbone:Literal["transformer", "longconv", "streams"] = "transformer" # Mixes
+    weight_multiplier:float = setting(10., ge=0) # alpha: the larger, the less noise
+    variable_noise:bool = False # Draw alpha from 1, ..., weight_multiplier
     dims:Curriculum = Curriculum(8, 8) # Coordinates that are not zero, by step
     points:Curriculum = Curriculum(16, 64, 8, 170) # Examples in a sequence, by step
     steps:int = setting(1700, ge=1) # Updates
     batch_size:int = setting(32, ge=1) # Problems in an update
     micro_batch:int = setting(0, ge=0) # Problems in memory at a time; 0 is all of them
     lr:float = setting(2e-3, ge=0) # Highest learning rate (AdamW)
-    lr_end:float = setting(0., ge=0, le=1) # Share of it that is left at the end, by half a cosine; 1 keeps it as it is
+    lr_end:float = setting(0., ge=0, le=1) # Share left at the end, by half a cosine
     warmup:int = setting(100, ge=0) # Updates until the learning rate is reached
     weight_decay:float = setting(0.01, ge=0) # Pull of the weights towards zero
     beta2:float = setting(0.99, ge=0, lt=1) # Memory of AdamW's mean of squares
-    clip:float = setting(1., ge=0) # Largest norm of the gradient; 0 lets it be
-    ema:float = setting(0., ge=0, lt=1) # Share that a moving average of the weights keeps at an update; 0 has none
-    log_every:int = setting(170, ge=1) # Updates between rows of metrics, each with a checkpoint
-    save_every:int = setting(0, ge=0, lt=2**31) # Updates between further checkpoints; 0 has none
-    valid_size:int = setting(128, ge=0, lt=2**31) # Problems to validate on, the same for every seed; 0 has none
-    precision:Literal["auto", "no", "bf16", "fp16"] = "auto" # bf16 where a GPU has it and float32 elsewhere, or one for all
+    clip:float = setting(1., ge=0) # Largest norm of the gradient; 0: any
+    ema:float = setting(0., ge=0, lt=1) # Kept by the weights' average; 0: none
+    log_every:int = setting(170, ge=1) # Updates between rows, each with a checkpoint
+    save_every:int = setting(0, ge=0, lt=2**31) # Updates between further ones
+    valid_size:int = setting(128, ge=0, lt=2**31) # Problems to validate on; 0: none
+    precision:Literal["auto", "no", "bf16", "fp16"] = "auto" # auto: bf16 on GPUs
     seed:int = setting(42, ge=0, lt=2**32) # Of the first weights and the problems
     device:str = def_device # Where the model lives
 
     def __post_init__(self):
         check_fields(self)
-        def most(name, value, end, word): need(value <= end, name, value, f"at most {word}, {end}")
-        need(self.n_embd % self.n_head == 0, "n_embd", self.n_embd, f"a multiple of n_head, {self.n_head}")
+        def most(name, value, end, word):
+            need(value <= end, name, value, f"at most {word}, {end}")
+        need(self.n_embd % self.n_head == 0, "n_embd", self.n_embd,
+            f"a multiple of n_head, {self.n_head}")
         most("micro_batch", self.micro_batch, self.batch_size, "batch_size")
         most("warmup", self.warmup, self.steps - 1, "steps - 1")
         most("dims.end", self.dims.end, self.n_dims, "n_dims")
@@ -81,27 +86,33 @@ class ReasoningConfig(Config):
         samplers(self, self.batch_size)
 
 # %% ../../nbs/43_reasoning.ipynb #loader
+def _parts(c): return -(-c.batch_size//(c.micro_batch or c.batch_size))
+
 class Problems(TaskLoader):
-    "A TaskLoader that cuts each batch into parts, and ends after so many batches in all"
+    "A TaskLoader that cuts each batch into parts, and ends after so many in all"
     def __init__(self,
         config:ReasoningConfig # Its data, sizes and seed count
     ):
         c = config
-        self.total,self.size,self._step = c.steps,c.micro_batch or c.batch_size,None
-        self.parts = -(-c.batch_size//self.size)
-        super().__init__(*samplers(c, c.batch_size), min(c.steps, c.log_every)*self.parts, c.points, c.dims, c.seed)
+        self.total, self.size, self._step = c.steps, c.micro_batch or c.batch_size, None
+        self.parts = _parts(c)
+        batches = min(c.steps, c.log_every)*self.parts
+        super().__init__(*samplers(c, c.batch_size), batches, c.points, c.dims, c.seed)
         self.batch_size = c.batch_size  # problems in an update
 
     def __len__(self): return len(self.dataset)
+
     def _order(self, epoch):
-        per = len(self)//self.parts
-        stamp = super()._order(0)[0][-1]
+        per, stamp = len(self)//self.parts, super()._order(0)[0][-1]
         steps = range(epoch*per, min((epoch + 1)*per, self.total))
-        return [[step, self.points(step), self.dims(step), stamp, part] for step in steps for part in range(self.parts)]
+        return [[step, self.points(step), self.dims(step), stamp, part]
+            for step in steps for part in range(self.parts)]
 
     def _batch(self, epoch, indices):
-        if self._step is None or self._step[0] != indices[0]: self._step = indices[0],self.batch(indices[0])
-        return tuple(o.split(self.size)[indices[-1]] for o in self._step[1])
+        first, *_, part = indices
+        if self._step is None or self._step[0] != first:
+            self._step = first, self.batch(first)
+        return tuple(o.split(self.size)[part] for o in self._step[1])
 
 def samplers(
     config:ReasoningConfig, # Its task counts
@@ -109,7 +120,8 @@ def samplers(
 )->tuple: # Data sampler, task sampler
     "What the problems of a run are drawn from"
     c = config
-    task = get_task_sampler("probabilistic_logistic_regression", c.n_dims, batch_size, c.weight_multiplier, c.variable_noise, c.n_positions)
+    task = get_task_sampler("probabilistic_logistic_regression", c.n_dims, batch_size,
+        c.weight_multiplier, c.variable_noise, c.n_positions)
     return get_data_sampler("gaussian", c.n_dims), task
 
 # %% ../../nbs/43_reasoning.ipynb #valid
@@ -119,16 +131,19 @@ def validation_problems(
     config:ReasoningConfig # Its data and sizes count, its seed does not
 )->TaskLoader|None: # Whole problems at full size, the same in each epoch
     "The problems to validate on"
-    if not config.valid_size: return None
-    parts = -(-config.valid_size//32)
-    return TaskLoader(*samplers(config, -(-config.valid_size//parts)), parts, config.points.end, config.dims.end, _VALID_SEED, repeat=True)
+    c = config
+    if not c.valid_size: return None
+    parts = -(-c.valid_size//32)
+    return TaskLoader(*samplers(c, -(-c.valid_size//parts)), parts, c.points.end,
+        c.dims.end, _VALID_SEED, repeat=True)
 
 # %% ../../nbs/43_reasoning.ipynb #make
 def _with_targets(batch): return *batch, batch[1]  # the labels are input and target
 
 def _precision(c):
     if c.precision != "auto": return c.precision
-    return "bf16" if torch.device(c.device).type == "cuda" and torch.cuda.is_bf16_supported() else "no"
+    gpu = torch.device(c.device).type == "cuda"
+    return "bf16" if gpu and torch.cuda.is_bf16_supported() else "no"
 
 def make_reasoning(
     c:ReasoningConfig # Of the run
@@ -139,14 +154,17 @@ def make_reasoning(
         "one process: the loader of problems is not shared among several")
     set_seed(c.seed)
     model, train = reasoning_model(c), Problems(c)
-    sched = partial(warmup_cosine, total_steps=c.steps, warmup_steps=c.warmup, end_factor=c.lr_end)
-    cbs = [default_trainer(2, _precision(c)), DeviceCB(c.device), BatchTransformCB(_with_targets),
-        BatchSchedCB(sched), MetricsCB(accuracy=MultilabelAccuracy())]
+    sched = partial(warmup_cosine, total_steps=c.steps, warmup_steps=c.warmup,
+        end_factor=c.lr_end)
+    cbs = [default_trainer(2, _precision(c)), DeviceCB(c.device),
+        BatchTransformCB(_with_targets), BatchSchedCB(sched),
+        MetricsCB(accuracy=MultilabelAccuracy())]
     if train.parts > 1: cbs.append(GradAccumCB(train.parts))
     if c.clip: cbs.append(GradClipCB(c.clip))
     if c.ema: cbs.append(EMACB(c.ema))
     opt = partial(AdamW, betas=(0.9, c.beta2), weight_decay=c.weight_decay)
-    return Learner(model, (train, validation_problems(c)), binary_cross_entropy_with_logits, c.lr, cbs, opt)
+    dls = train, validation_problems(c)
+    return Learner(model, dls, binary_cross_entropy_with_logits, c.lr, cbs, opt)
 
 # %% ../../nbs/43_reasoning.ipynb #job-figures
 def _curve_figure(
@@ -155,9 +173,10 @@ def _curve_figure(
 )->object: # matplotlib Figure
     "Accuracy and loss by examples seen, with chance and the true weights"
     from matplotlib.figure import Figure
-    fig = Figure(figsize=(6.5, 3.2), layout="constrained")
-    best = ceiling(config.dims.end, config.weight_multiplier, config.variable_noise)
-    for ax,name,label,chance,top in zip(fig.subplots(1, 2), ("accuracy", "loss"), ("accuracy", "log loss (nats)"), (0.5, math.log(2)), best):
+    fig, c = Figure(figsize=(6.5, 3.2), layout="constrained"), config
+    best = ceiling(c.dims.end, c.weight_multiplier, c.variable_noise)
+    parts = ("accuracy", "accuracy", 0.5), ("loss", "log loss (nats)", math.log(2))
+    for ax, (name, label, chance), top in zip(fig.subplots(1, 2), parts, best):
         ax.plot(rows["examples"], rows[name], label="model")
         ax.axhline(chance, color="gray", ls=":", label="one half")
         ax.axhline(top, color="gray", ls="--", label="true weights")
@@ -165,44 +184,33 @@ def _curve_figure(
         ax.legend()
     return fig
 
-def _loss_figure(
-    rows, # pandas DataFrame of metrics
-    config:ReasoningConfig # Of the run
-)->object: # matplotlib Figure
+def _loss_figure(rows, c):
     "Loss in training, whose problems grow with the curriculum, and in validation"
-    from matplotlib.figure import Figure
-    fig = Figure(figsize=(5, 3.4), layout="constrained")
-    ax = fig.subplots()
-    steps = ((rows["epoch"] + 1)*min(config.log_every, config.steps)).clip(upper=config.steps)
-    for part in ("train", "valid"):
-        if f"{part}_loss" in rows: ax.plot(steps, rows[f"{part}_loss"], marker=".", label=f"{part}, last {rows[f'{part}_loss'].iloc[-1]:.3f}")
-    ax.axhline(math.log(2), color="gray", ls=":", label="one half, log 2")
-    ax.set(xlabel="updates", ylabel="loss (nats per label)", ylim=(0, None))
-    ax.legend()
-    return fig
+    steps = ((rows["epoch"] + 1)*min(c.log_every, c.steps)).clip(upper=c.steps)
+    line = math.log(2), "one half, log 2"
+    x = steps, "updates"
+    return curves_figure(rows, "loss", "loss (nats per label)", line, x)
 
 # %% ../../nbs/43_reasoning.ipynb #pictures
 def _pictures(learn, c, rows):
-    def curve():
-        if not c.valid_size: return {}
-        xs, ys = map(torch.cat, zip(*validation_problems(c)))
-        return learning_curve(learn.model, xs, ys, 32)
-    points = curve()
     out = {"loss.png": lambda: _loss_figure(rows, c) if len(rows) else None}
-    return out if not len(points) else out | {
-        "learning_curve.csv": lambda: points.to_csv(index=False, lineterminator="\n"),
-        "learning_curve.png": lambda: _curve_figure(points, c)}
+    if not c.valid_size: return out
+    xs, ys = map(torch.cat, zip(*validation_problems(c)))
+    points = learning_curve(learn.model, xs, ys, 32)
+    return out | {"learning_curve.png": lambda: _curve_figure(points, c),
+        "learning_curve.csv": lambda: points.to_csv(index=False, lineterminator="\n")}
 
 def averaged(
     learn:Learner # After its fit
 )->object: # Context manager
     "The moving averages in place of the weights, where the run keeps them"
-    return next((cb.applied() for cb in learn.cbs if isinstance(cb, EMACB)), nullcontext())
+    found = (cb.applied() for cb in learn.cbs if isinstance(cb, EMACB))
+    return next(found, nullcontext())
 
 # %% ../../nbs/43_reasoning.ipynb #job
-reasoning = Job("reasoning train", ReasoningConfig, make_reasoning, pictures=_pictures, final=averaged,
-    epochs=lambda c: -(-c.steps//c.log_every),
-    every=lambda c: c.save_every*(-(-c.batch_size//(c.micro_batch or c.batch_size))) or None)
+reasoning = Job("reasoning train", ReasoningConfig, make_reasoning, pictures=_pictures,
+    final=averaged, model=reasoning_model, epochs=lambda c: -(-c.steps//c.log_every),
+    every=lambda c: c.save_every*_parts(c) or None)
 
 # %% ../../nbs/43_reasoning.ipynb #panel-oracles
 def map_log_odds(
@@ -211,14 +219,15 @@ def map_log_odds(
     queries:torch.Tensor, # (b, q, d)
     config:ReasoningConfig # Its prior counts
 )->torch.Tensor: # (b, q)
-    "Log odds by the most probable weights (MAP), for each noise that the prior allows, weighed by how probable the labels are with it"
-    x,y,q = xs.double(),ys.double(),queries.double()
-    alphas = range(1, int(config.weight_multiplier) + 1) if config.variable_noise else [config.weight_multiplier]
-    logs,probs = [],[]
+    "Log odds by the most probable weights, for each noise, weighed by its evidence"
+    x, y, q = xs.double(), ys.double(), queries.double()
+    alphas, logs, probs = [config.weight_multiplier], [], []
+    if config.variable_noise: alphas = range(1, int(config.weight_multiplier) + 1)
     for a in torch.tensor(alphas, dtype=torch.float64):
-        w,a = map_logistic(x, y, a),a.expand(len(x))
+        w, a = map_logistic(x, y, a), a.expand(len(x))
         p = torch.einsum("bkd,bd->bk", x, w).sigmoid()
-        curvature = torch.einsum("bkd,bk,bke->bde", x, p*(1 - p), x)*a[:, None, None]**2 + torch.eye(x.shape[2], dtype=x.dtype)
+        curvature = torch.einsum("bkd,bk,bke->bde", x, p*(1 - p), x)*a[:, None, None]**2
+        curvature = curvature + torch.eye(x.shape[2], dtype=x.dtype)
         logs.append(-minus_log_posterior(w, x, y, a) - curvature.logdet()/2)
         probs.append(torch.einsum("bqd,bd->bq", q, w))
     if len(probs) == 1: return probs[0]
@@ -230,26 +239,30 @@ def default_log_odds(
     ys:torch.Tensor, # As there
     queries:torch.Tensor # As there
 )->torch.Tensor: # (b, q)
-    "scikit-learn's logistic regression as it comes; a context of one class gives (ones + 1)/(k + 2)"
+    "scikit-learn's logistic regression; of one class only, (ones + 1)/(k + 2)"
     def one(x, y, q):
-        if len(set(y.tolist())) == 2: return torch.from_numpy(LogisticRegression().fit(x, y).decision_function(q))
-        return torch.full((len(q),), ((y.sum() + 1)/(len(y) + 2)), dtype=torch.float64).logit()
-    return torch.stack([one(*o) for o in zip(xs.double().numpy(), ys.numpy(), queries.double().numpy())])
+        if len(set(y)) == 2: return LogisticRegression().fit(x, y).decision_function(q)
+        p = (y.sum() + 1)/(len(y) + 2)
+        return np.full(len(q), np.log(p/(1 - p)))
+    parts = zip(xs.double().numpy(), ys.double().numpy(), queries.double().numpy())
+    return torch.from_numpy(np.stack([one(*o) for o in parts]))
 
 # %% ../../nbs/43_reasoning.ipynb #panel-rows
 def judge_log_odds(
     z:torch.Tensor, # Log odds (b, q)
     y:torch.Tensor # Labels (b, q)
-)->dict: # accuracy, loss in nats, standard error of the loss over problems, calibration_error
+)->dict: # accuracy, loss in nats, its standard error loss_se, calibration_error
     "How good log odds were"
-    z,y = z.double(),y.double()
+    z, y = z.double(), y.double()
     loss = binary_cross_entropy_with_logits(z, y, reduction="none").mean(1)
-    return dict(accuracy=((z > 0) == (y > 0.5)).double().mean().item(), loss=loss.mean().item(),
-        loss_se=loss.std().item()/len(loss)**0.5, calibration_error=calibration_error(z.sigmoid(), y))
+    right = ((z > 0) == (y > 0.5)).double().mean().item()
+    return dict(accuracy=right, loss=loss.mean().item(),
+        loss_se=loss.std().item()/len(loss)**0.5,
+        calibration_error=calibration_error(z.sigmoid(), y))
 
 def _sizes(
     config:ReasoningConfig # Of a head
-)->list[int]: # Powers of two up to its training length; twice that where no positions limit it
+)->list[int]: # Powers of two up to its length; twice that where it can
     "Numbers of examples to evaluate with"
     n = config.points.end - bool(config.positions)
     sizes = [k for k in (4, 8, 16, 32, 64, 128, 256, 512) if k < n] + [n]
@@ -261,20 +274,25 @@ def _panel(
     problems:int, # How many
     queries:int, # For each problem
     seed:int # Of the problems
-)->tuple: # DataFrame with a row per model and number of examples, and (log odds by model, labels) at the training length
+)->tuple: # DataFrame by model and examples; log odds by model, labels, at full length
     "The head beside those who know the prior, and one who does not"
     import pandas as pd
-    c,sizes = head.config,_sizes(head.config)
-    task = LogisticRegressionTask(c.n_dims, problems, c.weight_multiplier, c.variable_noise, seed=seed)
-    X,_ = GaussianSampler(c.n_dims).sample_xs(sizes[-1] + queries, problems, c.dims.end, seed=seed)
-    Y,q = task.evaluate(X)[0],X[:, -queries:]
-    rows,kept,truth = [],{},Y[:, -queries:]
+    c, sizes = head.config, _sizes(head.config)
+    task = LogisticRegressionTask(c.n_dims, problems, c.weight_multiplier,
+        c.variable_noise, seed=seed)
+    sampler, most = GaussianSampler(c.n_dims), sizes[-1] + queries
+    X, _ = sampler.sample_xs(most, problems, c.dims.end, seed=seed)
+    Y, q = task.evaluate(X)[0], X[:, -queries:]
+    rows, kept, truth = [], {}, Y[:, -queries:]
     for k in sizes:
-        x,y = X[:, :k],Y[:, :k]
+        x, y = X[:, :k], Y[:, :k]
         views = equal_views(8, k, c.n_dims, np.random.RandomState(0))
-        said = {"true weights": task.logits(q), "MAP": map_log_odds(x, y, q, c), "head, 8 views": query_views(head, x, y, q, views),
-            "head": head.query(x, y, q), "logistic regression": default_log_odds(x, y, q)}
-        rows += [dict(model=name, examples=k, **judge_log_odds(z, truth)) for name,z in said.items()]
+        said = {"true weights": task.logits(q), "MAP": map_log_odds(x, y, q, c),
+            "head, 8 views": query_views(head, x, y, q, views),
+            "head": head.query(x, y, q),
+            "logistic regression": default_log_odds(x, y, q)}
+        for name, z in said.items():
+            rows.append(dict(model=name, examples=k, **judge_log_odds(z, truth)))
         if k <= c.points.end: kept = said
     return pd.DataFrame(rows), (kept, truth)
 
@@ -286,11 +304,16 @@ def _panel_figure(
     "Accuracy and log loss by the number of examples"
     from matplotlib.figure import Figure
     fig = Figure(figsize=(6.5, 3.4), layout="constrained")
-    for ax,name,label,chance in zip(fig.subplots(1, 2), ("accuracy", "loss"), ("accuracy", "log loss (nats)"), (0.5, np.log(2))):
-        for model,o in rows.groupby("model", sort=False): ax.plot(o["examples"], o[name], marker=".", ls=":" if model == "true weights" else "-", label=model)
+    ticks = sorted(rows["examples"].unique())
+    parts = ("accuracy", "accuracy", 0.5), ("loss", "log loss (nats)", math.log(2))
+    for ax, (name, label, chance) in zip(fig.subplots(1, 2), parts):
+        for model, o in rows.groupby("model", sort=False):
+            dash = ":" if model == "true weights" else "-"
+            ax.plot(o["examples"], o[name], marker=".", ls=dash, label=model)
         ax.axhline(chance, color="gray", lw=0.8, label="one half")
         ax.axvline(trained, color="gray", lw=0.8, ls="--", label="length in training")
-        ax.set(xlabel="labelled examples", ylabel=label, xscale="log", xticks=(ticks := sorted(rows["examples"].unique())), xticklabels=ticks)
+        ax.set(xlabel="labelled examples", ylabel=label, xscale="log", xticks=ticks,
+            xticklabels=ticks)
         ax.minorticks_off()
     ax.legend()
     return fig
@@ -306,31 +329,39 @@ def _calibration_figure(
     fig = Figure(figsize=(4.6, 3.8), layout="constrained")
     ax = fig.subplots()
     ax.plot([0, 1], [0, 1], color="gray", ls=":", label="means what it says")
-    for model,z in said.items():
-        _,p,happened = reliability(z.double().sigmoid().flatten(), truth.double().flatten(), bins)
-        ax.plot(p, happened, marker=".", label=f"{model}, error {calibration_error(z.double().sigmoid(), truth):.3f}")
+    for model, z in said.items():
+        p, y = z.double().sigmoid(), truth.double()
+        _, x, happened = reliability(p.flatten(), y.flatten(), bins)
+        label = f"{model}, error {calibration_error(p, truth):.3f}"
+        ax.plot(x, happened, marker=".", label=label)
     ax.set(xlabel="probability of a 1 that was said", ylabel="share of ones that came")
     ax.legend()
     return fig
 
 # %% ../../nbs/43_reasoning.ipynb #evaluate-reasoning
+def _head(name):
+    "A packaged head, or that of a run, whose weights must be its own"
+    if not Path(name).is_dir(): return load_head(name)
+    model, model.config = reasoning.load(name)
+    return model.requires_grad_(False)
+
 def evaluate_reasoning(
     head:str|Path, # Name of a packaged head, or the folder of a run
-    out:str|Path|None=None, # Folder to write to, new or empty; None is the folder of the run, or runs/evaluation-<date>-<time> for a packaged head
+    out:str|Path|None=None, # Folder, new or empty; None: the run's, or a new one
     problems:int=256, # Problems from the head's prior, that no training sees
     queries:int=64, # For each problem
     seed:int=2**34 # Of the problems
-)->object: # pandas DataFrame: a row per model and number of examples: accuracy, loss (nats), loss_se, calibration_error; `.attrs["folder"]` has panel.csv, panel.png, calibration.png
-    "Put a head beside the true weights, the prior-matched MAP and scikit-learn's logistic regression"
-    for name,o in dict(problems=problems, queries=queries).items(): need(is_int(o, 2), name, o, "an int of 2 or more")
-    model = load_head(head)
-    c = model.config
-    into_run = out is None and Path(head).is_dir()
+)->object: # pandas DataFrame: by model and examples: accuracy, loss, calibration_error
+    "Put a head beside the true weights, MAP and scikit-learn's logistic regression"
+    for name, o in dict(problems=problems, queries=queries).items():
+        need(is_int(o, 2), name, o, "an int of 2 or more")
+    model = _head(head)
+    rows, (said, truth) = _panel(model, problems, queries, seed)
     settings = dict(head=str(head), problems=problems, queries=queries, seed=seed)
-    run = RunDir(head) if into_run else RunDir(run_folder("evaluation", out), settings)
-    rows,(said,truth) = _panel(model, problems, queries, seed)
+    mine = out is None and Path(head).is_dir()
+    run = RunDir(head) if mine else RunDir(run_folder("evaluation", out), settings)
     run.write("panel.csv", rows.to_csv(index=False, lineterminator="\n"))
-    run.write("panel.png", png_bytes(_panel_figure(rows, c.points.end)))
+    run.write("panel.png", png_bytes(_panel_figure(rows, model.config.points.end)))
     run.write("calibration.png", png_bytes(_calibration_figure(said, truth)))
     rows.attrs["folder"] = str(run.path)
     return rows
@@ -347,12 +378,14 @@ def _read(
     try:
         with open(path, encoding="utf-8-sig", newline="") as f:
             reader = csv.reader(f, skipinitialspace=True, strict=True)
-            lines = [(row, f"{path.name} line {reader.line_num}") for row in reader if row]
+            at = f"{path.name} line "
+            lines = [(row, f"{at}{reader.line_num}") for row in reader if row]
     except (UnicodeDecodeError, csv.Error) as e:
         raise ArgumentError(name, f"{path.name}: {e}", "a CSV file in UTF-8") from None
     need(lines, name, f"{path.name}, which is empty", "a CSV file with a header line")
     (header,_),*lines = lines
-    need(len(header) > 1 or not re.search("[;\t]", header[0]), name, f"{path.name} line 1",
+    need(len(header) > 1 or not re.search("[;\t]", header[0]), name,
+        f"{path.name} line 1",
         "commas between columns")
     for row,place in lines:
         need(len(row) == len(header), name, f"{len(row)} cells in {place}",
@@ -376,7 +409,8 @@ class _Table:
         twice = [o for o,n in Counter(header).items() if n > 1]
         need(not twice, name, f"{len(twice)} names twice, such as {twice[:1]}",
             "a name of its own for each column")
-        self.cells = {c: [str(row[j]).strip() for row in rows] for j,c in enumerate(header)}
+        self.cells = {c: [str(row[j]).strip() for row in rows]
+            for j, c in enumerate(header)}
 
     def refuse(self, i, c, want):
         "An error with the place of a cell"
@@ -384,7 +418,7 @@ class _Table:
         raise ArgumentError(self.name, got, want)
 
     def fill(self, c, gaps, fill):
-        "Refuse gaps in a column, with the place of the first, unless they are to be filled"
+        "Refuse gaps in a column, unless they are to be filled"
         if not gaps or fill: return
         self.refuse(gaps[0], c, "a value in every cell, or fill")
 
@@ -409,6 +443,8 @@ def _unit(
     unit,n = found.most_common(1)[0]
     return unit if 2*n >= len(filled) else None
 
+def _nans(v): return np.flatnonzero(np.isnan(v)).tolist()
+
 def _values(
     table:_Table, # Has the column
     c:str, # Its name
@@ -424,19 +460,21 @@ def _values(
     return np.array(out)
 
 # %% ../../nbs/43_reasoning.ipynb #table-columns
+_NAMELESS = r"|Unnamed: \d+"  # what pandas calls a column without a name
+
 def _identifier(
     c:str, # Name of a column
     cells:list, # Of it, in the examples
     unit:tuple|None # From `_unit`
 )->str: # Why it says nothing about other rows; empty for a feature
     "Row numbers and identifiers, by name and content"
-    if re.fullmatch(r"|Unnamed: \d+", c): return "a column without a name"
+    if re.fullmatch(_NAMELESS, c): return "a column without a name"
     if len(set(cells)) < len(cells) or len(cells) < 4: return ""
     if unit is None and any(map(_COMMA.fullmatch, cells)): return ""
     if unit is None: return "text that is different in every row"
-    if not all(o.isdecimal() for o in cells): return ""
-    if re.search(r"(?:^|[_ .-])(?:id|idx|index|row|uuid)$", c, re.I) or c[-2:] in ("Id", "ID"):
-        return "an identifier"
+    if not all(o.isdecimal() and len(o) < 19 for o in cells): return ""
+    name = re.search(r"(?:^|[_ .-])(?:id|idx|index|row|uuid)$", c, re.I)
+    if name or c[-2:] in ("Id", "ID"): return "an identifier"
     steps = np.diff([int(o) for o in cells])
     return "row numbers" if len(cells) > 7 and (steps == 1).all() else ""
 
@@ -450,7 +488,7 @@ def _columns(
     unit,both = _unit(train.cells[c]),(train, test)
     if unit is not None:
         values = [_values(o, c, unit) for o in both]
-        for o,v in zip(both, values): o.fill(c, np.flatnonzero(np.isnan(v)).tolist(), fill)
+        for o, v in zip(both, values): o.fill(c, _nans(v), fill)
         median = np.median(values[0][~np.isnan(values[0])])
         return [np.where(np.isnan(v), median, v)[:, None] for v in values], ""
     for o in both:
@@ -477,15 +515,17 @@ def _features(
     "Two tables as a classifier wants them, and what was left out or never seen"
     left = {id: "the identifier"} if id not in ("auto", "none") else {}
     if id == "auto":
-        left = {c: _identifier(c, cells, _unit(cells)) for c,cells in train.cells.items()}
+        left = {c: _identifier(c, o, _unit(o)) for c, o in train.cells.items()}
     notes = [f"column {c or '(first)'} is left out: {why}" for c,why in left.items()
         if why and c not in (label, id)]
-    known,asked = ([c for c in o.cells if c != label and not left.get(c)] for o in (train, test))
-    need(known, "train", "; ".join(["only the label", *notes]), "a column beside the label")
-    missing,extra = [c for c in known if c not in asked],[c for c in asked if c not in known]
-    extra = [c for c in extra if not re.fullmatch(r"|Unnamed: \d+", c)]
-    need(not missing and not extra, "test", f"without {', '.join(missing)}" if missing else
-        f"with {', '.join(extra)}", "the columns of train")
+    def columns(o): return [c for c in o.cells if c != label and not left.get(c)]
+    known, asked = columns(train), columns(test)
+    need(known, "train", "; ".join(["only the label", *notes]),
+        "a column beside the label")
+    missing = [c for c in known if c not in asked]
+    extra = [c for c in asked if c not in known and not re.fullmatch(_NAMELESS, c)]
+    said = f"without {', '.join(missing)}" if missing else f"with {', '.join(extra)}"
+    need(not missing and not extra, "test", said, "the columns of train")
     parts = [_columns(train, test, c, fill) for c in known]
     notes += [said for _,said in parts if said]
     return *(np.concatenate(o, 1) for o in zip(*(both for both,_ in parts))), notes
@@ -493,13 +533,15 @@ def _features(
 def _classes(
     train:_Table, # Examples
     label:str # Its column
-)->tuple: # Class of each example (n,), names of the classes, a function: class of a cell, or None
+)->tuple: # Class of each example (n,), their names, class of a cell (or None)
     "What is to be predicted: numbers by their value, all else as it is written"
     cells,unit = train.cells[label],_unit(train.cells[label])
     gaps = [i for i,o in enumerate(cells) if not o]
-    if unit is not None: gaps = np.flatnonzero(np.isnan(_values(train, label, unit))).tolist()
+    if unit is not None: gaps = _nans(_values(train, label, unit))
     train.fill(label, gaps, False)
-    def key(cell): return _float(m) if unit is not None and (m := _number(cell)) else cell
+    def key(cell):
+        m = unit is not None and _number(cell)
+        return _float(m) if m else cell
     names = dict(zip(map(key, reversed(cells)), reversed(cells)))  # as first written
     kinds = sorted(names)
     got = f"{label}, which is {cells[0]} in every row of train"
@@ -521,8 +563,8 @@ def predict_reasoning(
     label:str, # Name of the column to predict
     out:str|Path|None=None, # CSV file to write; None writes nothing
     fill:bool=False, # Fill gaps with the examples' median, or most frequent word
-    id:str="auto" # Column that is no feature, copied to the answers; auto leaves out what looks like one, none keeps all
-)->object: # pandas DataFrame: a row per row of `test`: prediction, its probability, and that of each class; `.attrs` has notes (what was left out or never seen), and accuracy where `test` has labels
+    id:str="auto" # No feature, copied to the answers; auto finds such, none keeps all
+)->object: # pandas DataFrame: prediction, probability, p(class); `.attrs` has notes
     "Classify the rows of a table by the examples in another"
     import pandas as pd
     train,test = _Table("train", train),_Table("test", test)
@@ -531,7 +573,7 @@ def predict_reasoning(
             f"one of the columns of train, {', '.join(train.cells)}")
     y,names,of = _classes(train, label)
     X,queries,notes = _features(train, test, label, fill, id)
-    probs = ReasoningClassifier(head).fit(X, y).predict_proba(queries)
+    probs = ReasoningClassifier(_head(head)).fit(X, y).predict_proba(queries)
     best,said = probs.argmax(1),np.array(names, dtype=object)
     df = pd.DataFrame(dict(prediction=said[best].tolist(), probability=probs.max(1)) |
         {f"p({c})": o for c,o in zip(names, probs.T)})
@@ -547,7 +589,8 @@ def _write_answers(df, out):
     df.attrs["written"] = str(out)
     try:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(out) as f: f.write(df.to_csv(index=False, lineterminator="\n"))
+        text = df.to_csv(index=False, lineterminator="\n")
+        with atomic_write(out) as f: f.write(text)
     except OSError as e:
         want = f"a place where {out} can be written"
         raise ArgumentError("out", e.strerror, want) from None
