@@ -14,6 +14,8 @@ _GREEK["lambda"] = _GREEK.pop("lambd")
 def plain_tex(tex):
     "A formula as it can stand in a line of text"
     tex = re.sub(r"\\(?:mathrm|text|operatorname|mathcal|mathbb)\{([^{}]*)\}", r"\1", tex)
+    part = r"\s*(\{[^{}]*\}|\\[a-zA-Z]+|\w)"
+    tex = re.sub(r"\\[td]?frac" + 2*part, r"\1/\2", tex)
     tex = re.sub(r"\\([a-zA-Z]+)", lambda m: _GREEK.get(m[1], "" if m[1] in ("big", "Big", "left", "right") else m[1]), tex)
     return re.sub(r"\\.|[{}]", "", tex)
 
