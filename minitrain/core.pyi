@@ -1,5 +1,5 @@
-"""Pictures, weights, a loss and a step: nine digits in ten read rightly, ten minutes
-from here.
+"""Pictures, weights, a loss and a step: nine digits in ten read rightly, twenty
+minutes from here.
 """
 # Made by tools/make_stubs.py: do not edit
 import numpy as np
