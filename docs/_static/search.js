@@ -45,7 +45,7 @@
       const hits = [...byPage.values()].flat();
       list.replaceChildren(...hits.map(o => entry(o, index.excerpt(o))));
       const plural = (n, what) => `${n} ${what}${n == 1 ? "" : "s"}`;
-      status.textContent = hits.length ? `${plural(hits.length, "section")} on ${plural(byPage.size, "page")}` : "Nothing matches these words.";
+      status.textContent = hits.length ? `${hits.length < 40 ? "" : "the best "}${plural(hits.length, "section")} on ${plural(byPage.size, "page")}` : "Nothing matches these words.";
     }
     let timer;
     input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(show, 60); });

@@ -8,14 +8,14 @@ function showHere() {
 }
 addEventListener("load", showHere);
 
-// A copy button is called by the first line that it copies; mathematics that scrolls can be focused
+// A copy button is called by the first line that it copies; what scrolls sideways can be focused
 addEventListener("load", () => {
   for (const o of document.querySelectorAll("button.copybtn"))
     o.setAttribute("aria-label", "Copy to clipboard: " + o.parentElement.querySelector("pre").textContent.trim().split("\n")[0].slice(0, 50));
   const wide = new ResizeObserver(seen => seen.forEach(({ target: o }) => {
-    for (const part of [o, ...o.children]) part.tabIndex = part.scrollWidth > part.clientWidth + 1 ? 0 : -1;
+    for (const part of o.matches("pre") ? [o] : [o, ...o.children]) part.tabIndex = part.scrollWidth > part.clientWidth + 1 ? 0 : -1;
   }));
-  document.querySelectorAll("div.math").forEach(o => wide.observe(o));
+  document.querySelectorAll("div.math, .cell_output pre, .example-output pre").forEach(o => wide.observe(o));
 });
 
 // On paper every fold is open (not all browsers can do that by style alone)
