@@ -24,7 +24,7 @@ from torch import nn
 
 from minitrain import checkpoint as ckpt, runs
 from minitrain.all import AdamW, BatchSchedCB, Callback, CheckpointCB, DataLoader, DataLoaders, Dataset, EMACB, GradAccumCB, Learner, MetricsCB, TrainCB, accuracy, set_seed
-from minitrain.checkpoint import _checkpoints, _unpack
+from minitrain.checkpoint import _unpack, checkpoints
 from minitrain.runs import RunDir
 from minitrain.progress import HistoryCB
 
@@ -156,7 +156,7 @@ def child(path, board, start, aim=None):
             left[0] -= 1
             if left[0] == 0: os.kill(os.getpid(), signal.SIGKILL)
     instrument(mark)
-    learn = learner(path, start if _checkpoints(path) else 0, [Watch(mark)])  # before its first checkpoint a run is its script and its seed
+    learn = learner(path, start if checkpoints(path) else 0, [Watch(mark)])  # before its first checkpoint a run is its script and its seed
     with open(os.devnull, "w") as null:
         sys.stdout = null
         learn.fit(EPOCHS)
@@ -224,7 +224,7 @@ def one_run(number, folder, rng, took, want, kind, kills):
             if process.alive(): process.kill()
         finish(process, board)
         if board.stage == "done": break  # it ended before the kill
-        files, bad = _checkpoints(path) if path.exists() else [], 0
+        files, bad = checkpoints(path) if path.exists() else [], 0
         for o in files:
             try: _unpack(o.read_bytes())
             except ValueError: bad += 1

@@ -130,7 +130,7 @@ def _call(command, func, argv, names):
         if isinstance(default, bool): kw = _SWITCH
         elif isinstance(default, tuple): kw = dict(nargs="+")
         elif name.startswith("--"): kw = dict(required=default is Parameter.empty)
-        elif default is not Parameter.empty: kw = dict(nargs="?")
+        elif default not in (None, Parameter.empty): kw = dict(nargs="?")
         p.add(name, words[key], **kw)
     found = vars(p.parse_args(argv))
     try:

@@ -59,7 +59,7 @@ ONE_OF_EACH = """(() => {
       const key = short(around + ">" + kind(part));
       if (seen.has(key)) { part.remove(); continue; }
       seen.add(key);
-      if (!/^(svg|label|a|button|summary)$/i.test(part.tagName)) thin(part, short(around + ">" + part.tagName + "." + part.className));
+      if (!/^(svg|label|a|button|summary|dl)$/i.test(part.tagName)) thin(part, short(around + ">" + part.tagName + "." + part.className));
     }
   }
   document.querySelectorAll("details").forEach(o => o.open = true);

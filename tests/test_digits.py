@@ -59,7 +59,7 @@ def test_same_seed_same_weights(run, tmp_path, capsys):
     assert weights(again) == weights(run) != weights(other)
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].split() == ["accuracy", "loss", "epoch", "train"] and len(lines) == 10
+    assert lines[0].split() == ["epoch", "train", "loss", "accuracy"] and len(lines) == 10
     assert len({len(o) for o in lines}) == 1, "the columns are not aligned"
     assert err == "", "a bar was shown where standard error is no terminal"
 
@@ -216,7 +216,7 @@ def test_a_digit_of_mnist_comes_back(tmp_path):
         seen = read_digit(tmp_path/"a.png")[1]
         assert seen.shape == (28, 28) and 0 <= seen.min() and seen.max() == 1
         alike.append(torch.corrcoef(torch.stack([seen.flatten(), digit.flatten()]))[0, 1].item())
-    assert min(alike) > 0.5 and sorted(alike)[10] > 0.85, alike
+    assert min(alike) > 0.5 and sorted(alike)[10] > 0.8, alike
 
 
 @pytest.mark.parametrize("write, words", [(lambda p: p.write_text("no"), "a picture"), (lambda p: Image.new("L", (60, 60), 255).save(p, "PNG"), "a digit"),

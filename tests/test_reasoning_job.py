@@ -50,7 +50,7 @@ def test_same_seed_same_weights(run, tmp_path, capsys):
     again, other = (train(ReasoningConfig(**SHORT, ema=0.5, **o), tmp_path/str(i)) for i, o in enumerate(({}, dict(seed=1))))
     assert weights(again) == weights(run) != weights(other)
     out, err = capsys.readouterr()
-    assert out.splitlines()[0].split() == ["accuracy", "loss", "epoch", "train"] and err == ""
+    assert out.splitlines()[0].split() == ["epoch", "train", "loss", "accuracy"] and err == ""
 
 
 def test_parts_of_a_batch_make_the_update_of_the_whole(tmp_path):

@@ -44,6 +44,7 @@ def public_methods(cls):
     def function(o): return getattr(o, "fget", None) or getattr(o, "__func__", o)
     def wanted(name, f):
         if name.startswith("_") or not inspect.isfunction(f) or f.__name__ == "<lambda>": return False
+        if any(f.__dict__.get("__wrapped__", f) is vars(o).get(name) for o in cls.__mro__[1:]): return False  # torch wraps `step` when used
         return not f.__code__.co_filename.startswith("<")
     found = {k: o for k, o in vars(cls).items() if wanted(k, function(o))}
     def place(f): return f.__module__ != cls.__module__, f.__code__.co_firstlineno
