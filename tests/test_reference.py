@@ -383,7 +383,9 @@ def test_an_example_leads_to_its_cell():
         assert lesson.find(id=anchor).find_next("pre").get_text().strip() == code.strip()
 
 
+# the output of an example keeps its columns: it scrolls, with a bar and by keys
 HIDDEN = """[...document.querySelectorAll('article :is(pre, dl, dt, dd, p, table)')].filter(o => o.offsetParent &&
+    !o.closest('.example-output') &&
     (o.scrollWidth > o.clientWidth + 1 && getComputedStyle(o).display != 'inline' || o.getBoundingClientRect().right > innerWidth + 1))
     .map(o => o.innerText.slice(0, 60))"""
 
