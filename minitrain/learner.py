@@ -189,12 +189,12 @@ class Learner:
     def _all_batches(self):
         start,self.first_iter = self.first_iter if self.training else 0,0
         self.iter = start - 1
+        trainer = self._trainer or type(self)  # a callback, or a subclass that trains
         for self.iter,self.batch in enumerate(self.dl, start):
-            self._stage("batch", self._one_batch)
+            self._stage("batch", partial(self._one_batch, trainer))
         need(self.iter >= 0, "dls", self.dl, "a loader with batches in every epoch")
 
-    def _one_batch(self):
-        trainer = self._trainer or type(self)  # a callback, or a subclass that trains
+    def _one_batch(self, trainer):
         self._call(trainer, "predict");  self.callback("after_predict")
         self._call(trainer, "get_loss"); self.callback("after_loss")
         if self.training: self._update(trainer)

@@ -62,9 +62,10 @@ def count_samples(
     x # Any nesting of tensors
 )->int|None: # Length of the first axis of the first tensor in it; None without one
     "How many samples a nested batch holds"
-    if isinstance(x, torch.Tensor): return len(x) if x.dim() else None
+    if isinstance(x, torch.Tensor): return x.shape[0] if x.dim() else None
     if not isinstance(x, (list, tuple)): x = x.values() if isinstance(x, Mapping) else ()
-    return next((n for o in x if (n := count_samples(o)) is not None), None)
+    for o in x:
+        if (n := count_samples(o)) is not None: return n
 
 def need_mean(
     loss_func:Callable # A loss; torch's classes say how they reduce

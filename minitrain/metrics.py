@@ -100,7 +100,7 @@ class Sums:
     def sums(self)->torch.Tensor|None: # A row for each of what `add` gets
         "All that was added, on the device of the batches"
         if not self._new: return self._sums
-        new = self._total(*map(torch.stack, zip(*self._new)))
+        new = self._total(*zip(*self._new))
         return new if self._sums is None else self._sums.to(new.device) + new
 
     @sums.setter
@@ -109,18 +109,20 @@ class Sums:
     def add(self,
         *x:torch.Tensor # What a batch adds: tensors of one shape
     ):
-        "Keep it, added up every 64 batches or so; nothing is read back"
+        "Keep it, added up every 64 batches at the latest; nothing is read back"
         if self._new and self._new[0][0].device != x[0].device: self.sums = self.sums
         self._new.append(x)
-        if len(self._new)*x[0].numel() >= 64: self.sums = self.sums
+        if len(self._new)*max(1024, x[0].numel()) >= 2**16: self.sums = self.sums
 
-    def _total(self, *x):
-        return torch.stack([o.to(wide_dtype(o.device)).sum(0) for o in x])
+    def _total(self, *x):  # for each part what the batches add
+        return torch.stack([_wide(torch.stack(o)).sum(0) for o in x])
 
     def compute(self)->float: # nan before the first sample
         "The quotient over all batches since `reset`"
         total,n = (0, 0) if self.sums is None else self.sums.tolist()
         return total/n if n else math.nan
+
+def _wide(x): return x.to(wide_dtype(x.device))
 
 # %% ../nbs/10_metrics.ipynb #mean
 class RunningMean(Sums):
@@ -133,11 +135,13 @@ class RunningMean(Sums):
         "Add the value of a batch"
         value = torch.as_tensor(value).detach()
         need(value.dim() == 0, "value", value, "a tensor without axes: one a batch")
-        value = value.to(wide_dtype(value.device), copy=True)
         n = torch.as_tensor(n, device=value.device)
-        self.add(value if total else value*n, n)
+        self.add(value.clone(), n, total)
 
-    def _total(self, x, n): return super()._total(x.masked_fill(n == 0, 0), n)
+    def _total(self, x, n, is_sum):
+        x,n = (_wide(torch.stack(o)) for o in (x, n))
+        x = x*n.where(~torch.tensor(is_sum, device=n.device), 1)
+        return torch.stack([x.masked_fill(n == 0, 0).sum(), n.sum()])
 
 # %% ../nbs/10_metrics.ipynb #metrics-cb
 #| code-fold: true
@@ -313,10 +317,17 @@ class Accuracy(Sums):
         "Count the hits of a batch"
         _fit(preds, target)
         keep = target != self.ignore_index
-        hit = self._hit(preds, target) & keep
-        self.add(hit.count_nonzero(), keep.count_nonzero())
+        self._answers(self._hit(preds, target), keep)
 
     def _hit(self, preds, target): return preds.argmax(1) == target
+
+    def _answers(self, hit, keep):  # of any shape; they are counted later, with others
+        if hit.dim() > 1: hit,keep = hit.flatten(),keep.flatten()
+        self.add(hit, keep)
+
+    def _total(self, hit, keep):
+        hit,keep = torch.cat(hit),torch.cat(keep)
+        return _wide(torch.stack([(hit & keep).count_nonzero(), keep.count_nonzero()]))
 
 def _fit(preds, target):
     "Require a label for each row of scores; others would broadcast"
@@ -419,10 +430,8 @@ class F1(ConfusionMatrix):
 
 # %% ../nbs/10_metrics.ipynb #multilabel-accuracy
 #| code-fold: true
-class MultilabelAccuracy(Sums):
+class MultilabelAccuracy(Accuracy):
     "Share of the yes-or-no answers that are right, for samples with several labels"
-    higher_is_better = True
-
     def __init__(self,
         threshold:float=0.5, # Probability from which on the answer is yes
         logits:bool=True, # `preds` are logits; False for probabilities
@@ -443,7 +452,7 @@ class MultilabelAccuracy(Sums):
         keep = target != self.ignore_index
         hit = (preds >= self._limit) == (target > 0.5)
         if self.exact: hit,keep = (hit | ~keep).flatten(1).all(1),keep.flatten(1).any(1)
-        self.add((hit & keep).count_nonzero(), keep.count_nonzero())
+        self._answers(hit, keep)
 
 # %% ../nbs/10_metrics.ipynb #metrics-state
 #| code-fold: true

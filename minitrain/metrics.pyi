@@ -58,7 +58,7 @@ class Sums:
     @sums.setter
     def sums(self, x)->None: ...
     def add(self, *x:torch.Tensor)->None:
-        """Keep it, added up every 64 batches or so; nothing is read back
+        """Keep it, added up every 64 batches at the latest; nothing is read back
 
         Args:
             *x: What a batch adds: tensors of one shape
@@ -245,7 +245,7 @@ class F1(ConfusionMatrix):
             0 to 1; classes neither there nor predicted do not count
         """
 
-class MultilabelAccuracy(Sums):
+class MultilabelAccuracy(Accuracy):
     """Share of the yes-or-no answers that are right, for samples with several labels
 
     Args:
@@ -254,7 +254,6 @@ class MultilabelAccuracy(Sums):
         exact: Count samples that are right in all labels, not answers
         ignore_index: Targets that count for nothing
     """
-    higher_is_better = True
     exact: bool
     def __init__(
         self,
