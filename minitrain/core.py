@@ -93,6 +93,13 @@ def is_amount(
     number = isinstance(x, Real) and not isinstance(x, bool)
     return number and 0 <= x <= end and x < math.inf
 
+def need_flags(
+    **flags # Values by the argument's name
+):
+    "Require True or False, or None: a string such as 'False' counts as true"
+    for name,o in flags.items():
+        need(not isinstance(o, str), name, o, "True or False")
+
 def need_unit(
     name:str, # Name of the argument
     x:torch.Tensor # Numbers that should be probabilities
@@ -239,6 +246,7 @@ def scaled(
     raw:bool # Leave the images as uint8
 )->tuple[torch.Tensor, torch.Tensor]: # Images and int64 labels
     "Arrays to tensors: images divided by 255 unless `raw`"
+    need_flags(raw=raw)
     x,y = torch.from_numpy(images),torch.from_numpy(labels).long()
     return (x if raw else x.float()/255), y
 

@@ -81,6 +81,13 @@ def is_amount(x, end:float)->bool:
         True for a finite number from 0 to `end`
     """
 
+def need_flags(**flags)->None:
+    """Require True or False, or None: a string such as 'False' counts as true
+
+    Args:
+        **flags: Values by the argument's name
+    """
+
 def need_unit(name:str, x:torch.Tensor)->None:
     """Require numbers from 0 to 1; what torch.compile traces, or has no data, is not
     looked at
