@@ -337,7 +337,7 @@ class GazeCB(Callback):
     ):
         "Take the hooks off, however the fit has ended"
         if self._look is not None: self._look.__exit__()
-        self._look = self._shares = self._measured = None
+        self._look = self._shares = self._measured = self._actions = None
         if self.loss is not None: self.loss = self.loss.detach()
 
     def before_batch(self,
