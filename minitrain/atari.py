@@ -353,7 +353,7 @@ def load_clone(
     "The model of a run on recorded games; nothing is unpickled"
     path, file = Path(clone)/"config.yaml", Path(clone)/"model.safetensors"
     if not Path(clone).is_dir():
-        path = asset_path("clones", clone, ".yaml")
+        path = asset_path("clones", clone, ".yaml", "clone")
         file = path.with_suffix(".safetensors")
     values = load_config(path) if path.is_file() else {}
     need(values.get("data") is not None and file.is_file(), "clone", str(clone),

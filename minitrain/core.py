@@ -206,15 +206,17 @@ def to_cpu(
 def asset_path(
     kind:str, # Folder in minitrain/assets
     name:str|Path, # Name without ending, or the path of a file
-    ending:str # Such as ".csv"
+    ending:str, # Such as ".csv"
+    arg:str="name" # What the caller calls `name`, for an error
 )->Path: # The file
     "Find a packaged file by name, or a user's by path"
     if Path(name).suffix == ending:
-        need(Path(name).is_file(), "name", str(name), "the path of a file that exists")
+        need(Path(name).is_file(), arg, str(name), "the path of a file that exists")
         return Path(name)
     folder = Path(str(files("minitrain")))/"assets"/kind
     known = sorted(o.stem for o in folder.glob(f"*{ending}"))
-    need(str(name) in known, "name", str(name), f"one of {known} or the path of a {ending} file")
+    need(str(name) in known, arg, str(name),
+        f"one of {known} or the path of a {ending} file")
     return folder/f"{name}{ending}"
 
 # %% ../nbs/00_start.ipynb #load-results

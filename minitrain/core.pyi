@@ -175,13 +175,14 @@ def to_cpu(x)->Any:
         The same nesting, its tensors on the CPU, half precision made float32
     """
 
-def asset_path(kind:str, name:str | Path, ending:str)->Path:
+def asset_path(kind:str, name:str | Path, ending:str, arg:str='name')->Path:
     """Find a packaged file by name, or a user's by path
 
     Args:
         kind: Folder in minitrain/assets
         name: Name without ending, or the path of a file
         ending: Such as ".csv"
+        arg: What the caller calls `name`, for an error
 
     Returns:
         The file

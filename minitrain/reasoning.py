@@ -317,7 +317,7 @@ def load_head(
     if Path(head).is_dir():
         path,file = Path(head)/"config.yaml",Path(head)/"model.safetensors"
     else:
-        path = asset_path("heads", head, ".yaml")
+        path = asset_path("heads", head, ".yaml", "head")
         file = path.with_suffix(".safetensors")
     values = load_config(path) if path.is_file() else {}
     need(file.is_file() and "n_embd" in values, "head", str(head),

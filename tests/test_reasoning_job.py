@@ -133,7 +133,7 @@ def test_other_folders_are_refused(run, tmp_path):
     with pytest.raises(ArgumentError, match="new or empty folder"): train(ReasoningConfig(**SHORT), run.path)
     RunDir(tmp_path/"begun", asdict(ReasoningConfig(**SHORT)))
     with pytest.raises(ArgumentError, match="that is done"): load_head(tmp_path/"begun")
-    with pytest.raises(ArgumentError, match="`name`: expected one of"): load_head("no such head")
+    with pytest.raises(ArgumentError, match="`head`: expected one of"): load_head("no such head")
 
 
 @pytest.mark.parametrize("where", ["run", "packaged"])
