@@ -401,6 +401,8 @@ class _Table:
     ):
         import pandas as pd
         self.name = name
+        if hasattr(table, "to_dicts"):  # polars
+            table = pd.DataFrame(table.to_dicts(), dtype=object)
         if isinstance(table, pd.DataFrame):
             rows = table.astype(object).where(table.notna(), "").values.tolist()
             header,self.places = list(table),[f"row {i}" for i in range(len(rows))]
