@@ -59,7 +59,8 @@ def enter(tree: Path):
     os.environ |= dict(PYTHONPATH=str(tree), MPLBACKEND="agg", OMP_NUM_THREADS="1",
         PYTHONDONTWRITEBYTECODE="1")
     sys.path.insert(0, str(tree))
-    (tree/"empty").mkdir(exist_ok=True)
+    tempfile.tempdir = str(tree/"empty"/"tmp")
+    os.makedirs(tempfile.tempdir, exist_ok=True)
     os.chdir(tree/"empty")
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2): os.dup2(nothing, fd)
@@ -77,6 +78,19 @@ def fails(limit: float, target, *args) -> bool:
         os.killpg(child.pid, 9)
         child.join()
     return child.exitcode != 0
+
+
+@contextmanager
+def unchanged(folder: Path):
+    """The files of a folder come back as they were: a child that runs on to the end of a
+    lesson clears its temporary folders away, which are its parent's too"""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
+        shutil.copytree(folder, kept, symlinks=True, dirs_exist_ok=True)
+        yield
+        for o in sorted(folder.rglob("*"), reverse=True):
+            if not os.path.lexists(Path(kept)/o.relative_to(folder)):
+                o.rmdir() if o.is_dir() and not o.is_symlink() else o.unlink()
+        shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
 
 
 class Lesson:
@@ -145,7 +159,7 @@ def run_lesson(lesson: Lesson, mutants: list, limit: float):
         for o in mutants:
             if lesson.place(o.old) != i: continue
             start = time.monotonic()
-            with lesson.mutated(o.old, o.new):
+            with lesson.mutated(o.old, o.new), unchanged(lesson.tree/"empty"):
                 cells = [cell.replace(o.old, o.new), *lesson.cells[i + 1:]]
                 killed = fails(limit, run_cells, shell, cells)
             seen[o.text] = killed, time.monotonic() - start

@@ -22,7 +22,8 @@ from fastcore.basics import patch
 from torch import nn
 
 from .catch import simulated_gaze
-from .core import asset_path, is_int, mix_seed, need
+from .checkpoint import read_weights
+from .core import asset_path, is_int, mix_seed, need, need_flags
 from .gaze_files import Episode, save_gabril
 from .gaze_training import clone_model
 from .loop import model_mode
@@ -119,6 +120,7 @@ class AtariEnv(gymnasium.Env):
     ):
         there, box = roms.get_all_rom_ids(), gymnasium.spaces.Box
         need(game in there, "game", game, "the name of a game of ale-py, as 'pong'")
+        need_flags(glyph=glyph)
         need(0 <= sticky <= 1, "sticky", sticky, "a chance, from 0 to 1")
         need(frozen in (None, *range(18)), "frozen", frozen, "an action, from 0 to 17")
         self.game, self.glyph, self.frozen, self.sticky = game, glyph, frozen, sticky
@@ -349,17 +351,16 @@ def load_clone(
     clone:str|Path # A run of `minitrain gaze train --data`, or a name: "pong-probs"
 )->nn.Module: # Frames (b, f, size, size), 0 to 1, to (b, 18); has a `config`
     "The model of a run on recorded games; nothing is unpickled"
-    from safetensors.torch import load_file
     path, file = Path(clone)/"config.yaml", Path(clone)/"model.safetensors"
     if not Path(clone).is_dir():
-        path = asset_path("clones", clone, ".yaml")
+        path = asset_path("clones", clone, ".yaml", "clone")
         file = path.with_suffix(".safetensors")
     values = load_config(path) if path.is_file() else {}
     need(values.get("data") is not None and file.is_file(), "clone", str(clone),
         "a run on recorded games that is done (`data`, and model.safetensors)")
     c = SimpleNamespace(**dict(patch_norm=False) | values)
     with torch.random.fork_rng(devices=[]): model = clone_model(c, 18)
-    model.load_state_dict({k: v.float() for k, v in load_file(file).items()})
+    model.load_state_dict({k: v.float() for k, v in read_weights(file)[0].items()})
     model.config = c
     return model.eval()
 

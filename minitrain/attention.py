@@ -16,7 +16,7 @@ from einops import rearrange
 from fastcore.basics import patch
 from torch import nn
 
-from .core import need
+from .core import need, need_flags
 from .softmax import softmax
 
 # %% ../nbs/24_attention.ipynb #causal-mask
@@ -61,6 +61,7 @@ class Attention(nn.Module):
         qk_norm:bool=False # Normalise each query and each key over d, before the scores
     ):
         super().__init__()
+        need_flags(causal=causal, qkv_bias=qkv_bias, qk_norm=qk_norm)
         need(head_dim or dim % heads == 0, "heads", heads, f"a divisor of dim={dim}")
         self.heads,self.head_dim,self.causal = heads,head_dim or dim//heads,causal
         self.scale,inner = self.head_dim**-0.5,heads*self.head_dim

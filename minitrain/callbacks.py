@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from .core import (
-    def_device, is_int, map_nested, need, rng_state, set_rng_state, show_images,
+    def_device, is_int, map_nested, need, need_flags, rng_state, set_rng_state, show_images,
     to_cpu, to_device)
 from .data import DataLoader, DataLoaders
 from .learner import (
@@ -77,7 +77,9 @@ class BatchTransformCB(Callback):
         tfm:Callable, # Called with the batch, returns the batch to use instead
         on_train:bool=True, # In training
         on_val:bool=True # In validation
-    ): self.tfm,self.on_train,self.on_val = tfm,on_train,on_val
+    ):
+        need_flags(on_train=on_train, on_val=on_val)
+        self.tfm,self.on_train,self.on_val = tfm,on_train,on_val
 
     def before_batch(self,
         learn:Learner # Its batch is replaced
@@ -145,6 +147,7 @@ class EarlyStopCB(Kept, Callback):
         restore:bool=True # Leave the model with the weights of the best epoch
     ):
         need(is_int(patience, 1), "patience", patience, "1 or more epochs")
+        need_flags(restore=restore)
         self.monitor,self.mode,self.restore = monitor,mode,restore
         self.patience,self.min_delta = patience,min_delta
         self.best = self.best_epoch = self._weights = None
@@ -399,6 +402,7 @@ class EMACB(Kept, Callback):
         decay:float=0.999, # Share that stays, at the t-th update at most t/(9 + t)
         validate:bool=True # Use the averages in validation
     ):
+        need_flags(validate=validate)
         need(0 <= decay < 1, "decay", decay, "a number from 0 to below 1")
         self.decay,self.validate,self.averages = decay,validate,{}
         self._n,self._model,self._inside,self._borrowed = 0,None,False,ExitStack()

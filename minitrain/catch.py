@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import mix_seed, need
+from .core import mix_seed, need, need_flags
 from .loop import model_mode
 
 # %% ../nbs/31_catch.ipynb #games
@@ -30,6 +30,7 @@ class CatchGames:
         size:int=24, # Height and width of a frame, in pixels
         lamps:bool=False # Draw the lamps
     ):
+        need_flags(lamps=lamps)
         need(size >= 12, "size", size, "12 or more")
         self.size,self.lamps,self.t = size,lamps,0
         self.fall = size - 1 - _bar  # steps from the top to the paddle

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .callbacks import EarlyStopCB, EMACB
-from .core import ArgumentError, need, rng_state, set_rng_state
+from .core import ArgumentError, need, need_flags, rng_state, set_rng_state
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
 from .metrics import MetricsCB
@@ -208,6 +208,7 @@ class CheckpointCB(Callback):
         resume:bool=False, # Go on with the newest checkpoint, where there is one
         mode:str|None=None # "min" or "max", which is best; None: as the metric says
     ):
+        need_flags(resume=resume)
         self.path, self.every, self.keep = Path(getattr(run, "path", run)), every, keep
         self.resume, self.best, self.mode = resume, best, mode
         self._best, self._fits = None, 0

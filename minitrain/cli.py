@@ -117,6 +117,13 @@ def parse_job(
     except ArgumentError as e: parser.error(e)
 
 # %% ../nbs/49_cli.ipynb #call
+def _typed(e, argv):
+    "An error that names what was typed, not what a function calls it"
+    if type(e).__name__ != "ArgumentError": return e
+    names = dict(path="out", run="resume" if "--resume" in argv else "run")
+    e.name = names.get(e.name, e.name)
+    return e
+
 def _call(command, func, argv, names):
     "Read a function's arguments from a line, and call it; its comments are the help"
     from fastcore.docments import docments
@@ -139,7 +146,7 @@ def _call(command, func, argv, names):
             try: found[k] = convert(hints[k], v)
             except TypeError: raise ArgumentError(k, v, hints[k].__name__) from None
         return func(**found)
-    except ArgumentError as e: p.error(e)
+    except ArgumentError as e: p.error(_typed(e, argv))
 
 # %% ../nbs/49_cli.ipynb #copy-lessons
 def copy_lessons(
@@ -340,6 +347,7 @@ def _status(argv):
     except Exception as e:
         usage = isinstance(e, (OSError, ImportError))
         usage |= type(e).__name__ == "ArgumentError"
-        if usage and not hasattr(e, "run"): return _say(2, f"error: {e}")
+        if usage and not hasattr(e, "run"):
+            return _say(2, f"error: {_typed(e, argv)}")
         return _say(1, str(e) or type(e).__name__, *getattr(e, "__notes__", [])[-1:])
     return 0

@@ -24,7 +24,7 @@ except ModuleNotFoundError: raise ImportError("minitrain.compose needs "
     "scikit-learn: pip install 'minitrain[compose]'") from None
 
 from .binary import binary_cross_entropy_with_logits
-from .core import need, need_unit
+from .core import need, need_flags, need_unit
 from .reasoning import CausalBlocks, ReasoningModel, load_head
 
 # %% ../nbs/27_compose.ipynb #features
@@ -194,6 +194,7 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
         self.classes_,which = np.unique(y, return_inverse=True)
         need(len(self.classes_) > 1, "y", f"one class, {self.classes_[0]}",
             "labels of two classes or more")
+        need_flags(intercept=self.intercept, with_std=self.with_std)
         t,rng = self.temperature,check_random_state(self.random_state)
         need(t is None or t > 0, "temperature", t, "a number above 0, or None")
         self.head_,self.pairs_ = _frozen(self.head),{}

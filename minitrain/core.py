@@ -93,6 +93,13 @@ def is_amount(
     number = isinstance(x, Real) and not isinstance(x, bool)
     return number and 0 <= x <= end and x < math.inf
 
+def need_flags(
+    **flags # Values by the argument's name
+):
+    "Require True or False, or None: a string such as 'False' counts as true"
+    for name,o in flags.items():
+        need(not isinstance(o, str), name, o, "True or False")
+
 def need_unit(
     name:str, # Name of the argument
     x:torch.Tensor # Numbers that should be probabilities
@@ -199,15 +206,17 @@ def to_cpu(
 def asset_path(
     kind:str, # Folder in minitrain/assets
     name:str|Path, # Name without ending, or the path of a file
-    ending:str # Such as ".csv"
+    ending:str, # Such as ".csv"
+    arg:str="name" # What the caller calls `name`, for an error
 )->Path: # The file
     "Find a packaged file by name, or a user's by path"
     if Path(name).suffix == ending:
-        need(Path(name).is_file(), "name", str(name), "the path of a file that exists")
+        need(Path(name).is_file(), arg, str(name), "the path of a file that exists")
         return Path(name)
     folder = Path(str(files("minitrain")))/"assets"/kind
     known = sorted(o.stem for o in folder.glob(f"*{ending}"))
-    need(str(name) in known, "name", str(name), f"one of {known} or the path of a {ending} file")
+    need(str(name) in known, arg, str(name),
+        f"one of {known} or the path of a {ending} file")
     return folder/f"{name}{ending}"
 
 # %% ../nbs/00_start.ipynb #load-results
@@ -239,6 +248,7 @@ def scaled(
     raw:bool # Leave the images as uint8
 )->tuple[torch.Tensor, torch.Tensor]: # Images and int64 labels
     "Arrays to tensors: images divided by 255 unless `raw`"
+    need_flags(raw=raw)
     x,y = torch.from_numpy(images),torch.from_numpy(labels).long()
     return (x if raw else x.float()/255), y
 

@@ -81,6 +81,13 @@ def is_amount(x, end:float)->bool:
         True for a finite number from 0 to `end`
     """
 
+def need_flags(**flags)->None:
+    """Require True or False, or None: a string such as 'False' counts as true
+
+    Args:
+        **flags: Values by the argument's name
+    """
+
 def need_unit(name:str, x:torch.Tensor)->None:
     """Require numbers from 0 to 1; what torch.compile traces, or has no data, is not
     looked at
@@ -168,13 +175,14 @@ def to_cpu(x)->Any:
         The same nesting, its tensors on the CPU, half precision made float32
     """
 
-def asset_path(kind:str, name:str | Path, ending:str)->Path:
+def asset_path(kind:str, name:str | Path, ending:str, arg:str='name')->Path:
     """Find a packaged file by name, or a user's by path
 
     Args:
         kind: Folder in minitrain/assets
         name: Name without ending, or the path of a file
         ending: Such as ".csv"
+        arg: What the caller calls `name`, for an error
 
     Returns:
         The file

@@ -18,7 +18,7 @@ import torch
 from fastcore.basics import patch
 from torch.utils.data import DataLoader as _TorchLoader, TensorDataset, default_collate
 from .core import (
-    Digits, is_int, map_nested, mix_seed, need, scaled, seed_all)
+    Digits, is_int, map_nested, mix_seed, need, need_flags, scaled, seed_all)
 
 # %% ../nbs/06_data.ipynb #dataset
 def _rows(
@@ -52,7 +52,9 @@ class Sampler:
     def __init__(self,
         dataset, # Anything with a length
         shuffle:bool=False # Another order each time
-    ): self.dataset,self.shuffle = dataset,bool(shuffle)
+    ):
+        need_flags(shuffle=shuffle)
+        self.dataset,self.shuffle = dataset,bool(shuffle)
 
     def __len__(self): return len(self.dataset)
 
@@ -68,6 +70,7 @@ class BatchSampler:
         batch_size:int, # How many in a batch
         drop_last:bool=False # Leave out a last batch that is short
     ):
+        need_flags(drop_last=drop_last)
         need(is_int(batch_size, 1), "batch_size", batch_size, "an int of 1 or more")
         self.sampler,self.batch_size,self.drop_last = sampler,batch_size,drop_last
 
@@ -107,6 +110,7 @@ def _plan(
     drop_last # As given
 )->Iterable: # Lists of indices, with a length
     "The batch sampler that these arguments ask for"
+    need_flags(shuffle=shuffle, drop_last=drop_last)
     need(sampler is None or not shuffle, "shuffle", shuffle,
         "False with a `sampler`, which decides the order")
     if batch_sampler is None:
@@ -342,6 +346,7 @@ def load_mnist(
 )->Digits: # 50,000 training images to train on, the other 10,000 for validation
     "All of MNIST, downloaded once, checked by SHA-256"
     import pooch
+    need_flags(final=final)
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(dir, _MNIST_URL, registry=_MNIST)
     names = [o for o in _MNIST if o.startswith("t10k" if final else "train")]

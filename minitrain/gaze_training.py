@@ -21,7 +21,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from .callbacks import BatchTransformCB
-from .core import is_int, need
+from .core import is_int, need, need_flags
 from .learner import Callback, Learner, batch_parts
 from .likelihood import cross_entropy
 from .metrics import RunningMean
@@ -180,6 +180,7 @@ class AttentionExtractor:
         token:int|None=None, # Which token is read; by default the class token
         prefix:int|None=None # Tokens before the patches; by default as the model says
     ):
+        need_flags(detach=detach)
         self.model, self._one, self._detach = model, layers is None, detach
         self._places = _places(model, token, prefix)
         self._picked = [_pick(model, o) for o in ([layer] if self._one else layers)]
@@ -336,7 +337,7 @@ class GazeCB(Callback):
     ):
         "Take the hooks off, however the fit has ended"
         if self._look is not None: self._look.__exit__()
-        self._look = self._shares = self._measured = None
+        self._look = self._shares = self._measured = self._actions = None
         if self.loss is not None: self.loss = self.loss.detach()
 
     def before_batch(self,

@@ -15,7 +15,7 @@ import torch
 from fastcore.basics import noop, patch
 from torch import nn
 
-from .core import get_grid, need
+from .core import get_grid, need, need_flags
 from .learner import Callback, Learner
 
 # %% ../nbs/15_hooks.ipynb #hook
@@ -133,6 +133,7 @@ class HooksCallback(Callback):
         on_valid:bool=False, # Call it in validation
         mods:Iterable[nn.Module]|None=None # Modules to watch, in place of `mod_filter`
     ):
+        need_flags(on_train=on_train, on_valid=on_valid)
         self.hookfunc,self.mod_filter,self.mods = hookfunc,mod_filter,mods and [*mods]
         self.on_train,self.on_valid,self.hooks = on_train,on_valid,Hooks([], hookfunc)
 

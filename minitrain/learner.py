@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from fastcore.basics import noop, patch
 from torch import nn
 
-from .core import ArgumentError, map_nested, need, rng_state, set_rng_state
+from .core import ArgumentError, map_nested, need, need_flags, rng_state, set_rng_state
 from .data import DataLoaders
 from .optim import Momentum
 
@@ -166,6 +166,7 @@ class Learner:
         lr:float|None=None # Learning rate for this fit alone
     ):
         "Train and validate"
+        need_flags(train=train, valid=valid)
         with self._around_fit(train, as_list(cbs)):
             self.epochs,self.n_epochs,self.epoch = range(n_epochs),n_epochs,0
             self.dls = _loaders(self.dls)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from .core import map_nested, need, subplots, to_cpu
+from .core import map_nested, need, need_flags, subplots, to_cpu
 from .learner import Callback, Learner, batch_parts
 from .likelihood import cross_entropy, nll_loss
 from .loop import count_samples
@@ -438,6 +438,7 @@ class MultilabelAccuracy(Accuracy):
         exact:bool=False, # Count samples that are right in all labels, not answers
         ignore_index:int=-100 # Targets that count for nothing
     ):
+        need_flags(logits=logits, exact=exact)
         need(0 < threshold < 1, "threshold", threshold, "a number above 0 and below 1")
         super().__init__(ignore_index)
         self.exact = exact

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import torch
 from fastcore.basics import patch
 
-from .core import is_amount, need
+from .core import is_amount, need, need_flags
 
 # %% ../nbs/07_optim.ipynb #sgd-step
 def sgd_step(w, g, state, lr):
@@ -142,6 +142,7 @@ def add_param_group(self:_Optimizer,
     betas = o.get("betas", ())
     need(all(is_amount(b, 1) and b < 1 for b in betas), "betas", betas,
         "numbers from 0 to below 1")
+    need_flags(nesterov=o.get("nesterov"))
     plain = not o.get("nesterov") or (o["momentum"] > 0 and o["dampening"] == 0)
     need(plain, "nesterov", True, "False, or a momentum above 0 and a dampening of 0")
     _torchs("add_param_group")(self, param_group)

@@ -19,7 +19,8 @@ from torch import nn
 
 from .attention import TransformerBlock, causal_mask
 from .binary import binary_cross_entropy_with_logits
-from .core import asset_path, need, need_unit
+from .checkpoint import read_weights
+from .core import asset_path, need, need_flags, need_unit
 from .loop import model_mode
 from .runs import load_config
 from .tasks import Curriculum
@@ -75,6 +76,7 @@ class ReasoningModel(nn.Module):
     ):
         super().__init__()
         known = "interleave","apart","pair","product"
+        need_flags(positions=positions)
         need(encoding in known, "encoding", encoding, f"one of {known}")
         self.n_dims,self.n_positions,self.encoding = n_dims,n_positions,encoding
         self.read_in = nn.Linear(n_dims + (encoding != "interleave"), n_embd)
@@ -95,6 +97,7 @@ class ReasoningModel(nn.Module):
         ys:torch.Tensor # Labels 0 and 1, (b, n)
     )->torch.Tensor: # (b, 2n, d), or (b, 2n, d + 1) where labels have a coordinate
         "One sequence x0, y0, x1, y1, ..."
+        need_unit("ys", ys.float())
         y = ys[..., None].to(xs)
         if self.encoding == "interleave": labels = F.pad(y, (0, self.n_dims - 1))
         else:
@@ -311,19 +314,21 @@ def load_head(
     device:str|torch.device="cpu" # Where to
 )->ReasoningModel: # Frozen, in evaluation mode; `config` says what it was trained on
     "A trained model; nothing is unpickled"
-    from safetensors.torch import load_file
     if Path(head).is_dir():
         path,file = Path(head)/"config.yaml",Path(head)/"model.safetensors"
     else:
-        path = asset_path("heads", head, ".yaml")
+        path = asset_path("heads", head, ".yaml", "head")
         file = path.with_suffix(".safetensors")
     values = load_config(path) if path.is_file() else {}
     need(file.is_file() and "n_embd" in values, "head", str(head),
         "a run of `minitrain reasoning train` that is done, with model.safetensors")
+    weights,about = read_weights(file)
+    need(values | about.get("config", {}) == values, "head", str(head),
+        "weights and the configuration that they were trained with")
     grow = {k: Curriculum(**values[k]) for k in ("dims", "points")}
     config = SimpleNamespace(**values | grow)
     with torch.random.fork_rng(devices=[]): model = reasoning_model(config)
-    model.load_state_dict(load_file(file))
+    model.load_state_dict(weights)
     model.config = config
     return model.to(device).eval().requires_grad_(False)
 

@@ -21,7 +21,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from .callbacks import GradAccumCB
-from .core import is_int, need, rng_state, set_rng_state, subplots
+from .core import is_int, need, need_flags, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelFitException, Learner, as_list
 from .metrics import is_sum_loss, loss_weight
 from .progress import loader_length
@@ -186,6 +186,7 @@ def one_cycle(
     final_div_factor:float=1e4 # The first learning rate over the last
 )->Schedule: # `step()` it after each update
     "Up to a high learning rate and down to almost none; the momentum the other way"
+    need_flags(cycle_momentum=cycle_momentum)
     need(is_int(total_steps, 1), "total_steps", total_steps, "a number of 1 or more")
     need(0 <= pct_start <= 1, "pct_start", pct_start, "a share, from 0 to 1")
     groups,several = optimizer.param_groups,isinstance(max_lr, (list, tuple))
@@ -271,6 +272,7 @@ def freeze(
     frozen:bool=True # False lets it learn again
 )->nn.Module: # The same module
     "Keep a module as it is: no gradients, and evaluation mode, so that averages stay"
+    need_flags(frozen=frozen)
     return module.requires_grad_(not frozen).train(not frozen)
 
 # %% ../nbs/14_schedule.ipynb #unchanged-parts

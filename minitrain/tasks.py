@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .binary import binary_cross_entropy_with_logits
-from .core import mix_seed, need
+from .core import mix_seed, need, need_flags
 from .data import DataLoader, choose_seed, order_digest
 
 # %% ../nbs/25_tasks.ipynb #stream
@@ -70,6 +70,7 @@ class LogisticRegressionTask:
         seed:int|tuple|None=None # As for `GaussianSampler.sample_xs`
     ):
         b,alpha,seed = batch_size,weight_multiplier,_seed(seed)
+        need_flags(variable_noise=variable_noise)
         ok = alpha > 0 and not (variable_noise and alpha % 1)
         need(ok, "weight_multiplier", alpha, "above 0, and whole if `variable_noise`")
         self.n_dims,self.batch_size,self.n_points = n_dims,batch_size,n_points
@@ -208,6 +209,7 @@ class TaskLoader(DataLoader):
         repeat:bool=False # The same batches in every epoch, as validation wants them
     ):
         self.data_sampler,self.task_sampler = data_sampler,task_sampler
+        need_flags(repeat=repeat)
         self.repeat = repeat
         self.points,self.dims = (o if isinstance(o, Curriculum) else Curriculum(o, o)
             for o in (points, data_sampler.n_dims if dims is None else dims))

@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .attention import TransformerBlock
-from .core import as_picture, is_int, need, show_image
+from .core import as_picture, is_int, need, need_flags, show_image
 
 # %% ../nbs/28_vit.ipynb #pair
 #| code-fold: true
@@ -93,6 +93,7 @@ class ViT(nn.Module):
         self.image_size = as_pair("image_size", image_size)
         self.patch_size,self.channels = as_pair("patch_size", patch_size),channels
         self.grid = patch_grid(self.image_size, self.patch_size)  # rows, columns
+        need_flags(patch_norm=patch_norm)
         n,patch_dim = math.prod(self.grid),math.prod(self.patch_size)*channels
         norm = nn.LayerNorm if patch_norm else nn.Identity
         proj = nn.Linear(patch_dim, dim)

@@ -1,5 +1,5 @@
 "Stored tables name their commands, comparisons have tables, and no mutant survives."
-import subprocess, sys
+import shutil, subprocess, sys
 
 import pytest
 
@@ -41,6 +41,18 @@ def test_every_mutant_finds_its_one_place():
 def test_no_mutant_survives():
     "Each has a killer in the stored table, or a reason that nothing can notice it"
     assert {o.text for o in mutants.listed()} <= mutants.killed()
+
+
+def test_a_child_takes_no_files_from_its_parent(tmp_path):
+    folder = tmp_path/"empty"
+    (folder/"kept").mkdir(parents=True)
+    (folder/"kept"/"file").write_text("old")
+    with mutants.unchanged(folder):
+        shutil.rmtree(folder/"kept")
+        (folder/"new").mkdir()
+        (folder/"new"/"file").write_text("x")
+    assert [o.name for o in folder.iterdir()] == ["kept"] == [o.name for o in tmp_path.glob("*/*")]
+    assert (folder/"kept"/"file").read_text() == "old"
 
 
 def test_a_mutant_out_of_step_is_an_error():

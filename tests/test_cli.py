@@ -117,6 +117,18 @@ def test_bad_input_is_one_line_and_status_2(args, said, here, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before, "something was written"
 
 
+@pytest.mark.parametrize("args, name", [
+    ("digits --config nowhere", "config"), ("digits --config nowhere.yaml", "config"), ("digits --out full --epochs 1", "out"),
+    ("digits --resume full", "resume"), ("gaze compare --config gaze_experiment --out full", "out"), ("gaze report nowhere", "results"),
+    ("reasoning evaluate nowhere", "head"), ("reasoning evaluate reasoning_d8 --problems 2 --queries 2 --out full", "out"),
+    ("gaze play full", "run"), ("digits predict full x.png", "run"), ("atari play nowhere pong", "clone")])
+def test_errors_name_what_was_typed(args, name, here, tmp_path):
+    (tmp_path/"full").mkdir()
+    (tmp_path/"full"/"thing").write_text("")
+    status, _, err = here(*args.split())
+    assert status == 2 and f"`{name}`: expected" in err, err
+
+
 def test_bad_input_from_a_shell(minitrain):
     done = minitrain("digits", "--epochs", "many")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout

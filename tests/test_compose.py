@@ -601,3 +601,20 @@ def test_nothing_heavy_with_the_rest():
     import subprocess, sys
     code = "import sys, minitrain.all; assert 'sklearn' not in sys.modules and 'minitrain.compose' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+class Frame:
+    "A table as polars has it"
+    def __init__(self, **columns): self.columns = columns
+    def to_dicts(self): return [dict(zip(self.columns, row)) for row in zip(*self.columns.values())]
+
+
+def test_a_polars_frame():
+    columns = dict(a=[1., None, 3., 4.], b=[True, False, True, False], y=["u", "v", "u", "v"])
+    frames = [Frame, lambda **o: pd.DataFrame(o)]
+    try: import polars
+    except ImportError: pass
+    else: frames.append(lambda **o: polars.DataFrame(o))
+    said = [predict(*[f(**columns)]*2, fill=True) for f in frames]
+    for o in said[1:]: pd.testing.assert_frame_equal(said[0], o)
+    with pytest.raises(ArgumentError, match="`train`: expected .*, got 'a dict'"): predict(columns, columns)

@@ -238,16 +238,19 @@ def trial(kind, number, made, capfd):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_fuzz(kind, made, tmp_path, monkeypatch, capfd, recwarn):
-    mine, statuses = digests_of(made), []
+    mine, statuses, failed = digests_of(made), [], []
     for number in range(max(1, CASES*KINDS[kind]//sum(KINDS.values()))):
         (folder := tmp_path/str(number)).mkdir()
         monkeypatch.chdir(folder)
-        statuses.append(trial(kind, number, made, capfd))
+        try: statuses.append(trial(kind, number, made, capfd))
+        except (Exception, Late) as e: failed.append(f"{kind} {number}: {type(e).__name__}: {e}"[:2000])
         shutil.rmtree(folder, ignore_errors=True)
+    if "MINITRAIN_FUZZ" in os.environ:
+        counts = ", ".join(f"{o}: {statuses.count(o)}" for o in (0, 1, 2))
+        with capfd.disabled(): print(f"{kind}: {len(statuses) + len(failed)} cases, {len(failed)} failed, status {counts}", *failed, sep="\n", flush=True)
+    assert not failed, "\n".join(failed)
     assert 2 in statuses, "a fuzz in which nothing is refused tries nothing"
     assert digests_of(made) == mine, "a case has written outside its folder"
-    if "MINITRAIN_FUZZ" in os.environ:
-        with capfd.disabled(): print(f"{kind}: {len(statuses)} cases, status " + ", ".join(f"{o}: {statuses.count(o)}" for o in (0, 1, 2)))
 
 
 def digests_of(folder): return {o: o.read_bytes() for o in folder.rglob("*") if o.is_file()}

@@ -10,8 +10,9 @@ from einops import rearrange
 from torch import nn
 from torch.testing import assert_close
 
-from minitrain.all import (Accuracy, ArgumentError, BatchTransformCB, CancelFitException,
-    EarlyStopCB, GradAccumCB, Learner, MetricsCB, TrainCB, ViT, patchify)
+from minitrain.all import (Accuracy, ActivationStats, ArgumentError, BatchTransformCB, Callback,
+    CancelFitException, EarlyStopCB, EMACB, GradAccumCB, GradClipCB, GradientStats, Learner, MetricsCB,
+    MixupCB, TrainCB, ViT, patchify)
 from minitrain.core import load_results
 from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, ShuffleCB, action_loss,
     ce_plus_gaze, gaze_kl, gaze_loss, gaze_targets, shuffle_unseen)
@@ -546,3 +547,39 @@ def test_shuffle_in_training_alone_by_the_clones_own_attention():
     everywhere = Learner(tiny(), [data[0]], action_loss, 0.1, [Look(), GazeCB(), ShuffleCB(below=0)])
     everywhere.fit(1)
     assert torch.equal(seen[-1][1], data[0][0][0]), "all is seen, nothing moves"
+
+
+EVENTS = ["before_batch", "after_predict", "after_loss", "after_backward", "after_step", "after_batch", "cleanup_batch"]
+KEEPERS = dict(gaze=GazeCB, measured=lambda: GazeCB(reg_lambda=0), mixup=MixupCB, accumulated=lambda: GradAccumCB(2), clipped=lambda: GradClipCB(1.),
+               averaged=EMACB, activations=ActivationStats, gradients=GradientStats, shuffle=ShuffleCB)
+
+
+def with_graph(*things):
+    "How many tensors with a graph can be reached from some objects"
+    seen, found = {}, []
+    todo = [*things]
+    while todo:
+        if id(o := todo.pop()) in seen: continue
+        seen[id(o)] = o
+        if torch.is_tensor(o): found += [o] if o.grad_fn is not None else []
+        elif isinstance(o, dict): todo += o.values()
+        elif isinstance(o, (list, tuple, set)): todo += o
+        elif hasattr(o, "__dict__") and not isinstance(o, (type, nn.Module)): todo.append(vars(o))
+    return len(found)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("keeper", KEEPERS)
+def test_an_aborted_fit_leaves_no_graph(keeper, event):
+    parts = [images(4), torch.tensor([0, 1, 2, 0])]
+    if keeper in ("gaze", "measured", "shuffle"): parts.append(torch.full((4, 1, 4), .25))
+    class Stops(Callback): pass
+    def stop(self, learn): raise KeyboardInterrupt
+    setattr(Stops, event, stop)
+    for Stops.order in (-100, 0, 1000):
+        cb = KEEPERS[keeper]()
+        learn = Learner(tiny(), ([parts]*2, None), nn.CrossEntropyLoss(), cbs=[TrainCB(), cb, Stops()])
+        if keeper == "shuffle": learn.add_cb(GazeCB())
+        with pytest.raises(KeyboardInterrupt): learn.fit(1)
+        assert with_graph(cb, learn) == 0
+    assert with_graph([dict(a=torch.ones(1, requires_grad=True)*2)]) == 1

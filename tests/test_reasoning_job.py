@@ -1,5 +1,5 @@
 """`minitrain reasoning train` from inside: a job that repeats and resumes to the same bits."""
-import json, math, os, random, signal, subprocess, sys, time
+import json, math, os, random, shutil, signal, subprocess, sys, time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from minitrain.tasks import Curriculum
 SHORT = dict(n_embd=16, n_layer=2, n_head=2, n_positions=12, dims=Curriculum(1, 8, 2, 2), points=Curriculum(4, 12, 3, 2), steps=7, log_every=3,
              batch_size=6, warmup=2, valid_size=20, device="cpu")
 FILES = {"config.yaml", "versions.json", "metrics.csv", "model.safetensors", "result.json", "loss.png", "learning_curve.csv", "learning_curve.png"}
+
+HEADS = sorted(Path(minitrain.all.__file__).parent.glob("assets/heads/*.safetensors"))
 
 
 def train(config, out=None, progress=True): return reasoning.run(config, out, progress)[0]
@@ -131,7 +133,26 @@ def test_other_folders_are_refused(run, tmp_path):
     with pytest.raises(ArgumentError, match="new or empty folder"): train(ReasoningConfig(**SHORT), run.path)
     RunDir(tmp_path/"begun", asdict(ReasoningConfig(**SHORT)))
     with pytest.raises(ArgumentError, match="that is done"): load_head(tmp_path/"begun")
-    with pytest.raises(ArgumentError, match="`name`: expected one of"): load_head("no such head")
+    with pytest.raises(ArgumentError, match="`head`: expected one of"): load_head("no such head")
+
+
+@pytest.mark.parametrize("where", ["run", "packaged"])
+def test_a_head_with_a_flipped_bit(where, run, tmp_path):
+    files = run.path.iterdir() if where == "run" else HEADS[0].parent.glob(f"{HEADS[0].stem}.*")
+    for o in files: shutil.copy(o, tmp_path)
+    head, file = tmp_path if where == "run" else tmp_path/f"{HEADS[0].stem}.yaml", next(tmp_path.glob("*.safetensors"))
+    data = file.read_bytes()
+    assert load_head(head)
+    for at in (len(data)//2, len(data) - 1):
+        file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+        with pytest.raises(ArgumentError, match="by their digest"): load_head(head)
+
+
+def test_a_head_whose_configuration_was_edited(run, tmp_path):
+    for o in ("config.yaml", "model.safetensors"): shutil.copy(run/o, tmp_path)
+    text = (tmp_path/"config.yaml").read_text()
+    (tmp_path/"config.yaml").write_text(text.replace("encoding: pair", "encoding: apart"))
+    with pytest.raises(ArgumentError, match="`head`: expected weights and the configuration"): load_head(tmp_path)
 
 
 @pytest.mark.parametrize("more", [dict(precision="bf16"), dict(backbone="streams", encoding="product"), dict(backbone="longconv", valid_size=0), dict(encoding="interleave", positions=True, init_std=0.02, variable_noise=True, clip=0., weight_decay=0.)])
@@ -175,9 +196,6 @@ def test_the_packaged_configurations():
     sizes = [(o.n_layer, o.n_head, o.n_embd) for o in (tiny, small, s258)]
     assert sizes == [(3, 2, 64), (6, 4, 128), (12, 8, 256)]
     assert (logreg.n_positions, logreg.batch_size, logreg.steps, logreg.points) == (66, 128, 20_001, C(18, 66, 8, 1000))
-
-
-HEADS = sorted(Path(minitrain.all.__file__).parent.glob("assets/heads/*.safetensors"))
 
 
 def test_there_is_a_head(): assert HEADS

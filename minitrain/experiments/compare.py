@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from ..core import is_int, load_results, need
+from ..core import asset_path, is_int, load_results, need
 from .job import (Job, begin_worker, job_address, png_bytes,
     run_folder, run_in_worker)
 from ..runs import (Config, RunDir, atomic_write, check_fields, load_config,
@@ -278,7 +278,8 @@ def report(
         df, config = run.table("runs.csv"), run.config
         need(len(df), "results", str(results),
             "a comparison with at least one run that is done (it has no runs.csv)")
-    elif not isinstance(df, pd.DataFrame): df = load_results(df)
+    elif not isinstance(df, pd.DataFrame):
+        df = load_results(asset_path("results", df, ".csv", "results"))
     need({"arm", "seed"} <= {*df}, "results", [*df], "columns arm and seed")
     if not primary:
         primary, against = config.get("primary", ""), config.get("against", ())

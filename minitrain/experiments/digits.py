@@ -168,7 +168,7 @@ def final_digits(
 )->object: # pandas DataFrame: a row for each seed; `.attrs["ledger"]`: is it entered
     "Train a configuration with several seeds, and read the thousand test digits once"
     import pandas as pd
-    path = asset_path("configs", config, ".yaml")
+    path = asset_path("configs", config, ".yaml", "config")
     ledger = _ledger()
     commit = ledger["committed"](path) if ledger else None
     settings = load_config(path, DigitsConfig)

@@ -20,7 +20,8 @@ import torch
 from ..binary import binary_cross_entropy_with_logits
 from minitrain.callbacks import (BatchTransformCB, DeviceCB, EMACB, GradAccumCB,
     GradClipCB)
-from ..core import ArgumentError, def_device, is_int, need, set_seed
+from minitrain.core import (ArgumentError, def_device, is_int, need, need_flags,
+    set_seed)
 from minitrain.experiments.job import (Job, curves_figure, need_device,
     png_bytes, run_folder)
 from ..learner import Learner
@@ -400,6 +401,8 @@ class _Table:
     ):
         import pandas as pd
         self.name = name
+        if hasattr(table, "to_dicts"):  # polars
+            table = pd.DataFrame(table.to_dicts(), dtype=object)
         if isinstance(table, pd.DataFrame):
             rows = table.astype(object).where(table.notna(), "").values.tolist()
             header,self.places = list(table),[f"row {i}" for i in range(len(rows))]
@@ -567,6 +570,7 @@ def predict_reasoning(
 )->object: # pandas DataFrame: prediction, probability, p(class); `.attrs` has notes
     "Classify the rows of a table by the examples in another"
     import pandas as pd
+    need_flags(fill=fill)
     train,test = _Table("train", train),_Table("test", test)
     for name,o in dict(label=label, id=id).items():
         need(o in train.cells or (name, o) in (("id", "auto"), ("id", "none")), name, o,
