@@ -134,6 +134,7 @@ def couple(
     return (-z.logsumexp(1)).softmax(0).T
 
 # %% ../nbs/27_compose.ipynb #pair
+#| code-fold: true
 def _deal(y, most, rng):
     "Indices of a context's examples in few parts, each with its share of both classes"
     order = rng.permutation(len(y))

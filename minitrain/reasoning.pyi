@@ -1,5 +1,5 @@
-"""A transformer is trained on made-up problems until it can take examples of a new
-one and classify the next, without a single update.
+"""A transformer learns, on made-up problems, to take examples of a new one and
+classify the next, without a single update.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch

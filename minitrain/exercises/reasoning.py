@@ -422,7 +422,7 @@ def check_error_rate(
     fn:Callable # Yours: called with n_dims and alpha, gives the share of wrong guesses
 )->Report: # Passed, or a sentence that says what is wrong
     "The true weights' error rate where alpha is large"
-    half = (2/math.pi)**0.5/2  # density of g at 0
+    half = (2/math.pi)**0.5/2  # density of u at 0
     for d in (8, 2, 3, 16, 64):
         mean = math.exp(math.lgamma((d - 1)/2) - math.lgamma(d/2))/2**0.5  # of 1/|x|
         long = math.exp(math.lgamma((d + 1)/2) - math.lgamma(d/2))*2**0.5  # of |x|
@@ -430,13 +430,13 @@ def check_error_rate(
             case = f"{d} dimensions, alpha {alpha}"
             got = ask(fn, d, alpha, case=case)
             want = 2*half*math.log(2)*mean/alpha
-            same(got, want, case, "With u = alpha |x| |g|, what is dg?", {
-                "What is the density of |g| at 0, compared with that of g?": want/2,
-                "Is each pair of signs of g counted twice?": want*2,
-                "What is the integral of sigmoid(-u)?": want/math.log(2),
+            same(got, want, case, "With v = alpha |x| |u|, what is du?", {
+                "What is the density of |u| at 0, compared with that of u?": want/2,
+                "Is each pair of signs of u counted twice?": want*2,
+                "What is the integral of sigmoid(-v)?": want/math.log(2),
                 "Which root is in the density of a normal number at 0?":
                     want*math.pi**0.5,
-                "Is the density of |g| at 0 there?": want/(2*half),
+                "Is the density of |u| at 0 there?": want/(2*half),
                 "Is the mean of 1/|x| there?": want/mean,
                 "Is the mean of 1/|x| one over the mean of |x|?": want/mean/long,
                 "Is the length of x the root of d, or does it vary?":

@@ -612,9 +612,9 @@ BANK["check_error_rate"] = Bank(
         (lambda d, alpha: rate(d, 1), "alpha there"),
         (lambda d, alpha: 1 - rate(d, alpha), "right guesses"),
         (lambda d, alpha: 1 - ceiling(d, alpha)[0], "exact rate"),
-        (lambda d, alpha: 1/alpha, "what is dg"),
+        (lambda d, alpha: 1/alpha, "what is du"),
         (lambda d, alpha: rate(d + 1, alpha), r"one over the mean of \|x\|"),
-        (lambda d, alpha: rate(d - 0.5, alpha), "what is dg"),
+        (lambda d, alpha: rate(d - 0.5, alpha), "what is du"),
     ])
 
 
