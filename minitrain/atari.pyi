@@ -12,20 +12,8 @@ from pathlib import Path
 from torch import nn
 from typing import Any, NamedTuple
 
-__all__ = ['area_resize', 'draw_actions', 'AtariEnv', 'atari_expert', 'play_atari',
+__all__ = ['draw_actions', 'area_resize', 'AtariEnv', 'atari_expert', 'play_atari',
            'record_atari', 'load_clone', 'activation_map']
-
-def area_resize(screen:np.ndarray, size:int=84)->np.ndarray:
-    """A grey picture made smaller: each new pixel is the mean of the area that it
-    covers
-
-    Args:
-        screen: uint8 (hgt, wid)
-        size: Height and width to make, at most those of the screen
-
-    Returns:
-        uint8 (size, size)
-    """
 
 def draw_actions(frames:torch.Tensor, actions:torch.Tensor)->torch.Tensor:
     """Frames with the number of the previous action on them: the confounder of
@@ -37,6 +25,18 @@ def draw_actions(frames:torch.Tensor, actions:torch.Tensor)->torch.Tensor:
 
     Returns:
         uint8, the same shape, a copy
+    """
+
+def area_resize(screen:np.ndarray, size:int=84)->np.ndarray:
+    """A grey picture made smaller: each new pixel is the mean of the area that it
+    covers
+
+    Args:
+        screen: uint8 (hgt, wid)
+        size: Height and width to make, at most those of the screen
+
+    Returns:
+        uint8 (size, size)
     """
 
 class AtariEnv(gymnasium.Env):

@@ -201,6 +201,7 @@ def load_atari_head(
     return _by_episode(rows, frames, have, labels.stem)
 
 # %% ../nbs/30_gaze_files.ipynb #load-episodes
+#| code-fold: true
 def load_episodes(
     folder:str|Path # Has GABRIL's .pt files, or Atari-HEAD's .tar.bz2 and .txt
 )->list[Episode]: # All games; a warning if the files lie in several folders
@@ -215,7 +216,8 @@ def load_episodes(
     need(found, "data", str(folder), want)
     if len(where) > 1:
         said = ", ".join(f"{n} of {name}" for name,n in where.items())
-        warnings.warn(f"games of several folders are taken as one: {said}", stacklevel=2)
+        warnings.warn(f"games of several folders are taken as one: {said}",
+            stacklevel=2)
     return found
 
 # %% ../nbs/30_gaze_files.ipynb #split-episodes

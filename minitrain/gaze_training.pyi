@@ -1,15 +1,14 @@
-"""Where a person looked becomes a second loss, a clone that copied itself plays far
-better, and the lamp swap finds it out.
+"""Where a person looked becomes a second loss. The clone plays far better, and still
+copies itself.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Sequence
-from matplotlib.figure import Figure
 from minitrain.callbacks import BatchTransformCB
 from minitrain.learner import Callback, Learner
 from minitrain.vit import ViT
 from torch import nn
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = ['AttentionExtractor', 'gaze_targets', 'gaze_loss', 'gaze_kl', 'action_loss',
            'ce_plus_gaze', 'GazeCB', 'shuffle_unseen', 'ShuffleCB']
@@ -261,29 +260,4 @@ def clone_model(config, classes:int)->ClsViT:
 
     Returns:
         With new weights
-    """
-
-class Scenes(NamedTuple):
-    """Frames with what a clone did and where it and somebody else looked
-
-    Args:
-        frames: uint8 (n, hgt, wid)
-        looks: (n, hgt, wid): share of attention of each pixel's patch
-        points: (n, 2): gaze, as shares of the screen; nan where there is none
-        actions: Names or numbers
-    """
-    frames: torch.Tensor
-    looks: torch.Tensor
-    points: torch.Tensor
-    actions: list
-
-def strip_figure(scenes:Scenes, n:int)->Figure:
-    """Frames, four to a row: attention in red, gaze as a cross
-
-    Args:
-        scenes: What to show
-        n: Pictures
-
-    Returns:
-        matplotlib Figure
     """

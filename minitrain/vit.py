@@ -159,10 +159,10 @@ def show_heat(
     "An image with a heat map laid over it"
     size = as_picture(im).shape[:2]
     need(heat.shape == size, "heat", heat, f"a heat map of shape {size}")
-    ax = show_image(im, ax=ax, figsize=figsize, title=title)
+    ax = show_image(im, ax=ax, figsize=figsize, title=title, interpolation="none")
     heat = heat.detach().float().cpu()
     vmax = max(heat.max().item() if vmax is None else vmax, 1e-30)
-    ax.imshow(heat, cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest",
+    ax.imshow(heat, cmap=cmap, vmin=0, vmax=vmax, interpolation="none",
         alpha=(alpha*(heat/vmax).clamp(0, 1)).numpy())
     return ax
 

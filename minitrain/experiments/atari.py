@@ -19,10 +19,10 @@ from torch import nn
 from ..atari import AtariEnv, atari_eye, load_clone, play_atari
 from ..catch import simulated_gaze
 from ..core import need
-from .gaze import gif_bytes, write_scenes
+from .gaze import Scenes, gif_bytes, write_scenes
 from .job import run_folder
 from ..gaze import stack_frames
-from ..gaze_training import AttentionExtractor, Scenes
+from ..gaze_training import AttentionExtractor
 from ..loop import model_mode
 from ..metrics import ConfusionMatrix
 from ..runs import atomic_write

@@ -4,7 +4,7 @@ with `minitrain gaze train`, let the clone play to the end, and watch it.
 # Made by tools/make_stubs.py: do not edit
 import torch
 from collections.abc import Sequence
-from minitrain.gaze_training import Scenes
+from minitrain.experiments.gaze import Scenes
 from minitrain.metrics import ConfusionMatrix
 from pathlib import Path
 from torch import nn

@@ -25,8 +25,8 @@ from ..data import DataLoader
 from .job import Job, curves_figure, need_device, png_bytes
 from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
 from ..gaze_files import load_episodes, split_episodes
-from ..gaze_training import (AttentionExtractor, GazeCB, Scenes, ShuffleCB,
-    action_loss, clone_model, gaze_kl, gaze_targets, strip_figure)
+from ..gaze_training import (AttentionExtractor, GazeCB, ShuffleCB,
+    action_loss, clone_model, gaze_kl, gaze_targets)
 from ..learner import Learner, TrainCB
 from ..loop import model_mode
 from ..metrics import Accuracy, MetricsCB
@@ -331,6 +331,36 @@ gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures, model=_model)
 
 # %% ../../nbs/44_gaze.ipynb #gif
 #| code-fold: true
+class Scenes(NamedTuple):
+    "Frames with what a clone did and where it and somebody else looked"
+    frames:torch.Tensor # uint8 (n, hgt, wid)
+    looks:torch.Tensor # (n, hgt, wid): share of attention of each pixel's patch
+    points:torch.Tensor # (n, 2): gaze, as shares of the screen; nan where there is none
+    actions:list # Names or numbers
+
+def strip_figure(
+    scenes:Scenes, # What to show
+    n:int # Pictures
+)->object: # matplotlib Figure
+    "Frames, four to a row: attention in red, gaze as a cross"
+    from matplotlib.figure import Figure
+    last = len(scenes.frames) - 1
+    picked = np.linspace(0, last, min(n, last + 1)).round().astype(int)
+    rows, columns = -(-len(picked)//4), min(len(picked), 4)
+    fig = Figure(figsize=(1.6*columns, 1.8*rows), layout="constrained")
+    axs = fig.subplots(rows, columns, squeeze=False).flatten()
+    for ax in axs[len(picked):]: ax.remove()
+    for i, ax in zip(picked, axs):
+        ax.imshow(scenes.frames[i], cmap="gray", vmin=0, vmax=255)
+        look = scenes.looks[i]/scenes.looks[i].max()
+        ax.imshow(torch.stack([torch.ones_like(look), 0*look, 0*look, 0.7*look], -1))
+        hgt, wid = look.shape
+        ax.plot(*(scenes.points[i]*torch.tensor([wid, hgt]) - 0.5), "+", color="cyan",
+            ms=9, mew=2)
+        ax.set(xlim=(-0.5, wid - 0.5), ylim=(hgt - 0.5, -0.5), xticks=[], yticks=[])
+        ax.set_title(f"{i}: {scenes.actions[i]}")
+    return fig
+
 def gif_bytes(
     scenes:Scenes, # What to show
     zoom:int=8 # Pixels for a pixel; frames of 84 and more are doubled only

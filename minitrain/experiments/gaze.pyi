@@ -4,8 +4,8 @@ cycle, `GazeCB`, and the clone at play.
 # Made by tools/make_stubs.py: do not edit
 import torch
 from dataclasses import dataclass
+from matplotlib.figure import Figure
 from minitrain.core import def_device
-from minitrain.gaze_training import Scenes
 from minitrain.learner import Learner
 from minitrain.runs import Config, RunDir, setting
 from pathlib import Path
@@ -191,6 +191,31 @@ def make_gaze(c:GazeConfig)->Learner:
     """
 
 gaze: Any
+
+class Scenes(NamedTuple):
+    """Frames with what a clone did and where it and somebody else looked
+
+    Args:
+        frames: uint8 (n, hgt, wid)
+        looks: (n, hgt, wid): share of attention of each pixel's patch
+        points: (n, 2): gaze, as shares of the screen; nan where there is none
+        actions: Names or numbers
+    """
+    frames: torch.Tensor
+    looks: torch.Tensor
+    points: torch.Tensor
+    actions: list
+
+def strip_figure(scenes:Scenes, n:int)->Figure:
+    """Frames, four to a row: attention in red, gaze as a cross
+
+    Args:
+        scenes: What to show
+        n: Pictures
+
+    Returns:
+        matplotlib Figure
+    """
 
 def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
     """All frames one after the other: attention in red, gaze as a cyan dot
