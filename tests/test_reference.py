@@ -17,7 +17,7 @@ from minitrain.core import ArgumentError, need
 from minitrain.learner import Callback, CancelBatchException, Learner, MomentumLearner, SingleBatchCB, TrainCB
 
 sys.path[:0] = [str(ROOT/"tools"), str(ROOT/"tools"/"site")]
-import apipages, build_site, convert, describe, examples  # noqa: E402
+import above, apipages, build_site, convert, describe, examples  # noqa: E402
 
 CFG = build_site.settings()
 DOCS = ROOT/"docs"
@@ -30,8 +30,9 @@ def book():
     cells = {p.name: build_site.read_notebook(p) for p in NOTEBOOKS}
     modules = {n: importlib.import_module(f"minitrain.{m}") for n, c in cells.items() if (m := build_site.module_of(c))}
     titles = {n: convert.split_title(c[0]["source"])[0] for n, c in cells.items()}
-    out = apipages.Reference(CFG, [*cells.items()], modules, titles)
-    out.text, out.books = out.pages(), cells
+    front = build_site.read_notebook(ROOT/"nbs"/"index.ipynb")
+    out = apipages.Reference(CFG, [*cells.items()], modules, titles, front)
+    out.text, out.books = out.pages(), cells | {"index.ipynb": front}
     return out
 
 
@@ -243,12 +244,46 @@ def test_what_an_example_says_beside_its_code():
     def heavy(x): "A function"
     cells = lesson(DEFINED, "## A place", ("n = 3\nheavy(n, small, torch, [m for m in range(n)])", "x\n"*40), imports="import torch")
     o = (chosen := choose(made("minitrain.boxes", heavy=heavy), cells)).find("minitrain.boxes", "heavy")
-    assert (o.outside, o.place, o.label) == (["small"], "lesson 00, A place", "shown.lesson0.example-c2")
+    assert (o.lost, o.place, o.label) == (["small"], "lesson 00, A place", "shown.lesson0.example-c2")
+    assert o.setup == "import torch\nfrom minitrain.boxes import heavy"
     assert len(o.output.splitlines()) == examples.LINES + 1 and o.output.endswith("...")
     marked = [c["source"] for c in chosen.mark("lesson0", cells)]
     assert len(marked) == len(cells) + 1 and "example-c2" in marked[-2] and marked[-1].startswith("n = 3")
     figure = dict(outputs=[dict(output_type="display_data", data={"image/png": "", "text/plain": "<Figure size 1x1>"})])
     assert examples.outputs_of(figure) == ("", "a figure")
+
+
+@pytest.mark.parametrize("cells, code, want, lost", [
+    (["a = 1\nb = a + 1\nc = 3"], "b", "a = 1\nb = a + 1", []),
+    (["x = []", "x.append(1)", "print(x)", "y = [x for x in (1, 2)]"], "x", "x = []\nx.append(1)", []),  # what changes it, not what shows it
+    (["x = 1", "x = 2", "x += 1"], "x", "x = 2\nx += 1", []),
+    (["d = {}\nd['k'] = 1\nd.update(k=2); e = 5"], "d", "d = {}\nd['k'] = 1\nd.update(k=2); e = 5", []),  # lines are not cut
+    (["rows = []\nfor i in range(3):\n    rows.append(i)"], "rows", "rows = []\nfor i in range(3):\n    rows.append(i)", []),
+    (["def f(n): return f(n - 1) if n else g()\ndef g(): return 1"], "f(2)", "def f(n): return f(n - 1) if n else g()", ["g"]),
+    (["@cache\ndef f(): return [i for i in names]"], "f()", "@cache\ndef f(): return [i for i in names]", ["cache", "names"]),
+    (["set_seed(1)\nw = rand()\nset_seed(2)"], "w", "set_seed(1)\nw = rand()", ["rand", "set_seed"]),
+    (["import numpy as np, re\nfrom os import path"], "np.ones(path)", "import numpy as np\nfrom os import path", []),
+    (["import torch\ntorch.rand(1)"], "torch", "import torch", []),  # a module is not what a call changes
+    (["from minitrain.all import *\nheavy = 3"], "heavy, small(1)", "from minitrain.all import *\n\nheavy = 3", []),  # a lesson's own
+    (["#| export\ndef _part(): pass"], "_part()", "from minitrain.boxes import _part", [])])
+def test_the_lines_above_that_a_cell_needs(cells, code, want, lost):
+    before = [o for i, c in enumerate(cells) for o in above.statements(c, i, "export" in c)]
+    text, missing = above.setup(before, code, "minitrain.boxes", dict(heavy="minitrain.all", small="minitrain.all"))
+    assert (text, missing) == (want, lost)
+
+
+@pytest.mark.parametrize("name, code, output", examples.COMPLETE.findall((ROOT/"tools"/"site"/"complete.md").read_text(encoding="utf-8")))
+def test_complete_examples_run(name, code, output, capsys, book):
+    "After `from minitrain.all import *` they give what the page shows, measured numbers apart; the front page's is Learner's"
+    tree, names = ast.parse(code), {}
+    last = ast.unparse(tree.body.pop())
+    exec("from minitrain.all import *", names)
+    exec(compile(tree, name, "exec"), names)
+    print(repr(eval(last, names)))
+    assert re.sub(r"\d\.\d+", "n", capsys.readouterr().out.strip()) == re.sub(r"\d\.\d+", "n", output)
+    assert code in "\n".join(book.text.values())
+    front = book.examples.find("minitrain.learner", "Learner")
+    assert front.place == "the front page" and "learn.fit(" in front.code and not front.setup
 
 
 # ------------------------------------------------------------------------------------------------------- the whole book
@@ -277,6 +312,9 @@ def test_every_example_compiles_and_uses_its_name(book):
         last = name.rpartition(".")[2]
         words = {getattr(o, "id", getattr(o, "attr", "")) for o in ast.walk(ast.parse(e.code))}
         assert last in words or last == "forward", (name, e.code)
+        compile(e.setup, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        assert not e.lost, (name, e.lost)  # with the lines above it, it reads nothing that nothing makes
+        if not e.label: continue
         assert e.label in marks
         page, _, cell = e.label.removeprefix("shown.").partition(".example-")
         assert cells[page, cell].rstrip().endswith(e.code)

@@ -198,7 +198,8 @@ def write_sources(cfg, out, draft=False):
     loaded = {m: importlib.import_module(f"{cfg['lib_path']}.{m}") for m in modules}
     documented = {m: apipages.documented_names(o) for m, o in loaded.items()}
     numbered = {m[0]: convert.page_name(n) for n in lessons if (m := re.match(r"\d\d", n))}
-    reference = apipages.Reference(cfg, [(n, books[n]) for n in lessons], {n: loaded[m] for m, n in modules.items()}, titles)
+    reference = apipages.Reference(cfg, [(n, books[n]) for n in lessons], {n: loaded[m] for m, n in modules.items()}, titles,
+        books["index.ipynb"])
     api = reference.pages()
     taught = [n for n in lessons if n < "4"]
     missing = (lambda o: convert.source_link(cfg, f"{cfg['nbs_path']}/{o}")) if draft else None

@@ -13,6 +13,7 @@ from describe import LISTED, bases_of, call_text, constant_source, documented_na
     loop_methods, parameter_docs, public_methods, raised, running_signature, signature_text, written_signature
 from examples import Examples
 
+STAR = "from minitrain.all import *"  # any example may begin with it
 GROUPED = 8  # a module with as many names is divided by the sections of its lesson
 
 
@@ -92,10 +93,11 @@ def _and(words): return ", ".join(words[:-1]) + " and " * (len(words) > 1) + wor
 class Reference:
     """The pages of the reference; `lessons` is (notebook, cells) in the book's order, `modules` notebook -> module.
 
-    Making `pages` finds the examples, which `examples.mark` then gives an anchor in their lessons."""
-    def __init__(self, cfg, lessons, modules, titles):
+    `front` are the cells of the front page. Making `pages` finds the examples, which `examples.mark` then gives an anchor in
+    their lessons."""
+    def __init__(self, cfg, lessons, modules, titles, front=()):
         self.cfg, self.modules, self.titles = cfg, modules, titles
-        self.examples = Examples(lessons, modules)
+        self.examples = Examples(lessons, modules, front)
         pages = {o.page: o for o in self.examples.lessons}
         self.lessons = {m.__name__: (n, pages[self.examples.homes[m.__name__]]) for n, m in modules.items()}
         self.names = {m.__name__: documented_names(m) for m in modules.values()}
@@ -122,7 +124,8 @@ class Reference:
     def module_page(self, module):
         "The page of a module: what it is for, a list of its names, an entry for each"
         notebook, lesson = self.lessons[module.__name__]
-        out, shown = [f"# {module.__name__}", f"From the lesson [{self.titles[notebook]}](../{lesson.page}.ipynb)."], {}
+        out, shown = [f"# {module.__name__}", f"From the lesson [{self.titles[notebook]}](../{lesson.page}.ipynb). "
+            f"Examples run after `{STAR}`."], {}
         for heading, names in self.sections(module):
             rows = [(f"[`{o}`](#{self.label(module.__name__, o)})", self.about(module, o, getattr(module, o))) for o in names]
             out += [f"{{.name-group}}\n{heading}"]*bool(heading) + [_box("name-list", definitions(rows))]
@@ -175,13 +178,14 @@ class Reference:
         if (e := self.examples.find(home, name)) is None:
             self.without.append(f"{home}.{name}")
             return []
-        first, label = shown.setdefault(e.label, (name, label))
+        first, label = shown.setdefault(e.label or name, (name, label))
         if first != name: return [f"{{.example-note}}\n**Example**: that of [`{first}`](#{label}), from [{e.place}](#{e.label})."]
-        few = [*map(_code, e.outside[:4 if len(e.outside) < 5 else 3])]
-        few += [f"{len(e.outside) - 3} more names"]*(len(e.outside) > 4)
-        note = f"**Example** from [{e.place}](#{e.label})" + (f"; {_and(few)} come{'s'*(len(few) == 1)} from cells above it" if few else "")
+        note = f"**Example** from [{e.place}](#{e.label})" if e.label else f"**Example**, to run as it is after `{STAR}`"
         seen = f"{{.example-note}}\nIt shows {e.seen}: [see the lesson](#{e.label})." if e.seen else ""
-        return [f"{{.example-note}}\n{note}.", _block("python", "example-code", e.code),
+        lines = e.setup.count("\n") + 1
+        above = e.setup not in ("", STAR) and ("<details class='example-setup'><summary>"
+            f"Lines above it that it needs, {lines}</summary>\n\n{_block('python', 'example-code', e.setup)}\n\n</details>")
+        return [f"{{.example-note}}\n{note}.", above or "", _block("python", "example-code", e.code),
             *([_block("text", "example-output", e.output)] if e.output else []), seen]
 
     def inherits(self, cls):

@@ -1,18 +1,22 @@
-"""The example of each public name: the first short, visible cell of a lesson that uses it after its definition.
+"""The example of each public name: the first short, visible cell of a lesson that uses it after its definition, with the lines
+above it that make what it reads (see above.py), so that both together run by themselves.
 
 A cell uses a name when its syntax tree loads it, and a method when something that is known to be an object of the class has
 it called or read. What a variable holds is read from the cells above: `learn = Learner(...)`, `with RunDir(...) as run`.
 """
-import ast, builtins, inspect, pathlib, re
+import ast, importlib, inspect, pathlib, re
 from collections import Counter
 from itertools import product
 from typing import NamedTuple
 
 import numpy, torch
 
-import convert
+import above, convert
 
 LINES = 15  # of an example's code, and of the output that is shown
+COMPLETE = re.compile(r"^## (\S+)\n\n```python\n(.*?)\n```\n\n```text\n(.*?)\n```", re.S | re.M)
+FRONT = {"Learner": "taste"}  # names whose example is a cell of the front page
+SETUP = 12  # lines above it that an example may need before another comes first
 _DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 _OTHERS = torch, torch.Tensor, torch.nn.Module, torch.optim.SGD, numpy.ndarray, str, list, dict, set, pathlib.Path
 _COMMON = {o for c in _OTHERS for o in dir(c)}  # methods that an object of another library may have
@@ -22,8 +26,9 @@ class Example(NamedTuple):
     code: str
     output: str  # text, cut to LINES
     seen: str  # what else it shows: "", "a figure" or "a table"
-    outside: list  # names that earlier cells of the lesson define
-    label: str  # of the place in the lesson
+    setup: str  # the lines above it that it needs
+    lost: list  # names that it reads and that nothing makes
+    label: str  # of the place in the lesson, "" for one that no lesson has
     place: str  # the same in words
 
 
@@ -33,7 +38,7 @@ class Cell(NamedTuple):
     code: str
     loads: list  # the names that it reads, in order
     methods: dict  # attribute -> the expressions before its dot; "forward" -> what is called
-    outside: list  # names that it takes from elsewhere
+    above: int  # how many statements of the lesson come before it
     section: str
     holds: dict  # variable -> name of its class
     output: str
@@ -59,7 +64,7 @@ class Lesson:
     "What the search needs of a notebook: its cells that may be examples, where names are defined, what is imported"
     def __init__(self, notebook, cells):
         self.page, self.number = convert.page_name(notebook), notebook[:2]
-        self.cells, self.defined, self.imported, self.bound, self.classes = [], {}, {}, set(), {}
+        self.cells, self.defined, self.imported, self.bound, self.classes, self.statements = [], {}, {}, set(), {}, []
         section, holds = "", {}
         for i, cell in enumerate(cells):
             if cell["cell_type"] == "markdown":
@@ -76,10 +81,11 @@ class Lesson:
             else:
                 self.bound |= {o.id for o in ast.walk(tree) if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store)}
                 self.classes |= {o.name: o for o in tree.body if isinstance(o, ast.ClassDef)}
-            holds = {**holds, **_holds(tree)}
+            holds, before = {**holds, **_holds(tree)}, len(self.statements)
+            if options.get("eval") != "false": self.statements += above.statements(code, i, bool(exported))
             if exported or convert.is_hidden(options, code) or convert.only_imports(code) or options.get("echo") == "false": continue
             if re.match(r"(show_doc|check_\w+|solution)\(|def \w+\(.*\): *\.\.\.", code): continue
-            self.cells.append(Cell(i, cell.get("id", ""), code, *_read(tree), section, holds, *outputs_of(cell),
+            self.cells.append(Cell(i, cell.get("id", ""), code, *_read(tree), before, section, holds, *outputs_of(cell),
                 convert.is_folded(options, code) or options.get("eval") == "false"))
 
 
@@ -101,18 +107,28 @@ def _holds(tree):
 
 
 class Examples:
-    "Finds the example of a name; `lessons` is a list of (notebook, cells) in the book's order, `modules` the module of each"
-    def __init__(self, lessons, modules):
+    """Finds the example of a name; `lessons` is a list of (notebook, cells) in the book's order, `modules` the module of each.
+
+    `front` are the cells of the front page."""
+    def __init__(self, lessons, modules, front=()):
         self.lessons = [Lesson(n, cells) for n, cells in lessons]
         self.homes = {m.__name__: convert.page_name(n) for n, m in modules.items()}
-        self.public = {m.__name__: {*m.__all__} for m in modules.values()}
+        self.modules = {page: m for m, page in self.homes.items()}
+        star = vars(importlib.import_module("minitrain.all"))
+        self.sources = {k: "minitrain.all" if star.get(k) is getattr(m, k) else m.__name__ for m in modules.values() for k in m.__all__}
         self.classes = {k: o for m in modules.values() for k in m.__all__ if inspect.isclass(o := getattr(m, k))}
         self.makers = Counter(k for c in self.classes.values() for k in vars(c))
         self.makers.update((getattr(o, "__module__", ""), k) for c in self.classes.values() for k, o in vars(c).items())
+        text = (pathlib.Path(__file__).parent/"complete.md").read_text(encoding="utf-8")
+        self.complete = {name: Example(code, output, "", "", [], "", "") for name, code, output in COMPLETE.findall(text)}
+        self.front = Lesson("index.ipynb", front)
         self.chosen = {}  # page -> ids of its cells that are examples
 
     def find(self, module, name):
         "The example of a dotted name that a module defines, or None"
+        if name in self.complete: return self.complete[name]
+        for o in self.front.cells:
+            if o.id == FRONT.get(name): return self._example(self.front, o)
         order = [o.page for o in self.lessons].index(self.homes[module])
         for lines, folded in product((LINES, 2*LINES), (False, True)):  # short and open anywhere comes before the rest
             for lesson in self.lessons[order:]:
@@ -122,14 +138,19 @@ class Examples:
                 start = lesson.defined[name][0] if home and not imported and name in lesson.defined else -1
                 hits = [o for o in lesson.cells if o.index > start and o.folded == folded and o.code.count("\n") < lines
                     and self.uses(lesson, o, module, name, home)]
-                if hits: return self._example(lesson, min(hits, key=lambda o: not (o.output or o.seen)), module)
+                def order_of(o):
+                    text, lost = self.setup(lesson, o)
+                    return len(lost), text.count("\n") > SETUP, not (o.output or o.seen)
+                if hits: return self._example(lesson, min(hits, key=order_of))
 
-    def _example(self, lesson, cell, module):
+    def setup(self, lesson, cell):
+        "The lines above a cell that it needs, and the names that it reads and that nothing makes"
+        return above.setup(lesson.statements[:cell.above], cell.code, self.modules.get(lesson.page), self.sources)
+
+    def _example(self, lesson, cell):
         self.chosen.setdefault(lesson.page, set()).add(cell.id)
-        public = set().union(*self.public.values()) if "*" in lesson.imported else self.public[module]
-        place = f"lesson {lesson.number}" + (f", {cell.section}" if cell.section else "")
-        outside = [o for o in cell.outside if o not in lesson.imported and o not in public]
-        return Example(cell.code, cell.output, cell.seen, outside, f"shown.{lesson.page}.example-{cell.id}", place)
+        place = "the front page" if lesson is self.front else f"lesson {lesson.number}" + (f", {cell.section}" if cell.section else "")
+        return Example(cell.code, cell.output, cell.seen, *self.setup(lesson, cell), f"shown.{lesson.page}.example-{cell.id}", place)
 
     def uses(self, lesson, cell, module, name, home):
         """Does a cell load this name, or this method of an object of its class?
@@ -169,15 +190,10 @@ def _maker(node, holds):
 
 
 def _read(tree):
-    "Of a cell: the names that it loads, what its methods are called on, the names that it takes from outside"
+    "Of a cell: the names that it loads, and what its methods are called on"
     nodes = [*ast.walk(tree)]
     methods = {"forward": [o.func for o in nodes if isinstance(o, ast.Call)]}
     for o in nodes:
         if isinstance(o, ast.Attribute): methods.setdefault(o.attr, []).append(o.value)
-    own = {o.id for o in nodes if isinstance(o, ast.Name) and not isinstance(o.ctx, ast.Load)}
-    own |= {o.arg for o in nodes if isinstance(o, ast.arg)}
-    own |= {o.name for o in nodes if isinstance(o, (*_DEFS, ast.ExceptHandler))} | {*dir(builtins)}
-    own |= {(a.asname or a.name).split(".")[0] for o in nodes if isinstance(o, (ast.Import, ast.ImportFrom)) for a in o.names}
     loads = sorted((o for o in nodes if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Load)), key=lambda o: (o.lineno, o.col_offset))
-    loads = [*dict.fromkeys(o.id for o in loads)]
-    return loads, methods, [o for o in loads if o not in own]
+    return [*dict.fromkeys(o.id for o in loads)], methods
