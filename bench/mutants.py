@@ -88,7 +88,8 @@ def unchanged(folder: Path):
         shutil.copytree(folder, kept, symlinks=True, dirs_exist_ok=True)
         yield
         for o in sorted(folder.rglob("*"), reverse=True):
-            if not os.path.lexists(Path(kept)/o.relative_to(folder)):
+            was = Path(kept)/o.relative_to(folder)
+            if o.is_symlink() or not was.exists():
                 o.rmdir() if o.is_dir() and not o.is_symlink() else o.unlink()
         shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
 

@@ -83,7 +83,8 @@ def read_yaml(
     "Read a YAML file; whatever is wrong with it is an ArgumentError that names it"
     need(path.is_file(), "config", str(path), "a file that exists")
     size = path.stat().st_size
-    need(size <= 2**17, "config", f"{path.name}, {size:,} bytes", "131,072 at most")
+    ok = 0 < size <= 2**17
+    need(ok, "config", f"{path.name}, {size:,} bytes", "a file of 1 to 131,072 bytes")
     try:
         text = path.read_text(encoding="utf-8-sig")
         alias = any(isinstance(o, yaml.AliasToken) for o in yaml.scan(text))

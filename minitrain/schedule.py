@@ -153,7 +153,9 @@ class Schedule:
     def _set(self):
         mom = self.momentum and self.momentum(self.n)
         for group,base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = base*self.lr(self.n)
+            group["lr"] = rate = base*self.lr(self.n)
+            for o in (rate, mom or 0): need(0 <= o < math.inf, "schedule", o,
+                "rates and momenta that are finite, 0 or more")
             if mom is None: continue
             if "betas" in group: group["betas"] = (mom, *group["betas"][1:])
             else: group["momentum"] = mom

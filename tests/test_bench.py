@@ -43,16 +43,19 @@ def test_no_mutant_survives():
     assert {o.text for o in mutants.listed()} <= mutants.killed()
 
 
-def test_a_child_takes_no_files_from_its_parent(tmp_path):
+@pytest.mark.parametrize("all_gone", [True, False])
+def test_a_child_takes_no_files_from_its_parent(all_gone, tmp_path):
     folder = tmp_path/"empty"
     (folder/"kept").mkdir(parents=True)
     (folder/"kept"/"file").write_text("old")
+    (folder/"kept"/"link").symlink_to("file")
     with mutants.unchanged(folder):
-        shutil.rmtree(folder/"kept")
+        if all_gone: shutil.rmtree(folder/"kept")
         (folder/"new").mkdir()
         (folder/"new"/"file").write_text("x")
     assert [o.name for o in folder.iterdir()] == ["kept"] == [o.name for o in tmp_path.glob("*/*")]
     assert (folder/"kept"/"file").read_text() == "old"
+    assert (folder/"kept"/"link").readlink().name == "file"
 
 
 def test_a_mutant_out_of_step_is_an_error():

@@ -110,9 +110,9 @@ def configs(r, made):
         lines[i] = lines[i].partition(":")[0] + ": " + r.choice(YAML if lines[i].partition(":")[0].strip() in SIZES else [*YAML, *VALUES])
         text = "\n".join(lines)
     Path("c.yaml").write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
-    small = line({k: SMALL[f"{job} train" if job != "digits" else job][k] for k in (("epochs", "width", "batch_size", "affine", "warp") if job == "digits" else ("epochs", "games") if job == "gaze" else ("steps", "n_embd"))})
+    small = line(SMALL[job if job == "digits" else f"{job} train"])
     command = r.choice((["digits"], ["gaze", "train"], ["gaze", "compare"], ["reasoning", "train"])) if r.random() < 0.2 else [job] if job == "digits" else [job, "train"]
-    return [*command, "--config", "c.yaml", *(small if r.random() < 0.5 and command[0] == job else []), "--out", "new"]
+    return [*command, "--config", "c.yaml", *(small if kind == 0 and command[0] == job else []), "--out", "new"]
 
 
 def runs(r, made):

@@ -179,7 +179,7 @@ def test_a_part_of_a_default_leaves_the_rest(tmp_path):
 @pytest.mark.parametrize("text, said", [
     ("epocs: 1", "epocs"), ("epochs: 1.5", "`epochs`: expected int, got 1.5"), ("epochs: true", "`epochs`"), ("epochs: x", "`epochs`"),
     ("epochs: 1\ninner: {name: rmsprop}", r"`inner.name`: expected .*rmsprop"), ("epochs: 1\ninner: {rate: 1}", "rate"),
-    ("epochs: 1\nsizes: [1, a]", "`sizes`"), ("epochs: 1\nnote: 3", "`note`"), ("- 1", "keys and values"), ("a: [", "valid YAML"),
+    ("epochs: 1\nsizes: [1, a]", "`sizes`"), ("epochs: 1\nnote: 3", "`note`"), ("- 1", "keys and values"), ("a: [", "valid YAML"), ("", "c.yaml, 0 bytes"),
     ("base: gone.yaml", "a file that exists"), ("base: [c.yaml]", "a file that exists"), ("base: 5", "a file that exists"), ("base: /dev/zero", "a file that exists"),
     ("epochs: 1\ninner: {lr: .inf}", "`inner.lr`: expected a finite number"), ("base: c.yaml", "circle"), ("inner: {lr: 1}", "epochs"),
 ])

@@ -96,6 +96,9 @@ def test_warmup_cosine_is_torchs(n, share, start, end, lr):
     assert (ours - want).abs().max() < 1e-12*max(1, lr)
 
 
+def run_through(sched): return [sched.step() for _ in range(4)]
+
+
 def test_after_the_last_step():
     ours = path(partial(warmup_cosine, total_steps=10, warmup_steps=2), SGD, 25, lr=1.)[:, 0, 0]
     assert ours[10:].abs().max() == 0 and ours[2] == 1
@@ -106,6 +109,12 @@ def test_after_the_last_step():
         with pytest.raises(ValueError): sched.step()  # as torch's
     for bad in (math.nan, math.inf, -1):
         with pytest.raises(ArgumentError): warmup_cosine(opt, 10, end_factor=bad)
+        with pytest.raises(ArgumentError): warmup_cosine(opt, 10, 2, start_factor=bad)
+        for name in ("max_lr", "base_momentum", "max_momentum"):
+            with pytest.raises(ArgumentError): run_through(one_cycle(opt, **dict(max_lr=.1, total_steps=4) | {name: bad}))
+        for name in ("div_factor", "final_div_factor"):
+            if bad < 1 or bad != bad:
+                with pytest.raises(ArgumentError): run_through(one_cycle(opt, .1, 4, **{name: bad}))
 
 
 def test_schedule_state():

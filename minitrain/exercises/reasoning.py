@@ -10,15 +10,16 @@ __all__ = ['check_packed_mask', 'check_attend_next', 'check_streamed_attention',
 # %% ../../nbs/54_reasoning.ipynb #exported-imports
 #| code-fold: true
 import math, random, tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
+from weakref import finalize
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.weak import WeakIdKeyDictionary
 
 from ..attention import Attention, attention, attention_weights, causal_mask
 from minitrain.exercises.start import (Report, ask, check, holds, reading, reads, same,
@@ -220,8 +221,8 @@ class _Watch(TorchDispatchMode):
     def __init__(self, given, keys, widths):
         super().__init__()
         self.given = {o.untyped_storage().data_ptr() for o in given}
-        self.keys, self.widths, self.peak, self.row = keys, widths, 0, None
-        self.live = WeakIdKeyDictionary()
+        self.keys, self.widths, self.row = keys, widths, None
+        self.uses, self.held, self.peak = Counter(), 0, 0
 
     @classmethod
     def _should_skip_dynamo(cls): return False  # or torch imports its compiler for it
@@ -232,14 +233,24 @@ class _Watch(TorchDispatchMode):
             self.row = args[0].shape[-2], args[1].shape[-2]  # made inside, unseen
         for o in out if isinstance(out, (tuple, list)) else (out,):
             if not (isinstance(o, torch.Tensor) and o.is_floating_point()): continue
-            self.live[o] = None
+            self._born(o)
             many = max(o.shape, default=0) >= self.keys
             if many and not self.widths & {*o.shape}: self.row = o.shape
-        stores = {s.data_ptr(): s.nbytes()//o.element_size()
-            for o in list(self.live) for s in [o.untyped_storage()]}
-        held = sum(v for k, v in stores.items() if k not in self.given)
-        self.peak = max(self.peak, held)
         return out
+
+    def _born(self, o):
+        "Count the numbers of a tensor's storage until the last tensor on it dies"
+        store = o.untyped_storage()
+        at, size = store.data_ptr(), store.nbytes()//o.element_size()
+        if at in self.given: return
+        self.held += 0 if self.uses[at] else size
+        self.uses[at] += 1
+        self.peak = max(self.peak, self.held)
+        finalize(o, self._died, at, size)
+
+    def _died(self, at, size):
+        self.uses[at] -= 1
+        self.held -= 0 if self.uses[at] else size
 
 @contextmanager
 def _bytes_taken():
