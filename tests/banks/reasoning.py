@@ -597,7 +597,7 @@ BANK["check_error_rate"] = Bank(
     right=[rate, rate_by_logs, lambda d, alpha: np.float32(rate(d, alpha)),
         lambda d, alpha: torch.tensor([rate(d, 1)]).div(alpha).squeeze()],
     wrong=[
-        (lambda d, alpha: rate(d, alpha)/2, r"density of \|g\| at 0, compared"),
+        (lambda d, alpha: rate(d, alpha)/2, r"density of \|u\| at 0, compared"),
         (lambda d, alpha: 2*rate(d, alpha), "counted twice"),
         (lambda d, alpha: rate(d, alpha)/math.log(2), r"integral of sigmoid"),
         (lambda d, alpha: rate(d, alpha)/mean_of_inverse(d), r"mean of 1/\|x\| there"),
