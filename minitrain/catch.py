@@ -244,6 +244,7 @@ class CatchDemos(NamedTuple):
     episodes:torch.Tensor # int64 (n,): number of the game
 
 # %% ../nbs/31_catch.ipynb #catch-demos
+#| code-fold: true
 def catch_demos(
     games:int=25, # Games
     steps:int=400, # Of each

@@ -162,7 +162,7 @@ def show_heat(
     ax = show_image(im, ax=ax, figsize=figsize, title=title, interpolation="none")
     heat = heat.detach().float().cpu()
     vmax = max(heat.max().item() if vmax is None else vmax, 1e-30)
-    ax.imshow(heat, cmap=cmap, vmin=0, vmax=vmax, interpolation="none",
+    ax.imshow(heat, cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest",
         alpha=(alpha*(heat/vmax).clamp(0, 1)).numpy())
     return ax
 

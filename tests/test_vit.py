@@ -1,5 +1,8 @@
 """Laws of lesson 28: the order of patches, other people's weights in our ViT, positions, shapes and clear refusals."""
+import base64
 import importlib.util
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -292,3 +295,17 @@ def test_heat_is_drawn_over_the_image():
     assert weak.get_alpha().max() == pytest.approx(0.08)
     matplotlib.pyplot.colorbar(weak, ax=ax)
     matplotlib.pyplot.close("all")
+
+
+def test_heat_leaves_the_image_in_sight_in_an_svg():
+    "An image that SVG keeps at its own size loses the alpha of its pixels: heat is not drawn so"
+    import matplotlib
+    matplotlib.use("agg")
+    heat = torch.zeros(4, 6)
+    heat[1, 2] = 5
+    show_heat(batch(1, 4, 6), heat).figure.savefig(out := io.StringIO(), format="svg")
+    matplotlib.pyplot.close("all")
+    pictures = re.findall(r"base64,\s*([^\"]+)\"", out.getvalue())
+    over = matplotlib.pyplot.imread(io.BytesIO(base64.b64decode(pictures[-1])))
+    seen = (over[..., 3] == 0).mean() if over.shape[-1] == 4 else 0
+    assert 0.9 < seen < 1  # one patch of 24 is covered
