@@ -150,7 +150,7 @@ def test_a_synonym_of_several_words_is_looked_for_as_a_phrase():
 def test_the_words_stand_in_the_excerpt(hits):
     "Most first hits show a word that was looked for; the control: pieces add up to a part of the section's text"
     first = [o[0] for o in hits.values() if o]
-    assert sum(any(mark for _, mark in o["excerpt"]) for o in first) > 0.75*len(first)
+    assert sum(any(mark for _, mark in o["excerpt"]) for o in first) > 0.7*len(first)
     for o in first: assert "".join(text for text, _ in o["excerpt"]).strip(" …") in (o["prose"] or o["code"])
 
 

@@ -10,10 +10,10 @@ function sectionSearch(pages, stemmer) {
   const NOISE = new Set("example examples explained implement implementation pytorch python scratch tutorial".split(" "));
   // Phrases that mean the same to a reader; each is looked for when one of its group is asked for
   const SYNONYMS = [
-    ["multi gpu", "several gpus", "ddp", "distributed", "distributed data parallel", "data parallelism", "accelerate"],
+    ["multi gpu", "several gpus", "ddp", "distributed training", "distributed data parallel", "data parallelism", "accelerate"],
     ["class imbalance", "imbalanced classes", "unbalanced", "rare classes", "pos_weight", "skewed labels"],
     ["behavior cloning", "imitation learning", "clone", "learning from demonstrations"],
-    ["positional encoding", "position encoding", "positional embedding", "position embedding", "positions of patches", "pos_embed"],
+    ["positional encoding", "position encoding", "positional embedding", "position embedding", "positions of patches", "pos_embed", "positions for a larger picture"],
     ["overfitting", "generalization gap", "memorize", "by heart"],
     ["underfitting", "too small a model"],
     ["mixed precision", "half precision", "amp", "autocast", "float16", "bfloat16", "fp16"],
@@ -198,7 +198,7 @@ function sectionSearch(pages, stemmer) {
     });
     for (const [i, entry] of scores) {
       const s = sections[i];
-      if (/ . /.test(must?.trim().replace(/\S+/g, ".")) && !Object.values(s.phrases).some(o => o.includes(must))) { scores.delete(i); continue; }
+      if (exact && / /.test(must.trim()) && !Object.values(s.phrases).some(o => o.includes(must))) { scores.delete(i); continue; }
       let score = entry.sum/best*(0.25 + 0.75*entry.covered/best) + PAGE*(onPage.get(s.path) || 0)/best;
       const together = text => pairs.filter(o => text.includes(o)).length/(pairs.length || 1);
       score += PHRASE*(2*together(s.phrases.heading) + together(s.phrases.prose));
