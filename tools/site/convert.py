@@ -334,7 +334,9 @@ def inline_figure(svg, alt):
     figure that holds images keeps its own, since letters may stand on an image."""
     width, plate = float(re.search(r'width="([\d.]+)pt"', svg)[1])*4/3, "<image" in svg
     if not plate: svg = _INKS.sub("currentColor", _GROUND.sub("", svg, 1))
-    svg = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    svg = re.sub(r'<g id="axes_\d+">', '<g class="ax">', re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    svg = re.sub(r'<g id="matplotlib\.axis_\d*[02468]">', '<g class="ay">', svg)  # panels and their scales, for a phone: see site.js
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     head = (f'role="img" aria-label="{escape(alt)}" style="--wide: {width:.0f}px" stroke-linejoin="round" '
         f'fill="{"#000" if plate else "currentColor"}"')
     svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda m: f"<svg {m[1]} {head}>", svg, count=1)
