@@ -123,7 +123,13 @@ def test_a_lamp_is_lit_by_key_click_and_tap(played):
     def said(): return played.js("document.querySelector('.mt-verdict').textContent")
     def press(text): played.js("[...document.querySelectorAll('button')]"
         f".find(o => o.textContent === '{text}').click()")
-    assert pressed() == -1
+    def lit(): return played.js("[...document.querySelectorAll('.mt-lamps button')]"
+        ".map(o => o.className).indexOf('mt-lit')")
+    answers = played.js("[...document.querySelectorAll('.mt-lamps span')].map(o => o.innerText)")
+    first = pressed()  # the first frame shows the point: a lamp that changes the answer
+    assert lit() == first >= 0 and said() == "The lamp changes the answer."
+    press(["left", "stay", "right"][first])
+    assert pressed() == -1 and answers[first] != answers[lit()]  # now its own is lit
     played.js("document.querySelector('.mt-lamps button').focus()")
     for kind in ("keyDown", "keyUp"):
         played.call("Input.dispatchKeyEvent", type=kind, key="3", code="Digit3", text="3"
@@ -181,7 +187,7 @@ def test_games_are_watched_with_their_attention(stage, tab, clones, motion):
             assert torch.equal(torch.tensor(seen).int(), want) and caught == o.caught[0]
         if motion == "no-preference":
             page.js("new Promise(o => setTimeout(o, 7500))")
-            assert page.js(button) == "Play"
+            assert page.js(button) == "Play again"
             text = page.js("document.querySelector('figcaption').textContent")
             assert text == f"plain: {made['plain'].caught[0]} of 3 caught"
         assert page.problems == []

@@ -162,8 +162,8 @@ def test_a_lesson_is_not_linked_on_its_own_page_and_figures_are_numbered():
     ("**Time**: 5 minutes. Needs the extra `atari`.", "Part 2 · A &amp; B · 5 min"), ("No time is named in 2026.", "Part 2 · A &amp; B")])
 def test_place_in_the_book(text, place):
     assert convert.place_in_book(text, "2 A & B") == f'<div class="mt-place"><span>{place}</span></div>'
-    marked = convert.place_in_book(text, "2 A & B", done=6, of=34)
-    assert place.replace("A &amp; B", "A &amp; B · lesson 6 of 34") in marked and "--done: 18%" in marked
+    marked = convert.place_in_book(text, "2 A & B", number="06", last="33")
+    assert place.replace("A &amp; B", "A &amp; B · lesson 06 of 33") in marked and "--done: 21%" in marked
 
 
 def test_tables_of_pandas():

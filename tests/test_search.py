@@ -62,6 +62,11 @@ copycat | catch.html#the-copycat
 eye tracker | gaze.html
 permutation test | experiments_compare.html gaze_training.html
 command line | cli.html
+cosine annealing | schedule.html
+learning rate warmup | schedule.html
+reliability diagram | compose.html
+patch embedding | vit.html
+save and load weights | checkpoint.html
 """
 # An exact name: its entry in the reference is first or second
 NAMES = {"EarlyStopCB": "callbacks", "lr_find": "learner", "log_softmax": "softmax", "Learner.fit": "learner", "nll_loss": "likelihood",
@@ -125,10 +130,27 @@ def test_a_word_that_is_nowhere_finds_nothing(hits):
     assert hits["xylophonequark"] == []
 
 
+def test_what_is_far_below_the_best_comes_on_request():
+    "Few hits at first, in the order of all of them; each is near to the best, and most of the rest is not"
+    queries = ["overfitting", "transfer learning", "label smoothing", "class imbalance", "softmax", "learner"]
+    few, whole = ask(queries), ask(queries, all=True)
+    for q in queries:
+        assert 2 <= len(few[q]) <= 12 < len(whole[q]) and whole[q][:len(few[q])] == few[q]
+        assert min(o["score"] for o in few[q]) > 0.12*few[q][0]["score"]
+    assert sum(map(len, few.values())) < 0.5*sum(map(len, whole.values()))
+
+
+def test_a_synonym_of_several_words_is_looked_for_as_a_phrase():
+    "A generalization gap is no generalized activation, and a frozen head no frozen lamp"
+    found = ask(["overfitting", "transfer learning"], all=True)
+    assert not any("activation" in o["heading"].lower() or "Relu" in o["heading"] for o in found["overfitting"])
+    assert not any(o["path"] == "atari.html" and "frozen" in o["marks"] and "learn" not in o["marks"] for o in found["transfer learning"])
+
+
 def test_the_words_stand_in_the_excerpt(hits):
     "Most first hits show a word that was looked for; the control: pieces add up to a part of the section's text"
     first = [o[0] for o in hits.values() if o]
-    assert sum(any(mark for _, mark in o["excerpt"]) for o in first) > 0.75*len(first)
+    assert sum(any(mark for _, mark in o["excerpt"]) for o in first) > 0.7*len(first)
     for o in first: assert "".join(text for text, _ in o["excerpt"]).strip(" …") in (o["prose"] or o["code"])
 
 

@@ -43,7 +43,11 @@ def test_every_exercise_is_listed_and_no_solution_is_shown():
     "All exercises on one page, each with a link; no code of a check or of a solution on any page"
     from minitrain.exercises.start import solution
     names = re.findall(r"^def (check_\w+)", "\n".join(p.read_text(encoding="utf-8") for p in (ROOT/"minitrain"/"exercises").glob("*.py")), re.M)
-    assert len(soup("exercises.html").select("tbody tr")) == len(names) > 70
+    rows = soup("exercises.html").select("tbody tr")
+    assert len(rows) == len(names) > 70
+    minutes = sum(int(re.search(r"(\d+) min", o.get_text())[1]) for o in rows)
+    assert f"{len(rows)} exercises, about {minutes/60:.1f} hours" in soup("exercises.html").get_text()
+    for o in rows: assert o["class"][0].removeprefix("mt-") in o.select("td")[3].get_text() and o.select("td")[1].get_text(), o
     texts = {p: re.sub(r"\s+", " ", soup(p).get_text()) for p in PAGES}
     for name in names:
         code = re.sub(r"\s+", " ", "".join(str(solution(name)).splitlines(keepends=True)[1:])).strip()

@@ -301,6 +301,8 @@ def test_a_score_is_dragged_and_the_gradient_follows(two):
     "By finger and by key, in its own widget; a step follows the gradient that is shown"
     tab = two("cross_entropy", dict(scores=[1., -1., 0.], label=2, limit=8))
     before = tab.js(SAID)
+    named = "[...all[1].querySelectorAll('.mt-name%s')].map(o => o.innerText)"
+    assert tab.js(named % "") == ["0", "1", "2"]*3 and tab.js(named % ".mt-true") == ["2"]*3
     bar = "[aria-label='score of 2']"
     x, y, height = middle(tab, bar)
     touch(tab, (x, y), (x, y - height/8), (x, y - 3*height/8))

@@ -14,6 +14,7 @@ are what a lesson teaches; nbdev's own site would hide them.
 """
 import argparse, filecmp, importlib, json, os, re, shutil, sys, tempfile
 from configparser import ConfigParser
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -144,23 +145,44 @@ def reference_line(module, names):
     return "{.built}\nReference: " + ", ".join(f"[`{o}`](#api.{module}.{o.lower()})" for o in names)
 
 
+_EXERCISE = re.compile(r"### (.+)\n+\*(\w+), (\d+) minutes\.\*\s*(.*)", re.S)
+
+
 def exercises(cells):
-    "(title, difficulty and minutes) of each exercise of a lesson, in order"
-    texts = [c["source"] for c in cells if c["cell_type"] == "markdown"]
-    found = (re.match(r"### (.+)\n+\*(\w+, \d+ minutes)\.\*", o) for o in texts)
-    return [(m[1], m[2]) for m in found if m]
+    "(title, difficulty, minutes, what it asks) of each exercise of a lesson, in order"
+    found = (_EXERCISE.match(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return [(m[1], m[2].lower(), int(m[3]), asked(m[4])) for m in found if m]
+
+
+def asked(text):
+    "What an exercise asks, in a few words: what to write, or which knob to turn"
+    text = " ".join(text.split())
+    if m := re.search(r"\b(Write|Turn|Set|Double|Raise|Choose|Change|Move)\b[^.`$]*`[^`]+`", text): return m[0]
+    if m := re.search(r"`\w+\([^`]*\)`", text): return f"Write {m[0]}"
+    return text.partition(". ")[0]
 
 
 def exercises_page(sections, titles, books):
-    "One page that lists every exercise of the book by its lesson, with links"
-    lines = ["# All exercises", "{.subtitle}\nEach has a law, an empty cell and a check that says what is wrong with an answer."]
-    for caption, names in sections:
-        rows = []
-        for n in names:
-            page, lesson = f"{convert.page_name(n)}.ipynb", titles[n].partition(":")[0]
-            rows += [f"| [{title}]({page}#{convert.slug(title)}) | [{lesson}]({page}) | {effort} |"
-                for title, effort in exercises(books[n])]
-        if rows: lines.append("\n".join([f"## {caption}", "", "| exercise | lesson | difficulty |", "|---|---|---|", *rows]))
+    "One page that lists every exercise of the book by part, with links; styles filter it by difficulty"
+    found = {c: [(n, o) for n in names for o in exercises(books[n])] for c, names in sections}
+    def sum_of(rows):
+        hours = sum(o[2] for _, o in rows)/60
+        return f"{len(rows)} exercises, about {hours:.1f} hours".replace(".0 ", " ")
+    def code(text): return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text, quote=False))
+    levels = [o for o in ("easy", "medium", "hard") if any(o == e[1] for rows in found.values() for _, e in rows)]
+    boxes = " ".join(f'<label><input type="checkbox" class="mt-{o}" checked> {o}</label>' for o in levels)
+    lines = ["# All exercises", "{.subtitle}\nEach has a law, an empty cell and a check that says what is wrong with an answer.",
+        f"{sum_of(sum(found.values(), []))}.", f'<div class="mt-levels" role="group" aria-label="Difficulty">{boxes}</div>']
+    for caption, rows in found.items():
+        if not rows: continue
+        lines.append(f"## {caption}\n\n{sum_of(rows)}.")
+        html = []
+        for n, (title, level, minutes, asks) in rows:
+            page, lesson = f"{convert.page_name(n)}.html", titles[n].partition(":")[0]
+            html.append(f'<tr class="mt-{level}"><td><a href="{page}#{convert.slug(title)}">{code(title)}</a></td><td>{code(asks)}</td>'
+                f'<td><a href="{page}">{escape(lesson)}</a></td><td>{level}, {minutes} min</td></tr>')
+        head = "".join(f"<th>{o}</th>" for o in ("exercise", "asks", "lesson", "effort"))
+        lines.append(f'<table class="table mt-exercises"><thead><tr>{head}</tr></thead><tbody>{"".join(html)}</tbody></table>')
     return [markdown_cell("\n\n".join(lines))]
 
 
@@ -208,7 +230,7 @@ def write_sources(cfg, out, draft=False):
         try: page = lesson_cells(cfg, n, cells, pages, lookup, documented.get(module_of(cells), ()), missing, numbered)
         except (ValueError, SyntaxError) as e: raise SystemExit(f"{n}: {e}") from None
         if caption := next((c for c, names in sections if n in names and c[0].isdigit()), None):
-            place = dict(done=taught.index(n) + 1, of=len(taught)) if n in taught else {}
+            place = dict(number=n[:2], last=taught[-1][:2]) if n in taught else {}
             page.insert(1, markdown_cell(convert.place_in_book(page[1]["source"], caption, **place)))
         if n == "index.ipynb": page.append(markdown_cell(toctrees(cfg, sections, titles, modules)))
         write_notebook(out/f"{convert.page_name(n)}.ipynb", page, convert.split_title(cells[0]["source"])[1].replace("`", ""))

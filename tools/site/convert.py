@@ -242,15 +242,15 @@ def split_title(source):
 _MINUTES = re.compile(r"\*\*(?:Time|Reading)\*\*:(.*?)(?:\*\*(?!Exercises|:)|\Z)", re.S)
 
 
-def place_in_book(text, part, done=None, of=None):
+def place_in_book(text, part, number=None, last=None):
     """The line above a lesson that says in which part it is, how far the book has come, and how long it takes.
 
-    `done` is the lesson's place among the `of` lessons; None for a page that is no lesson. The minutes are the text's own."""
-    number, _, name = part.partition(" ")
-    words = [f"Part {number} · {escape(name)}"] + ([f"lesson {done} of {of}"] if done else [])
+    `number` is the lesson's, `last` that of the book's last lesson; None for a page that is no lesson. The minutes are the text's own."""
+    which, _, name = part.partition(" ")
+    words = [f"Part {which} · {escape(name)}"] + ([f"lesson {number} of {last}"] if number else [])
     read, *tasks = re.findall(r"\d+", m[1]) if (m := _MINUTES.search(text)) else [None]
     if read: words += [f"{read} min" + "".join(f", exercises {o} min" for o in tasks[:1])]
-    bar = f'<i style="--done: {100*done/of:.0f}%"></i>' if done else ""
+    bar = f'<i style="--done: {100*(int(number) + 1)/(int(last) + 1):.0f}%"></i>' if number else ""
     return f'<div class="mt-place"><span>{" · ".join(words)}</span>{bar}</div>'
 
 
@@ -334,7 +334,9 @@ def inline_figure(svg, alt):
     figure that holds images keeps its own, since letters may stand on an image."""
     width, plate = float(re.search(r'width="([\d.]+)pt"', svg)[1])*4/3, "<image" in svg
     if not plate: svg = _INKS.sub("currentColor", _GROUND.sub("", svg, 1))
-    svg = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    svg = re.sub(r'<g id="axes_\d+">', '<g class="ax">', re.sub(r"<style.*?</style>", "", svg, flags=re.S))
+    svg = re.sub(r'<g id="matplotlib\.axis_\d*[02468]">', '<g class="ay">', svg)  # panels and their scales, for a phone: see site.js
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     head = (f'role="img" aria-label="{escape(alt)}" style="--wide: {width:.0f}px" stroke-linejoin="round" '
         f'fill="{"#000" if plate else "currentColor"}"')
     svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda m: f"<svg {m[1]} {head}>", svg, count=1)

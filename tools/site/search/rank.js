@@ -3,17 +3,18 @@
 function sectionSearch(pages, stemmer) {
   const FIELDS = {heading: [7, 0.3], names: [4, 0.2], title: [2.5, 0.3], prose: [1, 0.5], code: [0.25, 0.5]}; // weight, length
   const KINDS = {lesson: 1, front: 0.55, experiment: 0.8, reference: 0.45, exercises: 0.5, names: 0.3};
+  const WEAK = 0.3, SURE = 1.6;  // hits below this part of the best, or of a sure one, come on request
   const SATURATION = 2.2, PAGE = 0.45, SYNONYM = 0.72, PHRASE = 0.3, EARLY = 0.05, ASIDE = 0.75, CONCEPT = 0.75;
   const STOP = new Set(`a about an and are as at be by can do does for from how i in into is it its me my not of on or than that
     the their there this to use using was we what when where which why will with without you your`.split(/\s+/));
   const NOISE = new Set("example examples explained implement implementation pytorch python scratch tutorial".split(" "));
   // Phrases that mean the same to a reader; each is looked for when one of its group is asked for
   const SYNONYMS = [
-    ["multi gpu", "several gpus", "ddp", "distributed", "distributed data parallel", "data parallelism", "accelerate"],
+    ["multi gpu", "several gpus", "ddp", "distributed training", "distributed data parallel", "data parallelism", "accelerate"],
     ["class imbalance", "imbalanced classes", "unbalanced", "rare classes", "pos_weight", "skewed labels"],
     ["behavior cloning", "imitation learning", "clone", "learning from demonstrations"],
-    ["positional encoding", "position encoding", "positional embedding", "position embedding", "positions of patches", "pos_embed"],
-    ["overfitting", "generalization gap", "memorize"],
+    ["positional encoding", "position encoding", "positional embedding", "position embedding", "positions of patches", "pos_embed", "positions for a larger picture"],
+    ["overfitting", "generalization gap", "memorize", "by heart"],
     ["underfitting", "too small a model"],
     ["mixed precision", "half precision", "amp", "autocast", "float16", "bfloat16", "fp16"],
     ["learning rate finder", "lr finder", "lr_find", "lr range test"],
@@ -37,7 +38,7 @@ function sectionSearch(pages, stemmer) {
     ["progress bar", "tqdm", "progress"],
     ["calibration", "reliability diagram", "temperature scaling", "ece"],
     ["gradient clipping", "clip gradients", "grad norm"],
-    ["fine tuning", "transfer learning", "pretrained", "frozen"],
+    ["fine tuning", "transfer learning", "pretrained", "frozen head", "freeze layers"],
     ["ema", "moving average of weights", "averaged weights"],
     ["speed", "throughput", "faster", "profiling"],
     ["multi label", "multilabel", "tagging"],
@@ -162,7 +163,7 @@ function sectionSearch(pages, stemmer) {
     for (const group of groups) {
       const hit = group.filter(([, o]) => asked.includes(o)).sort((a, b) => b[1].length - a[1].length)[0];
       if (hit) for (const [o, phrase] of group)
-        if (o != hit[0] && !asked.includes(phrase)) out.push([asked.replace(hit[1], ` ${o} `).trim(), SYNONYM]);
+        if (o != hit[0] && !asked.includes(phrase)) out.push([asked.replace(hit[1], ` ${o} `).trim(), SYNONYM, phrase]);
     }
     for (const [word] of text.matchAll(WORD)) // heatmap is heat map too
       if (!postings.has(stem(word.toLowerCase()))) for (let i = 3; i <= word.length - 3; i++) {
@@ -171,7 +172,8 @@ function sectionSearch(pages, stemmer) {
       }
     return out.slice(0, 16);
   }
-  function scored(text, typing, exact) {
+  function scored(text, typing, must) { // `must` is the phrase of a synonym: its words apart mean something else
+    const exact = must !== undefined;
     const {words, found, phrase} = terms(text, typing, exact), scores = new Map(), onPage = new Map();
     const pairs = words.slice(1).map((o, i) => ` ${stem(words[i])} ${stem(o)} `);
     const weights = found.map(o => o.size ? Math.max(...[...o].map(([t, w]) => w*idf(t))) : 6), best = weights.reduce((a, b) => a + b, 0);
@@ -196,6 +198,7 @@ function sectionSearch(pages, stemmer) {
     });
     for (const [i, entry] of scores) {
       const s = sections[i];
+      if (exact && / /.test(must.trim()) && !Object.values(s.phrases).some(o => o.includes(must))) { scores.delete(i); continue; }
       let score = entry.sum/best*(0.25 + 0.75*entry.covered/best) + PAGE*(onPage.get(s.path) || 0)/best;
       const together = text => pairs.filter(o => text.includes(o)).length/(pairs.length || 1);
       score += PHRASE*(2*together(s.phrases.heading) + together(s.phrases.prose));
@@ -205,13 +208,14 @@ function sectionSearch(pages, stemmer) {
     return scores;
   }
 
-  // Hits for what is typed, best first: {path, title, id, heading, kind, score, marks, excerpt}; at most three of a page
-  function search(text, {typing = true, limit = 40} = {}) {
+  // Hits for what is typed, best first: {path, title, id, heading, kind, score, marks}; at most three of a page. `more` of the
+  // result counts those that are left out, for being far below the best or too many; `all` asks for them too
+  function search(text, {typing = true, all = false} = {}) {
     const query = text.trim().replace(/\(\)$/, "");
     if (!query) return [];
     const total = new Map();
-    for (const [variant, weight] of variants(query))
-      for (const [i, {score, marks}] of scored(variant, typing && weight == 1, weight < 1)) {
+    for (const [variant, weight, must] of variants(query))
+      for (const [i, {score, marks}] of scored(variant, typing && weight == 1, must)) {
         const entry = total.get(i) || {score: 0, marks: new Set()};
         entry.score = Math.max(entry.score, weight*score);
         for (const o of marks) entry.marks.add(o);
@@ -227,12 +231,13 @@ function sectionSearch(pages, stemmer) {
     for (const i of spelled.get(flat(query).trim()) || []) if (total.has(i)) total.get(i).score += 0.4;  // attention map
     if (!code && /\s/.test(query)) for (const [i, o] of total) if (sections[i].kind == "reference") o.score *= CONCEPT;
     const hits = [...total].map(([i, o]) => ({...sections[i], ...o})).sort((a, b) => b.score - a.score || (a.path < b.path ? -1 : 1));
-    const seen = new Map(), out = [];
+    const seen = new Map(), out = [], least = WEAK*Math.min(SURE, hits[0]?.score);
+    out.more = 0;
     for (const o of hits) {
       const n = (seen.get(o.path) || 0) + 1;
       seen.set(o.path, n);
-      if (n <= 3 && o.score > 0.12*hits[0].score) out.push(o);
-      if (out.length == limit) break;
+      if (n > 3 || o.score < 0.12*hits[0].score) continue;
+      if (all || out.length < 12 && o.score >= least) out.push(o); else out.more++;
     }
     return out;
   }
