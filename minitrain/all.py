@@ -31,3 +31,4 @@ from .gaze import *
 from .gaze_files import *
 from .catch import *
 from .gaze_training import *
+from .transfer import *

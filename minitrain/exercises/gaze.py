@@ -6,7 +6,7 @@
 __all__ = ['check_down_limit', 'check_resize_positions', 'check_rollout', 'check_spread', 'check_lag', 'check_shuffle_gaze',
            'check_held_frames', 'check_leak', 'check_tempting_size', 'check_paired_interval', 'check_needs_lamp',
            'check_cls_row', 'check_threshold', 'check_shuffled', 'check_shuffle_patches', 'check_bounce',
-           'check_copier', 'check_nested']
+           'check_copier', 'check_nested', 'check_keeps', 'check_layer_rates', 'check_fitting']
 
 # %% ../../nbs/55_gaze.ipynb #exported-imports
 #| code-fold: true
@@ -21,6 +21,7 @@ from einops import rearrange
 from ..catch import catch_demos
 from .start import (Report, ask, as_double, check, gradient,
     holds, reading, reads, same, solution, solves)
+from ..vit import ViT
 
 # %% ../../nbs/55_gaze.ipynb #down-limit
 @check
@@ -1066,3 +1067,152 @@ def nested(scores, n, seed):
     seeds, games = rng.integers(s, size=(n, s, 1)), rng.integers(k, size=(n, s, k))
     means = scores.numpy()[seeds, games].mean((1, 2))
     return scores.mean().item(), *np.quantile(means, [0.025, 0.975])
+
+# %% ../../nbs/55_gaze.ipynb #keeps
+@check
+def check_keeps(
+    answer:float # Yours: a ratio
+)->Report: # Passed, or a sentence that says what is wrong
+    "The largest of five ratios with which the old task is kept"
+    reading(answer, 0.025, 0.035, "the largest ratio that keeps two in three",
+        "Does a larger one keep two in three too?",
+        "How many does the old head read with this one?")
+
+# %% ../../nbs/55_gaze.ipynb #keeps-solution
+reads("keeps", "keeps = 0.03  # 0.81 of the old digits, 0.59 with 0.1; and no fewer of the new")
+
+# %% ../../nbs/55_gaze.ipynb #layer-rates-helpers
+def vit_names(depth, dim=8):
+    "Names as a `ViT` with so many blocks has them"
+    return [*ViT(4, 2, 1, 2, dim, depth, 2).state_dict()]
+
+def layer_steps(names, mistake=""):
+    "How often `decay` multiplies the rate of each name, or what a mistake gives"
+    said = [o.split(".")[1] for o in names if o.startswith("blocks.")]
+    depth, ranks = 1 + max(map(int, said)), sorted(set(said))
+    def steps(name):
+        if mistake == "norms" and "norm" in name: return 0
+        if name.startswith("blocks."):
+            k = name.split(".")[1]
+            i = ranks.index(k) if mistake == "text" else int(k)
+            if mistake == "digit": i = int(k[0])
+            return depth - i - (mistake in ("last", "all but embed"))
+        if name.startswith("norm.") and mistake == "norm": return depth + 1
+        if name.startswith(("norm.", "head.")): return 0 + (mistake == "head")
+        return depth + (mistake not in ("embed", "last"))
+    out = [steps(o) + (mistake == "lower") for o in names]
+    return [max(out) - o for o in out] if mistake == "flip" else out
+
+# %% ../../nbs/55_gaze.ipynb #layer-rates
+@check
+def check_layer_rates(
+    fn:Callable # Yours: called with names of a ViT, a rate and a decay, returns a dict
+)->Report: # Passed, or a sentence that says what is wrong
+    "A learning rate for each name: the head's is whole, each layer below has a share"
+    hints = {"flip": "Which end of the network learns fast?",
+        "last": "Is the last block one layer below the head?",
+        "all but embed": "Is the last block one layer below the head?",
+        "embed": "Is the embedding a layer of its own, below the first block?",
+        "text": "Does block 10 come after block 9, or after block 1?",
+        "digit": "How many digits has the number of a block?",
+        "norm": "Which layer is the last norm, behind all blocks, in?",
+        "norms": "Is each norm the last one, or do blocks have norms too?",
+        "head": "How often is the rate of the head multiplied?",
+        "lower": "How often is the rate of the head multiplied?"}
+    for case, depth, lr, decay in (("a single block", 1, 0.1, 0.5),
+        ("two blocks", 2, 0.064, 0.1), ("twelve blocks", 12, 1e-3, 0.65),
+        ("decay 1", 3, 0.02, 1.), ("a hundred blocks, backwards", 100, 0.5, 0.9)):
+        names = vit_names(depth)
+        if "backwards" in case: names = names[::-1]
+        got = ask(fn, names, lr, decay, case=case, hint="What stands between the dots?")
+        holds(isinstance(got, dict) and set(got) == set(names), case,
+            "returned something else than a rate for each name",
+            "A dict with each name, and no other?")
+        value = as_double([got[o] for o in names], case)
+        holds(value.shape == (len(names),), case, "returned rates that are no numbers",
+            "One number for each name?")
+        def by(mistake=""): return lr*torch.tensor(decay).double()**torch.tensor(
+            layer_steps(names, mistake))
+        def close(o): return torch.isclose(value, o, rtol=1e-5, atol=0)
+        if (good := close(by())).all(): continue
+        at = good.int().argmin().item()
+        wrong = "How many layers lie between this one and the head?"
+        holds(False, case, f"the rate of {names[at]} is {value[at].item():.4g}, "
+            f"expected {by()[at].item():.4g}",
+            next((hints[o] for o in hints if close(by(o)).all()), wrong))
+
+# %% ../../nbs/55_gaze.ipynb #layer-rates-solution
+@solves("layer_rates")
+def layer_rates(names, lr, decay):
+    depth = 1 + max(int(o.split(".")[1]) for o in names if o.startswith("blocks."))
+    def below(name):
+        if name.startswith(("norm.", "head.")): return 0
+        return depth - int(name.split(".")[1]) if "blocks." in name else depth + 1
+    return {o: lr*decay**below(o) for o in names}
+
+# %% ../../nbs/55_gaze.ipynb #fitting
+@check
+def check_fitting(
+    fn:Callable # Yours: called with weights and a model, returns a dict and a list
+)->Report: # Passed, or a sentence that says what is wrong
+    "Which tensors of a file fit a model, and which of the model's stay as they are"
+    def net(out=2):
+        torch.manual_seed(out)
+        nn = torch.nn
+        return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, out))
+    full, model = net().state_dict(), net(5)
+    full |= {"1.running_mean": torch.ones(3)}
+    for case, file, model in (
+        ("the same network", full, net()), ("a head of another size", full, model),
+        ("a file with more names", full | {"3.weight": torch.ones(2, 2)}, net()),
+        ("a file without its first layer",
+            {k: o for k, o in full.items() if k[0] != "0"}, net()),
+        ("a matrix that lies on its side",
+            full | {"0.weight": full["0.weight"].T.clone()}, net()),
+        ("one number where there are three", full | {"0.bias": torch.ones(1)}, net()),
+        ("a file in another order", dict([*full.items()][::-1]), net(5)),
+        ("all names with a prefix", {f"model.{k}": o for k, o in full.items()}, net())):
+        own = {k: o.clone() for k, o in model.state_dict().items()}
+        got = ask(fn, file, model, case=case, hint="Does the model have that name?")
+        pair = isinstance(got, (tuple, list)) and len(got) == 2
+        holds(pair and isinstance(got[0], dict), case,
+            "returned something else than a dict and a list",
+            "What fits, and the names of what stays as it is?")
+        kept, new = got[0], got[1]
+        holds(all(torch.equal(o, own[k]) for k, o in model.state_dict().items()), case,
+            "the model has changed", "Is anything to be loaded here?")
+        for k, o in kept.items():
+            holds(k in file and torch.is_tensor(o), case,
+                f"{k!r} is in the dict, and not in the file", "Whose names and tensors?")
+            holds(k in own, case, f"{k!r} is in the dict, and not in the model",
+                "Does the model have a tensor of that name?")
+            same_size = o.numel() == own[k].numel()
+            holds(o.shape == own[k].shape, case, f"{k!r} is in the dict, of another "
+                "shape than the model's", "Is the number of values enough?" if same_size
+                else "What does `load_state_dict` say of a tensor of another size?")
+            holds(torch.equal(o, file[k]), case, f"{k!r} is not what the file has",
+                "The tensors of the file, or of the model?")
+        fits = [k for k in own if k in file and file[k].shape == own[k].shape]
+        lost = [k for k in fits if k not in kept]
+        holds(not lost, case, f"{[*lost, 0][0]!r} is missing in the dict",
+            "What does a model keep beside its parameters?"
+            if all("running" in k or "batches" in k for k in lost)
+            else "Does one tensor that does not fit spoil the others?")
+        stay, new = [k for k in own if k not in fits], list(new)
+        if new == stay: continue
+        hint = "Which tensors will have no value from the file?"
+        if set(new) == set(stay): hint = "In which order has the model its tensors?"
+        elif set(new) - set(own): hint = "The names of the model, or of the file?"
+        elif set(new) == set(own) - set(file):
+            hint = "And those that are in the file, in another shape?"
+        elif set(new) == {k for k in stay if k in file}:
+            hint = "And those that the file does not have at all?"
+        elif set(new) == set(fits): hint = "Those that fit, or those that stay?"
+        holds(False, case, f"the list is {new}, expected {stay}", hint)
+
+# %% ../../nbs/55_gaze.ipynb #fitting-solution
+@solves("fitting")
+def fitting(weights, model):
+    own = model.state_dict()
+    def fits(k): return k in weights and weights[k].shape == own[k].shape
+    return {k: weights[k] for k in own if fits(k)}, [k for k in own if not fits(k)]

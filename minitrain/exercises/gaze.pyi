@@ -8,7 +8,8 @@ __all__ = ['check_down_limit', 'check_resize_positions', 'check_rollout',
            'check_spread', 'check_lag', 'check_shuffle_gaze', 'check_held_frames',
            'check_leak', 'check_tempting_size', 'check_paired_interval',
            'check_needs_lamp', 'check_cls_row', 'check_threshold', 'check_shuffled',
-           'check_shuffle_patches', 'check_bounce', 'check_copier', 'check_nested']
+           'check_shuffle_patches', 'check_bounce', 'check_copier', 'check_nested',
+           'check_keeps', 'check_layer_rates', 'check_fitting']
 
 @check
 def check_down_limit(answer:int)->Report:
@@ -324,3 +325,49 @@ def check_nested(fn:Callable)->Report:
 
 @solves('nested')
 def nested(scores, n, seed): ...
+
+@check
+def check_keeps(answer:float)->Report:
+    """The largest of five ratios with which the old task is kept
+
+    Args:
+        answer: Yours: a ratio
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+def vit_names(depth, dim=8):
+    """Names as a `ViT` with so many blocks has them"""
+
+def layer_steps(names, mistake=''):
+    """How often `decay` multiplies the rate of each name, or what a mistake gives"""
+
+@check
+def check_layer_rates(fn:Callable)->Report:
+    """A learning rate for each name: the head's is whole, each layer below has a
+    share
+
+    Args:
+        fn: Yours: called with names of a ViT, a rate and a decay, returns a dict
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('layer_rates')
+def layer_rates(names, lr, decay): ...
+
+@check
+def check_fitting(fn:Callable)->Report:
+    """Which tensors of a file fit a model, and which of the model's stay as they are
+
+    Args:
+        fn: Yours: called with weights and a model, returns a dict and a list
+
+    Returns:
+        Passed, or a sentence that says what is wrong
+    """
+
+@solves('fitting')
+def fitting(weights, model): ...

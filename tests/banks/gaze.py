@@ -1214,3 +1214,151 @@ BANK["check_nested"] = Bank(
         (lambda scores, n, seed: nested_interval(scores, n, seed)[1:],
             "Which three numbers"),
     ])
+
+
+# -------------------------------------------------------------------- lesson 34: keeps
+
+BANK["check_keeps"] = Bank(
+    right=[0.03, 3e-2, torch.tensor(0.03)],
+    wrong=[(1, "How many does the old head"), (0.3, "How many does the old head"),
+        (0.1, "How many does the old head"), (0.01, "Does a larger one"),
+        (0, "Does a larger one"), ("0.03 or so", "is no number")])
+
+
+# -------------------------------------------------------------- lesson 34: layer_rates
+
+def rates_by_layers(names, lr, decay, at_head=0, embed=1, number=int, first=False):
+    "A number for each layer from below, and the distance from the highest"
+    blocks = sorted({number(o.split(".")[1]) for o in names if "blocks." in o})
+    def layer(name):
+        if name.startswith("blocks."): return 1 + blocks.index(number(name.split(".")[1]))
+        return len(blocks) + 1 if name.split(".")[0] in ("norm", "head") else 1 - embed
+    top = len(blocks) + 1
+    if first: return {o: lr*decay**layer(o) for o in names}
+    return {o: lr*decay**(top - layer(o) + at_head) for o in names}
+
+
+def rates_step_by_step(names, lr, decay):
+    "Down from the head, one layer after the other"
+    rates, depth = {o: lr for o in names if o.startswith(("head", "norm"))}, 0
+    while any(o.startswith(f"blocks.{depth}.") for o in names): depth += 1
+    for i in reversed(range(depth)):
+        lr = lr*decay
+        rates |= {o: lr for o in names if o.startswith(f"blocks.{i}.")}
+    return rates | {o: np.float64(lr*decay) for o in names if o not in rates}
+
+
+def rates_by_prefix(names, lr, decay):
+    "blocks.1 is the beginning of blocks.10 too"
+    out = rates_by_layers(names, lr, decay)
+    depth = 1 + max(int(o.split(".")[1]) for o in names if "blocks." in o)
+    for i in reversed(range(depth)):
+        for o in names:
+            if o.startswith(f"blocks.{i}"): out[o] = lr*decay**(depth - i)
+    return out
+
+
+def rates_norms(names, lr, decay):
+    return {k: lr if "norm" in k else o
+        for k, o in rates_by_layers(names, lr, decay).items()}
+
+
+def rates_last_norm(names, lr, decay):
+    out = rates_by_layers(names, lr, decay)
+    return {k: out["pos_embed"] if k.startswith("norm.") else o for k, o in out.items()}
+
+
+def rates_last_block(names, lr, decay):
+    out = rates_by_layers(names, lr, decay)
+    return {k: o if k.startswith(("norm.", "head.")) else o/decay for k, o in out.items()}
+
+
+BANK["check_layer_rates"] = Bank(
+    right=[rates_by_layers, rates_step_by_step],
+    wrong=[
+        (partial(rates_by_layers, first=True), "Which end"),
+        (partial(rates_by_layers, at_head=1), "rate of the head"),
+        (partial(rates_by_layers, embed=0), "embedding a layer"),
+        (partial(rates_by_layers, number=str), "after block 9"),
+        (rates_by_prefix, "How many digits"),
+        (rates_norms, "do blocks have norms"),
+        (rates_last_norm, "the last norm"),
+        (rates_last_block, "last block"),
+        (lambda names, lr, decay: [*rates_by_layers(names, lr, decay).values()], "dict"),
+        (lambda names, lr, decay: {o: lr*decay for o in names}, "How many layers|head"),
+        (lambda names, lr, decay: {o: lr for o in names}, "How many layers"),
+    ])
+
+
+# ------------------------------------------------------------------ lesson 34: fitting
+
+def fitting_loop(weights, model):
+    kept, new = {}, []
+    for k, o in model.state_dict().items():
+        try: torch.empty(o.shape).copy_(weights[k]) if weights[k].shape == o.shape else 1/0
+        except (KeyError, ZeroDivisionError): new.append(k)
+        else: kept[k] = weights[k]
+    return kept, new
+
+
+def fitting_both(weights, model):
+    "Parameters and buffers by their shapes; a tuple of names"
+    sizes = {k: tuple(o.shape) for k, o in model.state_dict().items()}
+    kept = {k: o for k, o in weights.items() if sizes.get(k) == tuple(o.shape)}
+    return kept, tuple(k for k in sizes if k not in kept)
+
+
+def fitted(keep, stays=None):
+    "Which tensors are kept by a rule (name, weights, own), and which names stay by one"
+    def fn(weights, model):
+        own = model.state_dict()
+        kept = {k: o for k, o in weights.items() if keep(k, weights, own)}
+        return kept, stays(weights, own) if stays else [k for k in own if k not in kept]
+    return fn
+
+
+def alike(k, weights, own): return k in own and weights[k].shape == own[k].shape
+def left(weights, own):
+    return [k for k in own if not (k in weights and alike(k, weights, own))]
+
+
+def fitting_loaded(weights, model):
+    kept, new = fitting_both(weights, model)
+    model.load_state_dict(kept, strict=False)
+    return kept, new
+
+
+def fitting_own(weights, model):
+    kept, new = fitting_both(weights, model)
+    return {k: model.state_dict()[k] for k in kept}, new
+
+
+def all_or_nothing(weights, model):
+    kept, new = fitting_both(weights, model)
+    return ({}, [*model.state_dict()]) if new else (kept, new)
+
+
+BANK["check_fitting"] = Bank(
+    right=[fitting_loop, fitting_both],
+    wrong=[
+        (fitted(lambda k, w, own: k in own), "another size"),
+        (fitted(lambda k, w, own: True), "another size"),
+        (fitted(lambda k, w, own: k in own and w[k].numel() == own[k].numel()),
+            "number of values"),
+        (fitted(lambda k, w, own: k not in own or alike(k, w, own)), "tensor of that name"),
+        (fitted(lambda k, w, own: alike(k, w, own) and "running" not in k
+            and "batches" not in k), "beside its parameters"),
+        (fitted(alike, lambda w, own: [k for k in own if k not in w]),
+            "in another shape"),
+        (fitted(alike, lambda w, own: [k for k in own if k in w and k in left(w, own)]),
+            "does not have at all"),
+        (fitted(alike, lambda w, own: [k for k in w if not alike(k, w, own)]),
+            "of the model, or of the file"),
+        (fitted(alike, lambda w, own: left(w, own)[::-1]), "which order"),
+        (fitted(alike, lambda w, own: [k for k in own if k in w and alike(k, w, own)]),
+            "Those that fit"),
+        (fitting_loaded, "to be loaded"),
+        (fitting_own, "of the file, or of the model"),
+        (all_or_nothing, "spoil the others"),
+        (lambda weights, model: fitting_both(weights, model)[0], "What fits"),
+    ])
