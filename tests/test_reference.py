@@ -415,7 +415,7 @@ def test_an_example_leads_to_its_cell():
     notes = [o for o in page.select("p.example-note") if o.find("a", href=re.compile("#example-"))]
     assert len(notes) >= 3
     for note in notes:
-        code = note.find_next("pre").get_text()
+        code = next(o for o in note.find_all_next("pre") if not o.find_parent("details")).get_text()
         target, _, anchor = note.find("a", href=re.compile("#example-"))["href"].partition("#")
         lesson = BeautifulSoup((DOCS/"api"/target).resolve().read_text(encoding="utf-8"), "html.parser")
         assert lesson.find(id=anchor).find_next("pre").get_text().strip() == code.strip()
