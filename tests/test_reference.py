@@ -318,6 +318,7 @@ def test_every_example_compiles_and_uses_its_name(book):
         assert e.label in marks
         page, _, cell = e.label.removeprefix("shown.").partition(".example-")
         assert cells[page, cell].rstrip().endswith(e.code)
+    assert "experiments" not in found["minitrain.loop", "accuracy"].setup  # whose `report` is another than a lesson's
     tops = [(m.__name__, name) for m, name, _ in public(book) if "." not in name]
     assert sum(o in found for o in tops) >= 0.98*len(tops), [o for o in tops if o not in found]
 
