@@ -119,8 +119,8 @@ def test_the_folder_is_light():
 def test_finishing_a_page():
     "Pure steps on a small page: what they change, and what they leave alone"
     text = pages.light('<head><meta name="viewport" content="a"><meta name="viewport" content="b"><script src="_static/doctools.js"></script>'
-        '<script src="a.js"></script><script>x</script></head><pre><span class="p">(</span><span class="nb">y</span></pre>', "")
-    assert text == '<head><meta name="viewport" content="a"><script defer src="a.js"></script><script>x</script></head><pre>(<span class="nb">y</span></pre>'
+        '<script src="a.js"></script><script>x</script></head><pre><span class="p">(</span><span class="nb">y</span></pre><a class="reference internal" href="#"><code><span class="pre">z</span></code></a>', "")
+    assert text == '<head><meta name="viewport" content="a"><script defer src="a.js"></script><script>x</script></head><pre>(<span class="nb">y</span></pre><a href="#"><code>z</code></a>'
     assert pages.close_together("<p>\n\n   a\n</p>\n  <pre>\n\n  b</pre>\n\n") == "<p>\na\n</p>\n<pre>\n\n  b</pre>\n"
     svg = '<div class="mt-figure"><svg><path d="M 1.23456 7.5" transform="scale(0.015625)"/></svg></div><p d="1.2345">'
     assert pages.round_figures(svg) == svg.replace("1.23456", "1.23")

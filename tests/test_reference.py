@@ -318,6 +318,7 @@ def test_every_example_compiles_and_uses_its_name(book):
         assert e.label in marks
         page, _, cell = e.label.removeprefix("shown.").partition(".example-")
         assert cells[page, cell].rstrip().endswith(e.code)
+    assert "experiments" not in found["minitrain.loop", "accuracy"].setup  # whose `report` is another than a lesson's
     tops = [(m.__name__, name) for m, name, _ in public(book) if "." not in name]
     assert sum(o in found for o in tops) >= 0.98*len(tops), [o for o in tops if o not in found]
 
@@ -415,7 +416,7 @@ def test_an_example_leads_to_its_cell():
     notes = [o for o in page.select("p.example-note") if o.find("a", href=re.compile("#example-"))]
     assert len(notes) >= 3
     for note in notes:
-        code = note.find_next("pre").get_text()
+        code = next(o for o in note.find_all_next("pre") if not o.find_parent("details")).get_text()
         target, _, anchor = note.find("a", href=re.compile("#example-"))["href"].partition("#")
         lesson = BeautifulSoup((DOCS/"api"/target).resolve().read_text(encoding="utf-8"), "html.parser")
         assert lesson.find(id=anchor).find_next("pre").get_text().strip() == code.strip()

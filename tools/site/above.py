@@ -98,8 +98,9 @@ def setup(before, code, home, public):
             for name in o.binds & need:
                 line = o.aliases.get(name, "from minitrain.")
                 if not line.startswith("from minitrain."): lines.add(line)
-                elif name in public or not o.aliases: bring(name, public.get(name, home))
-                else: bring(name, line.split()[1])
+                else:  # a name of the experiments may be one of a lesson too
+                    module = line.split()[1] if o.aliases else home
+                    bring(name, module if "experiments" in module else public.get(name, module))
             need -= o.binds
         elif o.binds & need or o.changes & need - imported or chosen and chosen[-1].cell == o.cell and _SEEDS.match(o.text):
             chosen.append(o)

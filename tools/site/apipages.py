@@ -125,7 +125,7 @@ class Reference:
         "The page of a module: what it is for, a list of its names, an entry for each"
         notebook, lesson = self.lessons[module.__name__]
         out, shown = [f"# {module.__name__}", f"From the lesson [{self.titles[notebook]}](../{lesson.page}.ipynb). "
-            f"Examples run after `{STAR}`."], {}
+            f"Each example begins with `{STAR}`."], {}
         for heading, names in self.sections(module):
             rows = [(f"[`{o}`](#{self.label(module.__name__, o)})", self.about(module, o, getattr(module, o))) for o in names]
             out += [f"{{.name-group}}\n{heading}"]*bool(heading) + [_box("name-list", definitions(rows))]
@@ -178,14 +178,17 @@ class Reference:
         if (e := self.examples.find(home, name)) is None:
             self.without.append(f"{home}.{name}")
             return []
-        first, label = shown.setdefault(e.label or name, (name, label))
-        if first != name: return [f"{{.example-note}}\n**Example**: that of [`{first}`](#{label}), from [{e.place}](#{e.label})."]
+        first, place = shown.setdefault(e.label or name, (name, label))
+        if first != name: return [f"{{.example-note}}\n**Example**: that of [`{first}`](#{place}), from [{e.place}](#{e.label})."]
         note = f"**Example** from [{e.place}](#{e.label})" if e.label else f"**Example**, to run as it is after `{STAR}`"
         seen = f"{{.example-note}}\nIt shows {e.seen}: [see the lesson](#{e.label})." if e.seen else ""
-        lines = e.setup.count("\n") + 1
-        above = e.setup not in ("", STAR) and ("<details class='example-setup'><summary>"
-            f"Lines above it that it needs, {lines}</summary>\n\n{_block('python', 'example-code', e.setup)}\n\n</details>")
-        return [f"{{.example-note}}\n{note}.", above or "", _block("python", "example-code", e.code),
+        above, (first, place) = "", shown.setdefault(e.setup, (name, label))
+        if e.setup in ("", STAR): pass
+        elif first != name: above = f"{{.example-note}}\nThe lines above it that it needs are those of [`{first}`](#{place})."
+        else:  # plain, for it may be long
+            above = ("<details class='example-setup'><summary>Lines above it that it needs, "
+                f"{e.setup.count(chr(10)) + 1}</summary>\n\n{_block('text', 'example-code', e.setup)}\n\n</details>")
+        return [f"{{.example-note}}\n{note}.", above, _block("python", "example-code", e.code),
             *([_block("text", "example-output", e.output)] if e.output else []), seen]
 
     def inherits(self, cls):

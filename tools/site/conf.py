@@ -28,7 +28,7 @@ myst_heading_anchors = 4
 myst_heading_slug_func = "convert.slug"
 html_math_renderer = "mathml"
 copybutton_exclude = ".linenos, .gp, .go"
-copybutton_selector = "div.cell_input div.highlight pre, div.highlight-python pre, div.highlight-bash pre"
+copybutton_selector = "div.cell_input div.highlight pre, div.highlight-python pre, div.highlight-bash pre, .example-setup pre"
 
 templates_path = ["_templates"]
 html_theme = "sphinx_book_theme"

@@ -115,7 +115,8 @@ class Examples:
         self.homes = {m.__name__: convert.page_name(n) for n, m in modules.items()}
         self.modules = {page: m for m, page in self.homes.items()}
         star = vars(importlib.import_module("minitrain.all"))
-        self.sources = {k: "minitrain.all" if star.get(k) is getattr(m, k) else m.__name__ for m in modules.values() for k in m.__all__}
+        self.sources = {k: m.__name__ for m in modules.values() for k in m.__all__}
+        self.sources |= {k: "minitrain.all" for m in modules.values() for k in m.__all__ if star.get(k) is getattr(m, k)}
         self.classes = {k: o for m in modules.values() for k in m.__all__ if inspect.isclass(o := getattr(m, k))}
         self.makers = Counter(k for c in self.classes.values() for k in vars(c))
         self.makers.update((getattr(o, "__module__", ""), k) for c in self.classes.values() for k, o in vars(c).items())

@@ -33,7 +33,8 @@ def light(text, options):
     text = re.sub(r'(<meta name="viewport"[^>]*>)(.*?)(?=</head>)', lambda m: m[1] + re.sub(r'\s*<meta name="viewport"[^>]*>', "", m[2]),
         text, count=1, flags=re.S)
     text = re.sub(r'\s*<meta name="docsearch:[^>]*>', "", text).replace(' style="--indent:0"', "").replace("<pre><span></span>", "<pre>")
-    text = _PLAIN.sub(r"\1\2", text)
+    text = _PLAIN.sub(r"\1\2", text).replace(' class="reference internal"', "")  # which no style asks for
+    text = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", text)
     text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # a fold is called by what it holds
     return text.replace("<script>DOCUMENTATION_OPTIONS", f"<script>{options}</script>\n    <script>DOCUMENTATION_OPTIONS", 1)
 

@@ -38,7 +38,7 @@ function stackPanels(svg, caption) {
   const parts = [...svg.querySelector("g").children].filter(o => o.tagName == "g" && o.children.length), axes = [], rest = [];
   for (const g of parts) {
     if (!g.matches(".ax")) { rest.push({g, ...around([g])}); continue; }
-    const inside = [...g.children].filter(o => !o.querySelector("[clip-path]"));  // what is cut off may reach far beyond the frame
+    const inside = [...g.querySelectorAll("path, use, text, image")].filter(o => !o.closest("[clip-path], defs"));  // what is cut off may be far away
     axes.push({g, frame: around([g.firstElementChild]), ...around(inside)});
   }
   const columns = [];
