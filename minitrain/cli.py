@@ -150,7 +150,7 @@ def _call(command, func, argv, names):
 
 # %% ../nbs/49_cli.ipynb #copy-lessons
 def copy_lessons(
-    folder:str|Path # Where the notebooks go; made if it is not there
+    folder:str|Path="lessons" # Where the notebooks go; made if it is not there
 )->list[Path]: # The copies
     "Copy the book's notebooks to `folder`; a file that is there is never overwritten"
     from minitrain.core import need

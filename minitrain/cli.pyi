@@ -28,7 +28,7 @@ def parse_job(
         The dataclass (None with one of `alone`), --out or None, other options
     """
 
-def copy_lessons(folder:str | Path)->list[Path]:
+def copy_lessons(folder:str | Path='lessons')->list[Path]:
     """Copy the book's notebooks to `folder`; a file that is there is never
     overwritten
 

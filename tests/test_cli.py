@@ -93,7 +93,7 @@ def test_help_lists_groups(here):
     (["digits", "--config", "typo.yaml"], "epocs"), (["digits", "--seed", "-1"], "seed"), (["digits", "--lr", "nan"], "lr"),
     (["digits", "--device", "toaster"], "device"), (["digits", "--out", "taken/file"], "taken"), (["digits", "--out", "full"], "full"),
     (["digits", "--resume", "nowhere"], "nowhere"), (["digits", "--resume", "full", "--epochs", "3"], "--epochs"),
-    (["digits", "--final", "typo.yaml"], "committed"), (["digits", "--final", "nosuch"], "nosuch"), (["lessons"], "folder"), (["multilabel", "--epochs", "x"], "epochs"), (["multilabel", "--device", "toaster"], "device"),
+    (["digits", "--final", "typo.yaml"], "committed"), (["digits", "--final", "nosuch"], "nosuch"), (["lessons", "taken"], "taken"), (["multilabel", "--epochs", "x"], "epochs"), (["multilabel", "--device", "toaster"], "device"),
     (["reasoning", "learn"], "COMMAND"), (["reasoning", "train", "--n_head", "3"], "n_head"), (["reasoning", "train", "--dims.end", "x"], "dims.end"),
     (["reasoning", "train", "--dims.ende", "3"], "dims.ende"), (["reasoning", "train", "--dims.end", "99"], "dims.end"), (["reasoning", "train", "--config", "nested.yaml"], "strt"),
     (["reasoning", "train", "--config", "tiny", "--micro_batch", "1000"], "micro_batch"), (["reasoning", "train", "--encoding", "both"], "encoding"),
@@ -165,6 +165,13 @@ def test_progress_in_a_terminal(wheel_env, tmp_path):
     out, _ = process.communicate(timeout=240)
     assert process.returncode == 0 and b"train: " in shown
     assert "\r" not in out
+
+
+def test_lessons_as_the_readme_has_it(here, tmp_path):
+    line = re.search(r"^minitrain (lessons\b[^#\n]*)", (ROOT/"README.md").read_text(encoding="utf-8"), re.M)[1]
+    status, out, err = here(*line.split())
+    assert status == 0 and "jupyter lab lessons" in out, err
+    assert len(list((tmp_path/"lessons").glob("*.ipynb"))) > 40
 
 
 def test_lessons_overwrites_nothing(here, tmp_path):
