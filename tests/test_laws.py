@@ -276,3 +276,20 @@ def test_maps_show_the_attention_that_is_computed():
     maps = model.attention_maps(x)
     shares = maps/maps.sum(-1, keepdim=True)
     assert_close(look.cls_logits.softmax(-1), shares, atol=1e-4, rtol=1e-3)
+
+
+def test_the_best_is_remembered_over_a_resume(tmp_path):
+    "21: a worse epoch after a resume does not replace the best weights of before"
+    from minitrain.all import Callback, CheckpointCB, Learner, MetricsCB, TrainCB
+    class Worse(Callback):
+        def before_epoch(self, learn):
+            if learn.training and learn.epoch:
+                with torch.no_grad(): learn.model.weight.fill_(50.)
+    def fit(n):
+        torch.manual_seed(0)
+        batch = torch.ones(2, 1), torch.ones(2, 1)
+        best = CheckpointCB(tmp_path, best="valid_loss", resume=True)
+        cbs = [TrainCB(), MetricsCB(), best, Worse()]
+        Learner(torch.nn.Linear(1, 1), ([batch], [batch]), torch.nn.MSELoss(), 0.1, cbs).fit(n)
+        return (tmp_path/"model-best.safetensors").read_bytes()
+    assert fit(1) == fit(2)
