@@ -177,7 +177,8 @@ def gather_live(kind="live"):
     sizes = about["contexts"], about["dims"], about["alpha"], int(logits.k.max()) + 1
     theirs = reference_contexts(*sizes)[:2]
     curves, figures = [], []
-    for path in sorted(RUNS.glob(f"{kind}-*")):
+    done = RUNS.glob(f"{kind}-*/result.json")
+    for path in sorted(o.parent for o in done):
         model, result = load_head(path), json.loads((path/"result.json").read_text())
         seed, z = model.config.seed, _logits(model, xs, ys)
         rows = learning_curve(model, xs, ys)
