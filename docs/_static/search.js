@@ -27,27 +27,35 @@
     return element("li", hit.kind, link);
   }
 
+  const grouped = hits => hits.reduce((pages, o) => pages.set(o.path, [...pages.get(o.path) || [], o]), new Map());
+
   function attach(input, box) {
-    const status = element("p", "hit-count"), list = element("ol", "hits");
+    const status = element("p", "hit-count"), list = element("ol", "hits"), rest = element("button", "hit-more");
     status.setAttribute("role", "status");
-    box.append(status, list);
+    rest.type = "button";
+    rest.hidden = true;
+    box.append(status, list, rest);
     let asked = "";
-    async function show() {
+    async function show(all = false) {
       const text = input.value;
-      if (text == asked) return;
+      if (text == asked && !all) return;
       asked = text;
-      if (!text.trim()) { status.textContent = ""; list.replaceChildren(); return; }
+      if (!text.trim()) { status.textContent = ""; list.replaceChildren(); rest.hidden = true; return; }
       let index;
       try { index = await load(); } catch { status.textContent = "The index of the search could not be loaded."; return; }
       if (text != input.value) return;
-      const byPage = new Map();
-      for (const hit of index.search(text)) byPage.set(hit.path, [...byPage.get(hit.path) || [], hit]);
-      const hits = [...byPage.values()].flat();
+      const found = index.search(text), had = found.length, key = o => `${o.path}#${o.id}`;
+      const weaker = all ? index.search(text, {all}).filter(o => !found.some(p => key(p) == key(o))) : [];
+      const hits = [...[...grouped(found).values()].flat(), ...weaker];
       list.replaceChildren(...hits.map(o => entry(o, index.excerpt(o))));
       const plural = (n, what) => `${n} ${what}${n == 1 ? "" : "s"}`;
-      status.textContent = hits.length ? `${hits.length < 40 ? "" : "the best "}${plural(hits.length, "section")} on ${plural(byPage.size, "page")}` : "Nothing matches these words.";
+      status.textContent = hits.length ? `${plural(hits.length, "section")} on ${plural(new Set(hits.map(o => o.path)).size, "page")}` : "Nothing matches these words.";
+      rest.hidden = all || !found.more;
+      rest.textContent = `Show ${found.more} more, less close`;
+      if (all) list.children[had]?.querySelector("a").focus();
     }
     let timer;
+    rest.addEventListener("click", () => show(true));
     input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(show, 60); });
     input.addEventListener("focus", () => load().catch(() => {}), {once: true});
     box.parentElement.addEventListener("keydown", e => {

@@ -24,6 +24,61 @@ addEventListener("beforeprint", () => document.querySelectorAll("article details
   addEventListener("afterprint", () => o.open = false, { once: true });
 }));
 
+// Panels side by side stand one above the other on a phone, the left one first; a scale that they share is given to each
+function stackPanels(svg, caption) {
+  const room = svg.viewBox.baseVal, on = svg.getBoundingClientRect(), unit = room.width/on.width;
+  const around = parts => {
+    const boxes = parts.map(o => o.getBoundingClientRect()).filter(o => o.width || o.height);
+    const least = key => Math.min(...boxes.map(o => o[key])), most = key => Math.max(...boxes.map(o => o[key]));
+    return {left: (least("left") - on.left)*unit, right: (most("right") - on.left)*unit, top: (least("top") - on.top)*unit,
+      bottom: (most("bottom") - on.top)*unit};
+  };
+  const union = parts => ({left: Math.min(...parts.map(o => o.left)), right: Math.max(...parts.map(o => o.right)),
+    top: Math.min(...parts.map(o => o.top)), bottom: Math.max(...parts.map(o => o.bottom))});
+  const parts = [...svg.querySelector("g").children].filter(o => o.tagName == "g" && o.children.length), axes = [], rest = [];
+  for (const g of parts) {
+    if (!g.matches(".ax")) { rest.push({g, ...around([g])}); continue; }
+    const inside = [...g.querySelectorAll("path, use, text, image")].filter(o => !o.closest("[clip-path], defs"));  // what is cut off may be far away
+    axes.push({g, frame: around([g.firstElementChild]), ...around(inside)});
+  }
+  const columns = [];
+  for (const o of axes.sort((a, b) => a.frame.left - b.frame.left)) {
+    const last = columns.at(-1), narrow = o.frame.right - o.frame.left < 0.12*room.width;  // a bar of colours, beside its panel
+    if (last && (narrow || o.frame.left < Math.max(...last.map(p => p.frame.right)) - 1)) last.push(o); else columns.push([o]);
+  }
+  const sizes = columns.map(o => o[0].frame.right - o[0].frame.left);
+  if (columns.length < 2 || columns.length > 3 || Math.min(...sizes) < 0.15*room.width) return;
+  for (const o of rest) if (o.bottom - o.top > 2*(o.right - o.left)) columns[0].push(o);  // a title of all vertical scales
+  const wide = rest.filter(o => !columns[0].includes(o) && o.bottom - o.top < 0.5*room.height);
+  const spans = columns.map(union), gap = columns[0][0].frame.left - union(columns[0].filter(o => o.frame)).left;
+  const labels = o => o.g.querySelectorAll(".ay :is(use, text)").length;
+  columns.slice(1).forEach((column, i) => column.forEach(o => {
+    const twin = columns[0].find(p => p.frame && Math.abs(p.frame.top - o.frame.top) + Math.abs(p.frame.bottom - o.frame.bottom) < 2);
+    if (!twin || labels(twin) < 1.5*labels(o) + 1) return;
+    const copy = twin.g.querySelector(".ay").cloneNode(true);
+    copy.setAttribute("transform", `translate(${o.frame.left - twin.frame.left} 0)`);
+    o.g.querySelector(".ay")?.remove();
+    o.g.append(copy);
+    spans[i + 1].left = Math.min(spans[i + 1].left, o.frame.left - gap);
+  }));
+  const width = Math.max(...spans.map(o => o.right - o.left)), moves = [];
+  let y = 4;
+  const place = (parts, box) => {
+    const scale = Math.min(1, width/(box.right - box.left));
+    for (const o of parts) moves.push([o.g, `translate(${4 - box.left*scale} ${y - box.top*scale}) scale(${scale})`]);
+    y += (box.bottom - box.top)*scale + 12;
+  };
+  const above = o => o.top < Math.min(...axes.map(p => p.frame.top));
+  for (const o of wide.filter(above)) place([o], o);
+  columns.forEach((o, i) => place(o, spans[i]));
+  for (const o of wide.filter(o => !above(o))) place([o], o);
+  for (const o of rest) if (!wide.includes(o) && !columns[0].includes(o)) o.g.remove();  // the ground of the whole
+  for (const [g, move] of moves) g.setAttribute("transform", move);
+  svg.setAttribute("viewBox", `${room.x} ${room.y} ${width + 8} ${y}`);
+  svg.style.setProperty("--wide", "100%");
+  caption?.append(" Here the panels stand one above the other, the left one first.");
+}
+
 // A figure as large as the window: by its button, or a tap on it
 addEventListener("DOMContentLoaded", () => {
   document.querySelector(".primary-toggle")?.addEventListener("click", () => setTimeout(showHere));
@@ -53,6 +108,7 @@ addEventListener("DOMContentLoaded", () => {
   for (const picture of drawn) {
     const next = picture.closest(".cell")?.nextElementSibling;
     const caption = next?.matches(".figure-caption") ? next : null;
+    if (innerWidth < 600 && picture.closest(".mt-figure")) stackPanels(picture, caption);
     const button = document.createElement("button");
     button.className = "mt-enlarge";
     button.textContent = "Enlarge";
