@@ -254,7 +254,7 @@ def test_figures_fit_a_phone(tab, base, page):
     assert drawn and all(scroll <= client and right <= 390 for scroll, client, right in drawn)
 
 
-@pytest.mark.parametrize("page", ["loop.html", "init.html", "reasoning.html", "gaze_training.html"])
+@pytest.mark.parametrize("page", ["loop.html", "init.html", "transfer.html", "gaze_training.html"])
 def test_panels_are_stacked_on_a_phone(tab, base, page):
     "Side by side on a desk; on a phone one above the other, larger, each with its scale, and nothing outside of the picture"
     panels = """[...document.querySelectorAll("article .mt-figure > svg")].map(svg => [svg, [...svg.querySelectorAll(".ax > :first-child")]])
@@ -269,6 +269,13 @@ def test_panels_are_stacked_on_a_phone(tab, base, page):
     pairs = [(o, p) for o, p in zip(beside, stacked, strict=True) if o[0] and o[1] < 0.6]  # not a panel with its bar of colours
     assert pairs
     for (_, wide), (below, large, inside, scaled) in pairs: assert below and inside and scaled and large > 1.5*wide, (beside, stacked)
+
+
+def test_pictures_without_scales_stay_in_a_row(tab, base):
+    visit(tab, f"{base}/transfer.html", 390)
+    last = """[...document.querySelectorAll("article .mt-figure > svg")].at(-1).querySelectorAll("image")"""
+    tops = tab.js(f"[...{last}].map(o => Math.round(o.getBoundingClientRect().top))")
+    assert len(tops) == 3 and len({*tops}) == 1, tops
 
 
 def test_focus_can_be_seen(tab, base):
