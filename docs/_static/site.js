@@ -24,8 +24,9 @@ addEventListener("beforeprint", () => document.querySelectorAll("article details
   addEventListener("afterprint", () => o.open = false, { once: true });
 }));
 
-// Panels side by side stand one above the other on a phone, the left one first; a scale that they share is given to each
+// Panels with scales that stand side by side stand one above the other on a phone, the left one first; a scale that they share is given to each
 function stackPanels(svg, caption) {
+  if (!svg.querySelector(".ay :is(use, text)")) return;  // pictures without scales
   const room = svg.viewBox.baseVal, on = svg.getBoundingClientRect(), unit = room.width/on.width;
   const around = parts => {
     const boxes = parts.map(o => o.getBoundingClientRect()).filter(o => o.width || o.height);
