@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from fastcore.basics import noop, patch
 from torch import nn
 
-from .core import ArgumentError, map_nested, need, need_flags, rng_state, set_rng_state
+from .core import (
+    ArgumentError, map_nested, need, need_flags, rng_state, set_rng_state)
 from .data import DataLoaders
 from .optim import Momentum
 
@@ -166,8 +167,7 @@ class Learner:
         lr:float|None=None # Learning rate for this fit alone
     ):
         "Train and validate"
-        need_flags(train=train, valid=valid)
-        with self._around_fit(train, as_list(cbs)):
+        with self._around_fit(train, valid, as_list(cbs)):
             self.epochs,self.n_epochs,self.epoch = range(n_epochs),n_epochs,0
             self.dls = _loaders(self.dls)
             self.trains,self.validates = train,valid and self.dls.valid is not None
@@ -234,7 +234,7 @@ class Learner:
     def add_cb(self, cb): self.cbs.append(cb)
 
     @contextmanager
-    def _around_fit(self, train, cbs):
+    def _around_fit(self, train, valid, cbs):
         self.cbs += cbs
         yield
 
@@ -333,8 +333,9 @@ def _set_mode(self:Learner):
 
 @patch
 @contextmanager
-def _around_fit(self:Learner, train, cbs):
+def _around_fit(self:Learner, train, valid, cbs):
     "Afterwards modes and callbacks are as before, without gradients or a graph"
+    need_flags(train=train, valid=valid)
     if self._fitting: raise RuntimeError("this Learner is in the middle of a fit")
     own,was = [*self.cbs],self.model.training
     off = [m for m in self.model.modules() if not m.training]

@@ -218,7 +218,6 @@ def query(self:ReasoningModel,
     chunk:int=256 # Queries in one forward pass
 )->torch.Tensor: # Logits (b, q), as each query would get alone behind the context
     "Classify many queries by one context, which blocks read once for each chunk"
-    need_unit("ys", ys.float())
     most = self.n_positions - 1 if self.positions is not None else xs.shape[1]
     need(xs.shape[1] <= most, "xs", xs, f"at most {most} examples and a query")
     if not queries.shape[1]: return xs.new_zeros(len(xs), 0)

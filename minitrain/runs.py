@@ -281,7 +281,8 @@ def load_config(
     **overrides # Values that win over the file's
 )->object: # An instance of `schema`, or a dict
     "Read a YAML configuration, on top of the file that its `base:` names, and check it"
-    values = _merge(_with_base(asset_path("configs", config, ".yaml", "config")), overrides)
+    path = asset_path("configs", config, ".yaml", "config")
+    values = _merge(_with_base(path), overrides)
     return values if schema is None else typed_config(schema, values)
 
 # %% ../nbs/20_runs.ipynb #typed-config
