@@ -7,7 +7,7 @@ __all__ = ['parse_job', 'copy_lessons', 'main']
 
 # %% ../nbs/49_cli.ipynb #exported-imports
 #| code-fold: true
-import argparse, os, shutil, sys
+import argparse, json, os, sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -149,6 +149,13 @@ def _call(command, func, argv, names):
     except ArgumentError as e: p.error(_typed(e, argv))
 
 # %% ../nbs/49_cli.ipynb #copy-lessons
+_THIS_PYTHON = dict( # what a kernel of this interpreter says of itself
+    kernelspec=dict(display_name="Python 3 (ipykernel)", language="python",
+        name="python3"),
+    language_info=dict(name="python", version=sys.version.split()[0],
+        mimetype="text/x-python", codemirror_mode=dict(name="ipython", version=3),
+        pygments_lexer="ipython3", nbconvert_exporter="python", file_extension=".py"))
+
 def copy_lessons(
     folder:str|Path="lessons" # Where the notebooks go; made if it is not there
 )->list[Path]: # The copies
@@ -162,7 +169,12 @@ def copy_lessons(
     need(not there, "folder", str(folder),
         f"a folder without {there[:1]}, which would be overwritten")
     folder.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(o, folder/o.name)) for o in notebooks]
+    for o in notebooks:
+        book = json.loads(o.read_text(encoding="utf-8")) | dict(metadata=_THIS_PYTHON)
+        words = json.dumps(book, sort_keys=True, indent=1,
+            ensure_ascii=False) + "\n"
+        (folder/o.name).write_text(words, encoding="utf-8")
+    return [folder/o.name for o in notebooks]
 
 # %% ../nbs/49_cli.ipynb #show
 def _note(words): print(words, file=sys.stderr)

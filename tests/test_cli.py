@@ -1,5 +1,5 @@
 "The commands as a user meets them: in a process of their own, offline, from an empty folder."
-import os, pty, re, signal, subprocess, sys, termios, time
+import json, os, pty, re, signal, subprocess, sys, termios, time
 
 import pandas as pd
 import pytest
@@ -172,6 +172,17 @@ def test_lessons_as_the_readme_has_it(here, tmp_path):
     status, out, err = here(*line.split())
     assert status == 0 and "jupyter lab lessons" in out, err
     assert len(list((tmp_path/"lessons").glob("*.ipynb"))) > 40
+
+
+def test_lessons_name_this_python(here, tmp_path):
+    "JupyterLab marks a notebook as changed whose metadata differ from what the kernel says; the cells are the book's"
+    from ipykernel.ipkernel import IPythonKernel
+    assert here("lessons", "book")[0] == 0
+    for path in (tmp_path/"book").glob("*.ipynb"):
+        book, own = (json.loads(o.read_text(encoding="utf-8")) for o in (path, ROOT/"nbs"/path.name))
+        assert book["metadata"].pop("language_info") == IPythonKernel.language_info
+        assert book["metadata"].pop("kernelspec")["display_name"] == "Python 3 (ipykernel)" and not book.pop("metadata")
+        assert book == {k: v for k, v in own.items() if k != "metadata"}
 
 
 def test_lessons_overwrites_nothing(here, tmp_path):
