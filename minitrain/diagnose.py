@@ -18,9 +18,10 @@ from torch import nn
 
 from .core import map_nested, rng_state, set_rng_state
 from .hooks import HooksCallback, tensors_in
-from .learner import Callback, CancelFitException, Learner
+from .learner import Callback, Learner
 from .loop import count_samples, model_mode
 from .metrics import loss_weight
+from .predict import get_preds
 from .schedule import contents_kept, left_unchanged, model_kept
 
 # %% ../nbs/16_diagnose.ipynb #shapes
@@ -106,22 +107,14 @@ def summary(
         return _summarize(model, lambda: model(*inputs), depth)
 
 # %% ../nbs/16_diagnose.ipynb #learner-summary
-class _EndCB(Callback):
-    "Ends a fit as soon as the first batch has gone through the model"
-    order = -1000
-    def after_predict(self, learn): raise CancelFitException()
-
 @patch
 def summary(self:Learner,
     depth:int=1 # 1 for the children of the model, 2 for their children too, and so on
 )->_Summary: # A table that shows itself
     "The table of `summary` for a batch of the Learner's own data; nothing is changed"
-    with left_unchanged(self), self._bare():
-        dls = self.dls
-        batch = next(iter(dls.valid if dls.train is None else dls.train))
-        self.dls = dict(valid=[batch])
-        run = partial(self.fit, 1, train=False, cbs=_EndCB())
-        return _summarize(self.model, run, depth)
+    with left_unchanged(self):
+        batch = next(iter(self.dls.valid if self.dls.train is None else self.dls.train))
+        return _summarize(self.model, partial(get_preds, self, [batch]), depth)
 
 # %% ../nbs/16_diagnose.ipynb #bad
 #| code-fold: true

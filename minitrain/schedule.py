@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from inspect import Parameter, signature
+from statistics import fmean
 
 import torch
 from fastcore.basics import patch
@@ -22,8 +23,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import GradAccumCB, position_kept
 from .core import is_int, need, need_flags, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelFitException, Learner, as_list
-from .metrics import is_sum_loss, loss_weight
-from .progress import Kept, loader_length
+from .metrics import loss_weight
+from .progress import Kept, loader_length, metrics_of
 
 # %% ../nbs/14_schedule.ipynb #anneal
 def linear(
@@ -84,53 +85,29 @@ class BatchSchedCB(BaseSchedCB):
 # %% ../nbs/14_schedule.ipynb #sched-epoch
 class EpochSchedCB(BaseSchedCB):
     "Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean loss"
-    def __init__(self,
-        sched:Callable, # Called with the optimizer, returns a scheduler
-        size:Callable|None=None # Called with the targets: how many their loss averages
-    ):
-        super().__init__(sched)
-        self.size = size
-
-    def before_epoch(self, learn:Learner): # Not looked at
-        "Begin a mean of the loss"
-        self._sums = [0., 0.]
-
     def _n_steps(self, learn): return max(1, learn.n_epochs)
-    def _plateau(self): return isinstance(self.schedo, ReduceLROnPlateau)
 
-    def _counts(self, learn):
-        "Whether this part's loss is asked for: training's if nothing is validated"
-        return learn.training != learn.validates
-
-    def after_batch(self, learn:Learner): # Its loss is read, if the scheduler wants one
-        "Add to the mean; a batch that counts for nothing may have the loss nan"
-        if not (self._plateau() and self._counts(learn)): return
-        n = float(loss_weight(learn, self.size))
-        loss = learn.loss.item()*(1 if is_sum_loss(learn.loss_func) else n)
-        if n: self._sums = [self._sums[0] + loss, self._sums[1] + n]
-
-    def after_epoch(self, learn:Learner): # Its mode is looked at
+    def after_epoch(self, learn:Learner): # A plateau reads the loss of its MetricsCB
         "Step, if there was an update"
-        if not self._plateau(): self._step(learn)
-        elif self._counts(learn) and self._updated:
-            sums = learn.reduce(torch.tensor(self._sums, device=learn.loss.device))
-            if sums[1]: self.schedo.step((sums[0]/sums[1]).item())
-            self._updated = False
+        if not isinstance(self.schedo, ReduceLROnPlateau): return self._step(learn)
+        asked = learn.training != learn.validates  # training's if nothing is validated
+        if not asked or not self._updated: return
+        self.schedo.step(metrics_of(learn, self).rows[-1]["loss"])
+        self._updated = False
 
 # %% ../nbs/14_schedule.ipynb #sched-state-dict
 #| code-fold: true
 @patch
 def state_dict(self:BaseSchedCB)->dict: # For `load_state_dict`
     "Where the schedule stands"
-    state = self.schedo and self.schedo.state_dict()
-    return dict(updated=self._updated, sched=state, sums=getattr(self, "_sums", None))
+    return dict(updated=self._updated, sched=self.schedo and self.schedo.state_dict())
 
 @patch
 def load_state_dict(self:BaseSchedCB,
     state:dict # From `state_dict`, of a callback with the same `sched`
 ):
     "Go on from there; in a fit, once its scheduler is made"
-    self._updated,self._sums = state["updated"],state["sums"]
+    self._updated = state["updated"]
     if state["sched"] is not None: self.schedo.load_state_dict(state["sched"])
 
 # %% ../nbs/14_schedule.ipynb #schedule
@@ -356,9 +333,9 @@ class LRFinderCB(Callback):
         if not all(map(math.isfinite, self._seen)): raise CancelFitException()
         if not (self._updated and self._seen): return
         self.lrs.append(max(float(o["lr"]) for o in learn.opt.param_groups))
-        self.losses.append(sum(self._seen)/len(self._seen))
+        self.losses.append(fmean(self._seen))
         self._seen,self._updated = [],False
-        self._low = min(self._low, mean := _mean(self.losses[-3:]))
+        self._low = min(self._low, mean := fmean(self.losses[-3:]))
         exploded = mean - self._low > (self.max_mult - 1)*abs(self._low)
         if exploded or self.lrs[-1]*self.gamma > 1e30: raise CancelFitException()
         for group in learn.opt.param_groups: group["lr"] = group["lr"]*self.gamma
@@ -368,11 +345,9 @@ class LRFinderCB(Callback):
         self._kept.close()
         if self._shows and self.losses and learn.is_main: self.plot()
 
-def _mean(x): return sum(x)/len(x)
-
 def _smoothed(x, half=2):
     "A moving average over up to 2*half + 1 numbers, shorter at the ends"
-    return [_mean(x[max(0, i - half):i + half + 1]) for i in range(len(x))]
+    return [fmean(x[max(0, i - half):i + half + 1]) for i in range(len(x))]
 
 @patch
 def suggestion(self:LRFinderCB

@@ -94,30 +94,12 @@ class BatchSchedCB(BaseSchedCB):
 class EpochSchedCB(BaseSchedCB):
     """Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean
     loss
-
-    Args:
-        sched: Called with the optimizer, returns a scheduler
-        size: Called with the targets: how many their loss averages
     """
-    size: Callable | None
-    def __init__(self, sched:Callable, size:Callable | None=None)->None: ...
-    def before_epoch(self, learn:Learner)->None:
-        """Begin a mean of the loss
-
-        Args:
-            learn: Not looked at
-        """
-    def after_batch(self, learn:Learner)->None:
-        """Add to the mean; a batch that counts for nothing may have the loss nan
-
-        Args:
-            learn: Its loss is read, if the scheduler wants one
-        """
-    def after_epoch(self, learn:Learner)->None:
+    def after_epoch(self, learn:Learner):
         """Step, if there was an update
 
         Args:
-            learn: Its mode is looked at
+            learn: A plateau reads the loss of its MetricsCB
         """
 
 class Schedule(Kept):
