@@ -21,9 +21,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from .core import (
-    def_device, is_int, map_nested, need, need_flags, rng_state, set_rng_state,
-    show_images, to_cpu, to_device)
-from .data import DataLoader, DataLoaders
+    def_device, is_int, map_nested, need, need_flags, show_images, to_cpu, to_device)
+from .data import DataLoaders
 from .learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts)

@@ -20,9 +20,9 @@ from .core import map_nested, rng_state, set_rng_state
 from .hooks import HooksCallback, tensors_in
 from .learner import Callback, Learner
 from .loop import count_samples, model_mode
-from .metrics import loss_weight
+from .metrics import contents_kept, loss_weight
 from .predict import get_preds
-from .schedule import contents_kept, left_unchanged, model_kept
+from .schedule import left_unchanged, model_kept
 
 # %% ../nbs/16_diagnose.ipynb #shapes
 #| code-fold: true

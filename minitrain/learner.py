@@ -87,9 +87,7 @@ def _loaders(dls):
         need(dl is None or hasattr(dl, "__iter__"), "dls", dl, "loaders, no datasets")
     return dls
 
-def _sgd(params, lr):
-    "Plain SGD, whose momentum of 0 a schedule may raise"
-    return Momentum(params, lr, momentum=0.)
+_sgd = partial(Momentum, momentum=0.)  # plain SGD; a schedule may raise the momentum
 
 def _detached(o):
     "A prediction cut off from the graph that made it"

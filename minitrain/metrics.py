@@ -227,7 +227,6 @@ class _Function(RunningMean):
     ):
         super().__init__()
         self.func,self._weigh,self._sum = func,_weigher(func),is_sum_loss(func)
-        self.higher_is_better = getattr(func, "higher_is_better", None)
 
     def update(self,
         preds, # Of the model
@@ -284,6 +283,18 @@ def _device(
     "Where the model is"
     return next((p.device for p in learn.model.parameters()), "cpu")
 
+@contextmanager
+def contents_kept(
+    *dicts # Such as the attributes of an object
+):
+    "After the block the dicts hold what they held before"
+    kept = [(d, dict(d)) for d in dicts]
+    try: yield
+    finally:
+        for d,values in kept:
+            d.clear()
+            d.update(values)
+
 @patch
 @contextmanager
 def together(self:MetricsCB,
@@ -291,12 +302,10 @@ def together(self:MetricsCB,
 ):
     "Inside the block the sums of a running epoch are those of all processes"
     own = [m for m in self.all_metrics.values() if isinstance(m, Sums)]
-    was = [(m._sums, m._new) for m in own]
-    for m in own if self._seen else ():
-        if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
-    try: yield
-    finally:
-        for m,o in zip(own, was): m._sums,m._new = o
+    with contents_kept(*map(vars, own)):
+        for m in own if self._seen else ():
+            if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
+        yield
 
 def loss_weight(
     learn:Learner, # In a batch

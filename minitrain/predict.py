@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 
 from .callbacks import position_kept
-from .core import map_nested, need, show_images, to_cpu
+from .core import map_nested, show_images, to_cpu
 from .data import DataLoaders
 from .learner import (
     Callback, CancelBatchException, Learner, TrainLearner, as_list, batch_parts)

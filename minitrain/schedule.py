@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from .callbacks import GradAccumCB, position_kept
 from .core import is_int, need, need_flags, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelFitException, Learner, as_list
-from .metrics import loss_weight
+from .metrics import contents_kept, loss_weight
 from .progress import Kept, loader_length, metrics_of
 
 # %% ../nbs/14_schedule.ipynb #anneal
@@ -253,18 +253,6 @@ def freeze(
 
 # %% ../nbs/14_schedule.ipynb #unchanged-parts
 #| code-fold: true
-@contextmanager
-def contents_kept(
-    *dicts # Such as the attributes of an object
-):
-    "After the block the dicts hold what they held before"
-    kept = [(d, dict(d)) for d in dicts]
-    try: yield
-    finally:
-        for d,values in kept:
-            d.clear()
-            d.update(values)
-
 @contextmanager
 def model_kept(
     model:nn.Module, # Its parameters, gradients and all its buffers are put back

@@ -196,14 +196,6 @@ def freeze(module:nn.Module, frozen:bool=True)->nn.Module:
     """
 
 @contextmanager
-def contents_kept(*dicts)->Iterator[Any]:
-    """After the block the dicts hold what they held before
-
-    Args:
-        *dicts: Such as the attributes of an object
-    """
-
-@contextmanager
 def model_kept(model:nn.Module, opt=None)->Iterator[Any]:
     """After the block model and random numbers are as before; inside, no old
     gradient
