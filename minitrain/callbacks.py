@@ -360,16 +360,12 @@ class GradAccumCB(Kept, Callback):
         learn:Learner # Updated, if its window is open
     ):
         "Update with what is left, where nobody knew which batch was the last"
-        if learn.training: self._end(learn)
+        if learn.training: self.after_fit(learn)
 
     def after_fit(self,
         learn:Learner # Updated, if its last epoch was cancelled
     ):
         "Update with what is left"
-        self._end(learn)
-
-    def _end(self, learn):
-        "The update of an open window"
         if not self._count: return
         try:
             learn.callback("after_backward")

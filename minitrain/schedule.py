@@ -78,9 +78,7 @@ class BatchSchedCB(BaseSchedCB):
         "Step, if there was an update"
         self._step(learn)
 
-    def after_epoch(self, learn:Learner): # Its mode is looked at
-        "Step for an update that came after the last batch"
-        self._step(learn)
+    after_epoch = after_batch  # for an update that came after the last batch
 
 # %% ../nbs/14_schedule.ipynb #sched-epoch
 class EpochSchedCB(BaseSchedCB):

@@ -78,14 +78,9 @@ class BatchSchedCB(BaseSchedCB):
     """Steps a scheduler after each batch that made an update; fills in its
     `total_steps`
     """
+    after_epoch = after_batch
     def after_batch(self, learn:Learner)->None:
         """Step, if there was an update
-
-        Args:
-            learn: Its mode is looked at
-        """
-    def after_epoch(self, learn:Learner)->None:
-        """Step for an update that came after the last batch
 
         Args:
             learn: Its mode is looked at
