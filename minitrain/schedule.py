@@ -130,8 +130,7 @@ class Schedule(Kept):
         mom = self.momentum and self.momentum(self.n)
         for group,base in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = rate = base*self.lr(self.n)
-            for o in (rate, mom or 0): need(0 <= o < math.inf, "schedule", o,
-                "rates and momenta that are finite, 0 or more")
+            for o in (rate, mom or 0): need(0 <= o < math.inf, "schedule", o, ">= 0")
             if mom is None: continue
             if "betas" in group: group["betas"] = (mom, *group["betas"][1:])
             else: group["momentum"] = mom
@@ -282,7 +281,8 @@ def left_unchanged(
         for cb in learn.cbs:
             records = getattr(cb, "only_in_fit", False)
             if records or not hasattr(cb, "load_state_dict"): continue
-            if state := cb.state_dict(): stack.callback(cb.load_state_dict, deepcopy(state))
+            state = deepcopy(cb.state_dict())
+            if state: stack.callback(cb.load_state_dict, state)
             stack.enter_context(contents_kept(vars(cb)))
         stack.enter_context(model_kept(learn.model, learn.opt))
         stack.enter_context(contents_kept(vars(learn)))
@@ -375,6 +375,5 @@ def lr_find(self:Learner,
     with left_unchanged(self), self._bare():
         for o in self.opt.param_groups if own and self.opt else (): o["lr"] = start_lr
         self.fit(max_epochs, valid=False, cbs=finder, lr=None if own else start_lr)
-    if finder.suggestion() is None: warnings.warn(f"over {len(finder.losses)} updates "
-        "the loss fell by no more than its noise: there is nothing to suggest")
+    if finder.suggestion() is None: warnings.warn("the loss fell by no more than noise")
     return finder.suggestion()
