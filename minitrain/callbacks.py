@@ -276,8 +276,8 @@ class GradClipCB(Callback):
     ):
         one = (max_norm is None) != (value is None) and (max_norm or value or 0) > 0
         need(one, "max_norm", (max_norm, value), "max_norm or value, above 0")
-        self.max_norm,self.value = max_norm,value
-        self.norm = None  # of the last gradients, before they were clipped
+        # the norm is that of the last gradients, before they were clipped
+        self.max_norm,self.value,self.norm = max_norm,value,None
 
     def after_backward(self,
         learn:Learner # Gradients of what its optimizer updates are limited

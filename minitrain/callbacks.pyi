@@ -198,9 +198,9 @@ class GradClipCB(Callback):
         value: Largest absolute value of each entry, instead
     """
     order = 20
-    norm: Any
     max_norm: float | None
     value: float | None
+    norm: Any
     def __init__(self, max_norm:float | None=None, value:float | None=None)->None: ...
     def after_backward(self, learn:Learner)->None:
         """Clip

@@ -135,10 +135,8 @@ def _top(learn, k, dl):
     import pandas as pd
     preds,targs,inps = Learner.get_preds(learn, dl, inps=True)
     several = targs if isinstance(targs, tuple) else (targs,)
-    def loss(i):
-        one = map_nested(lambda t: t[i:i + 1], (preds, *several))
-        return learn.loss_func(*one)
-    losses = torch.stack([loss(i) for i in range(len(several[0]))])
+    def one(i): return map_nested(lambda t: t[i:i + 1], (preds, *several))
+    losses = torch.stack([learn.loss_func(*one(i)) for i in range(len(several[0]))])
     at = losses.nan_to_num(inf).topk(min(k, len(losses))).indices
     table = dict(index=at.tolist(), loss=losses[at].tolist())
     classes = isinstance(targs, torch.Tensor) and targs.dim() == 1

@@ -67,7 +67,7 @@ class HistoryCB(Kept, Callback):
     order,only_in_fit,_kept = 2,True,("rows", "_base", "_n")
 
     def __init__(self):
-        self.rows,self._metrics = [],None
+        self.rows,self._metrics = [],MetricsCB()
         self._base,self._n = 0,0 # epochs of earlier fits; rows taken from MetricsCB
 
     def before_fit(self,
@@ -132,8 +132,7 @@ def best(self:HistoryCB,
     df = self.df.set_index("epoch")
     column = next((o for o in (f"valid_{name}", f"train_{name}") if o in df), None)
     need(column, "name", name, f"one of {sorted({o[6:] for o in df})}")
-    known = self._metrics.metrics if self._metrics else {}
-    if higher is None: higher = higher_is_better(name, known.get(name))
+    if higher is None: higher = higher_is_better(name, self._metrics.metrics.get(name))
     values = df[column].dropna()
     if higher is None or values.empty: return None
     return int(values.idxmax() if higher else values.idxmin())
@@ -336,8 +335,8 @@ class CSVLogCB(HistoryCB):
     ):
         super().__init__()
         self.path = Path(path if isinstance(path, (str, Path)) else path/"metrics.csv")
-        self._before,self._written = 0,0 # rows in the file: of earlier runs, and own
-        self._main = True # whether this process writes
+        # rows in the file, of earlier runs and own; whether this process writes
+        self._before,self._written,self._main = 0,0,True
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB

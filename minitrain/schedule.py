@@ -292,7 +292,7 @@ def left_unchanged(
 #| code-fold: true
 class LRFinderCB(Callback):
     "Multiplies the rate after each update until the loss explodes, then puts all back"
-    order,only_in_fit = 100,True  # the last to begin and to clean up
+    order,only_in_fit,_shows = 100,True,True  # the last to begin and to clean up
 
     def __init__(self,
         gamma:float=1.3, # Factor from one update to the next, above 1
@@ -300,7 +300,6 @@ class LRFinderCB(Callback):
     ):
         need(1 < gamma < math.inf, "gamma", gamma, "a finite number above 1")
         self.gamma,self.max_mult,self.lrs,self.losses = gamma,max_mult,[],[]
-        self._shows = True
 
     def before_fit(self, learn:Learner): # Its state is noted
         "Begin anew"

@@ -216,7 +216,8 @@ class LRFinderCB(Callback):
         gamma: Factor from one update to the next, above 1
         max_mult: Stop when the loss is this many times the smallest so far
     """
-    order, only_in_fit = (100, True)
+    order: Any
+    only_in_fit: Any
     gamma: float
     max_mult: float
     lrs: Any
