@@ -161,7 +161,6 @@ class HooksCallback(Callback):
     def _hookfunc(self, learn, *args):
         if self.on_train if learn.training else self.on_valid: self.hookfunc(*args)
 
-    def __iter__(self): return iter(self.hooks)
     def __len__(self): return len(self.hooks)
     def __getitem__(self, i): return self.hooks[i]
 

@@ -227,7 +227,6 @@ class _Function(RunningMean):
     ):
         super().__init__()
         self.func,self._weigh,self._sum = func,_weigher(func),is_sum_loss(func)
-        self.higher_is_better = getattr(func, "higher_is_better", None)
 
     def update(self,
         preds, # Of the model
@@ -284,6 +283,18 @@ def _device(
     "Where the model is"
     return next((p.device for p in learn.model.parameters()), "cpu")
 
+@contextmanager
+def contents_kept(
+    *dicts # Such as the attributes of an object
+):
+    "After the block the dicts hold what they held before"
+    kept = [(d, dict(d)) for d in dicts]
+    try: yield
+    finally:
+        for d,values in kept:
+            d.clear()
+            d.update(values)
+
 @patch
 @contextmanager
 def together(self:MetricsCB,
@@ -291,12 +302,10 @@ def together(self:MetricsCB,
 ):
     "Inside the block the sums of a running epoch are those of all processes"
     own = [m for m in self.all_metrics.values() if isinstance(m, Sums)]
-    was = [(m._sums, m._new) for m in own]
-    for m in own if self._seen else ():
-        if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
-    try: yield
-    finally:
-        for m,o in zip(own, was): m._sums,m._new = o
+    with contents_kept(*map(vars, own)):
+        for m in own if self._seen else ():
+            if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
+        yield
 
 def loss_weight(
     learn:Learner, # In a batch
@@ -399,21 +408,17 @@ def plot(self:ConfusionMatrix,
     ax=None # Matplotlib axes; None makes a new figure
 )->object: # matplotlib Axes, for more to be drawn on them
     "Draw the counts, shaded by their share of the true class; mistakes in red"
-    from matplotlib.collections import PolyCollection
     m = self.compute().cpu()
     k,share = len(m),m/m.sum(1, keepdim=True).clamp_min(1)
     names,right = [str(o) for o in names or range(k)],torch.eye(k).bool()
     if ax is None: _,ax = subplots(figsize=(max(3, 0.4*k),)*2)
-    square = torch.tensor([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     for mask,cmap in ((right, "Blues"), (~right, "Reds")):
-        at = (m*mask).nonzero() # rows and columns; nothing is drawn for 0
+        shown = share.where(mask & (m > 0), math.nan) # nothing is drawn for 0
         most = 1.6*(share*mask).max().clamp_min(0.1).item() # pale, for dark numbers
-        ax.add_collection(PolyCollection((at.flip(1)[:, None] + square).numpy(),
-            array=share[*at.T].numpy(), cmap=cmap, clim=(0, most)))
+        ax.imshow(shown, cmap=cmap, vmin=0, vmax=most)
     for i,j in m.nonzero():
         ax.text(j, i, m[i, j].item(), ha="center", va="center", color="#222222")
-    ax.set(xlabel="predicted", ylabel="true", title=f"{m.trace()} of {m.sum()} right",
-        aspect="equal", xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5))
+    ax.set(xlabel="predicted", ylabel="true", title=f"{m.trace()} of {m.sum()} right")
     ax.set_xticks(range(k), names, rotation=90 if max(map(len, names)) > 2 else 0)
     ax.set_yticks(range(k), names)
     return ax

@@ -152,6 +152,14 @@ class MetricsCB(Callback):
             state: From `state_dict`, of a callback with the same metrics
         """
 
+@contextmanager
+def contents_kept(*dicts)->Iterator[Any]:
+    """After the block the dicts hold what they held before
+
+    Args:
+        *dicts: Such as the attributes of an object
+    """
+
 def loss_weight(learn:Learner, size:Callable | None=None)->int | torch.Tensor:
     """What the mean loss of this batch divides by, or what a loss that is a sum is
     over

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 
 from .callbacks import position_kept
-from .core import map_nested, need, show_images, to_cpu
+from .core import map_nested, show_images, to_cpu
 from .data import DataLoaders
 from .learner import (
     Callback, CancelBatchException, Learner, TrainLearner, as_list, batch_parts)
@@ -76,13 +76,10 @@ def get_preds(self:Learner,
     inps:bool=False # Return the inputs too
 )->tuple: # (predictions, targets) and, with `inps`, inputs; on the CPU
     "Predictions for every sample of a loader, in evaluation mode; nothing else changes"
-    dls,capture,fixed = self.dls,_PredsOnly(),cbs is None
-    dl = dls.valid if dl is None else dl
-    try:
+    capture,dl = _PredsOnly(),self.dls.valid if dl is None else dl
+    with self._bare(random=cbs is None), position_kept(dl):
         self.dls = DataLoaders(dl, dl)
-        with self._bare(fixed), position_kept(dl, fixed): # random numbers as before
-            self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
-    finally: self.dls = dls
+        self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     out = capture.all_preds,capture.all_targs,capture.all_inps
     return out if inps else out[:2]
 
@@ -90,10 +87,11 @@ def get_preds(self:Learner,
 #| code-fold: true
 def get_preds(
     learn:Learner, # Trained
-    dl=None # A loader; None for that of validation
+    dl=None, # A loader; None for that of validation
+    cbs=None # Callbacks for this alone, such as a BatchTransformCB
 )->tuple: # (predictions, targets) on the CPU, float32 for half precision
-    "As `learn.get_preds(dl)`"
-    return Learner.get_preds(learn, dl)
+    "As `learn.get_preds(dl, cbs)`"
+    return Learner.get_preds(learn, dl, cbs)
 @patch
 def capture_preds(self:Learner,
     cbs=None, # Callbacks for this alone, such as a BatchTransformCB
@@ -137,10 +135,8 @@ def _top(learn, k, dl):
     import pandas as pd
     preds,targs,inps = Learner.get_preds(learn, dl, inps=True)
     several = targs if isinstance(targs, tuple) else (targs,)
-    def loss(i):
-        one = map_nested(lambda t: t[i:i + 1], (preds, *several))
-        return learn.loss_func(*one)
-    losses = torch.stack([loss(i) for i in range(len(several[0]))])
+    def one(i): return map_nested(lambda t: t[i:i + 1], (preds, *several))
+    losses = torch.stack([learn.loss_func(*one(i)) for i in range(len(several[0]))])
     at = losses.nan_to_num(inf).topk(min(k, len(losses))).indices
     table = dict(index=at.tolist(), loss=losses[at].tolist())
     classes = isinstance(targs, torch.Tensor) and targs.dim() == 1

@@ -32,8 +32,25 @@ def metrics_of(
     need(found, "cbs", learn.cbs, f"a MetricsCB among them for {type(who).__name__}")
     return found
 
+def watched(
+    learn:Learner, # In a fit, with a MetricsCB
+    who:Callback, # Who asks
+    arg:str, # What it calls `name`, for an error
+    name:str, # "train_" or "valid_", and a metric or "loss"
+    mode:str|None=None # "min" or "max"; None asks the metric, or its name
+)->tuple[MetricsCB, str, int]: # Whose rows to read, what in them; -1 if less is better
+    "What a callback watches that waits for the best"
+    metrics,metric = metrics_of(learn, who),name.partition("_")[2]
+    parts = "train",*["valid"]*learn.validates
+    known = [f"{part}_{o}" for part in parts for o in metrics.all_metrics]
+    need(name in known, arg, name, f"one of {known}")
+    higher = higher_is_better(metric, metrics.metrics.get(metric))
+    if mode is not None: higher = dict(min=False, max=True)[mode]
+    need(higher is not None, "mode", None, f"'min' or 'max': {metric!r} says neither")
+    return metrics, metric, 1 if higher else -1
+
 class Kept:
-    "A callback whose attributes named in `_kept` are its state"
+    "Base of what has attributes, named in `_kept`, as its state"
     def state_dict(self)->dict: # By name
         "What a checkpoint keeps"
         return deepcopy({k: vars(self)[k] for k in self._kept})
@@ -50,7 +67,7 @@ class HistoryCB(Kept, Callback):
     order,only_in_fit,_kept = 2,True,("rows", "_base", "_n")
 
     def __init__(self):
-        self.rows,self._metrics = [],None
+        self.rows,self._metrics = [],MetricsCB()
         self._base,self._n = 0,0 # epochs of earlier fits; rows taken from MetricsCB
 
     def before_fit(self,
@@ -115,8 +132,7 @@ def best(self:HistoryCB,
     df = self.df.set_index("epoch")
     column = next((o for o in (f"valid_{name}", f"train_{name}") if o in df), None)
     need(column, "name", name, f"one of {sorted({o[6:] for o in df})}")
-    known = self._metrics.metrics if self._metrics else {}
-    if higher is None: higher = higher_is_better(name, known.get(name))
+    if higher is None: higher = higher_is_better(name, self._metrics.metrics.get(name))
     values = df[column].dropna()
     if higher is None or values.empty: return None
     return int(values.idxmax() if higher else values.idxmin())
@@ -319,8 +335,8 @@ class CSVLogCB(HistoryCB):
     ):
         super().__init__()
         self.path = Path(path if isinstance(path, (str, Path)) else path/"metrics.csv")
-        self._before,self._written = 0,0 # rows in the file: of earlier runs, and own
-        self._main = True # whether this process writes
+        # rows in the file, of earlier runs and own; whether this process writes
+        self._before,self._written,self._main = 0,0,True
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB
@@ -334,7 +350,10 @@ class CSVLogCB(HistoryCB):
         if not self._main: return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         columns = mend_csv(self.path)
-        if columns: self._need_columns(columns)
+        sure = [k for k,m in self._metrics.all_metrics.items()
+            if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
+        lacks = [o for o in _columns(sure, self._parts) if columns and o not in columns]
+        need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
         rows = self.path.read_bytes().count(b"\n") - 1 if columns else 0
         self._before,self._base = rows - self._written,max(self._base, rows)
 
@@ -372,16 +391,6 @@ class CSVLogCB(HistoryCB):
         "Go back to where the log stood: rows of later epochs are cut off"
         super().load_state_dict(state)
         if self._main: mend_csv(self.path, 1 + self._before + self._written)
-
-# %% ../nbs/11_progress.ipynb #csv-columns
-#| code-fold: true
-@patch
-def _need_columns(self:CSVLogCB, columns):
-    "Require a column for each number that is sure to come"
-    sure = [k for k,m in self._metrics.all_metrics.items()
-        if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
-    lacks = [o for o in _columns(sure, self._parts) if o not in columns]
-    need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
 
 # %% ../nbs/11_progress.ipynb #recorder
 class RecorderCB(Kept, Callback):
@@ -438,9 +447,7 @@ class TensorBoardCB(HistoryCB):
     ):
         super().__init__()
         if not hasattr(log_dir, "add_scalar"):
-            try: from torch.utils.tensorboard import SummaryWriter
-            except ImportError: raise ImportError("TensorBoardCB needs tensorboard: "
-                "pip install minitrain[tensorboard], or give it a writer") from None
+            from torch.utils.tensorboard import SummaryWriter
             log_dir = SummaryWriter(log_dir)
         self.writer,self.every,self._step = log_dir,every,0
 

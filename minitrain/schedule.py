@@ -12,19 +12,19 @@ import math, warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from functools import partial
 from inspect import Parameter, signature
+from statistics import fmean
 
 import torch
 from fastcore.basics import patch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from .callbacks import GradAccumCB
+from .callbacks import GradAccumCB, position_kept
 from .core import is_int, need, need_flags, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelFitException, Learner, as_list
-from .metrics import is_sum_loss, loss_weight
-from .progress import loader_length
+from .metrics import contents_kept, loss_weight
+from .progress import Kept, loader_length, metrics_of
 
 # %% ../nbs/14_schedule.ipynb #anneal
 def linear(
@@ -78,65 +78,41 @@ class BatchSchedCB(BaseSchedCB):
         "Step, if there was an update"
         self._step(learn)
 
-    def after_epoch(self, learn:Learner): # Its mode is looked at
-        "Step for an update that came after the last batch"
-        self._step(learn)
+    after_epoch = after_batch  # for an update that came after the last batch
 
 # %% ../nbs/14_schedule.ipynb #sched-epoch
 class EpochSchedCB(BaseSchedCB):
     "Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean loss"
-    def __init__(self,
-        sched:Callable, # Called with the optimizer, returns a scheduler
-        size:Callable|None=None # Called with the targets: how many their loss averages
-    ):
-        super().__init__(sched)
-        self.size = size
-
-    def before_epoch(self, learn:Learner): # Not looked at
-        "Begin a mean of the loss"
-        self._sums = [0., 0.]
-
     def _n_steps(self, learn): return max(1, learn.n_epochs)
-    def _plateau(self): return isinstance(self.schedo, ReduceLROnPlateau)
 
-    def _counts(self, learn):
-        "Whether this part's loss is asked for: training's if nothing is validated"
-        return learn.training != learn.validates
-
-    def after_batch(self, learn:Learner): # Its loss is read, if the scheduler wants one
-        "Add to the mean; a batch that counts for nothing may have the loss nan"
-        if not (self._plateau() and self._counts(learn)): return
-        n = float(loss_weight(learn, self.size))
-        loss = learn.loss.item()*(1 if is_sum_loss(learn.loss_func) else n)
-        if n: self._sums = [self._sums[0] + loss, self._sums[1] + n]
-
-    def after_epoch(self, learn:Learner): # Its mode is looked at
+    def after_epoch(self, learn:Learner): # A plateau reads the loss of its MetricsCB
         "Step, if there was an update"
-        if not self._plateau(): self._step(learn)
-        elif self._counts(learn) and self._updated:
-            sums = learn.reduce(torch.tensor(self._sums, device=learn.loss.device))
-            if sums[1]: self.schedo.step((sums[0]/sums[1]).item())
-            self._updated = False
+        if not isinstance(self.schedo, ReduceLROnPlateau): return self._step(learn)
+        asked = learn.training != learn.validates  # training's if nothing is validated
+        if not asked or not self._updated: return
+        self.schedo.step(metrics_of(learn, self).rows[-1]["loss"])
+        self._updated = False
 
 # %% ../nbs/14_schedule.ipynb #sched-state-dict
 #| code-fold: true
 @patch
 def state_dict(self:BaseSchedCB)->dict: # For `load_state_dict`
     "Where the schedule stands"
-    state = self.schedo and self.schedo.state_dict()
-    return dict(updated=self._updated, sched=state, sums=getattr(self, "_sums", None))
+    return dict(updated=self._updated, sched=self.schedo and self.schedo.state_dict())
 
 @patch
 def load_state_dict(self:BaseSchedCB,
     state:dict # From `state_dict`, of a callback with the same `sched`
 ):
     "Go on from there; in a fit, once its scheduler is made"
-    self._updated,self._sums = state["updated"],state["sums"]
+    self._updated = state["updated"]
     if state["sched"] is not None: self.schedo.load_state_dict(state["sched"])
 
 # %% ../nbs/14_schedule.ipynb #schedule
-class Schedule:
+class Schedule(Kept):
     "A scheduler made of functions of the number of updates"
+    _kept = "n","base_lrs"
+
     def __init__(self,
         optimizer:torch.optim.Optimizer, # Ours or torch's; `lr` multiplies its rates
         lr:Callable, # Called with the number of updates so far, returns a factor
@@ -154,8 +130,7 @@ class Schedule:
         mom = self.momentum and self.momentum(self.n)
         for group,base in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = rate = base*self.lr(self.n)
-            for o in (rate, mom or 0): need(0 <= o < math.inf, "schedule", o,
-                "rates and momenta that are finite, 0 or more")
+            for o in (rate, mom or 0): need(0 <= o < math.inf, "schedule", o, ">= 0")
             if mom is None: continue
             if "betas" in group: group["betas"] = (mom, *group["betas"][1:])
             else: group["momentum"] = mom
@@ -165,13 +140,9 @@ class Schedule:
         self.n += 1
         self._set()
 
-    def state_dict(self)->dict: # "n" and "base_lrs"
-        "Where the schedule stands"
-        return dict(n=self.n, base_lrs=list(self.base_lrs))
-
     def load_state_dict(self, state:dict): # From `state_dict`
         "Go on from there"
-        self.n,self.base_lrs = state["n"],list(state["base_lrs"])
+        super().load_state_dict(state)
         self._set()
 
 # %% ../nbs/14_schedule.ipynb #one-cycle
@@ -279,60 +250,24 @@ def freeze(
 
 # %% ../nbs/14_schedule.ipynb #unchanged-parts
 #| code-fold: true
-def rng_states(
-)->Callable: # Called without arguments, puts them back
-    "Note the global generators of Python, NumPy and torch, on every device"
-    return partial(set_rng_state, rng_state())
-
-def _loader_state(dl):
-    "Note where a loader stands: its position if it tells, and its generators"
-    names = "sampler","batch_sampler","dataset","generator","dl","dataloader"
-    parts = [dl]
-    for o in parts:  # grows meanwhile
-        inner = [getattr(o, name, None) for name in names]
-        parts += [p for p in inner if p is not None and all(p is not q for q in parts)]
-    generators = [(o, o.get_state()) for o in parts if isinstance(o, torch.Generator)]
-    tells = hasattr(dl, "state_dict") and hasattr(dl, "load_state_dict")
-    position = dl.state_dict() if tells else None
-    def put_back():
-        for o,state in generators: o.set_state(state)
-        if position is not None: dl.load_state_dict(position)
-    return put_back
-
-def model_state(
-    model:nn.Module, # Its parameters, gradients and all its buffers are noted
-    opt # Its state and options too; or None
-)->Callable: # Called without arguments, puts them back
-    "Note what training changes; the gradients are taken off meanwhile"
+@contextmanager
+def model_kept(
+    model:nn.Module, # Its parameters, gradients and all its buffers are put back
+    opt=None # Its state and options too
+):
+    "After the block model and random numbers are as before; inside, no old gradient"
     dicts = [d for m in model.modules() for d in (m._parameters, m._buffers)]
     if opt is not None: dicts += [opt.state, *opt.state.values(), *opt.param_groups]
-    kept = [(d, dict(d)) for d in dicts]
-    tensors = [o for _,d in kept for o in d.values() if isinstance(o, torch.Tensor)]
+    tensors = [o for d in dicts for o in d.values() if isinstance(o, torch.Tensor)]
     copies = [(o, o.detach().clone()) for o in tensors]
-    grads = [(p, p.grad) for p in model.parameters()]
+    grads,rng = [(p, p.grad) for p in model.parameters()],rng_state()
     for p,_ in grads: p.grad = None
-    def put_back():
-        for d,values in kept:
-            d.clear()
-            d.update(values)
+    try:
+        with contents_kept(*dicts): yield
+    finally:
         for o,was in copies: o.data = o.data.to(was).copy_(was)  # it may have moved
         for p,grad in grads: p.grad = grad
-    return put_back
-
-def _fields(o):
-    "Note the attributes of an object"
-    kept = dict(vars(o))
-    def put_back():
-        vars(o).clear()
-        vars(o).update(kept)
-    return put_back
-
-def _callback_state(cb):
-    "Note what a callback remembers, such as a scale, which may not be there yet"
-    records = getattr(cb, "only_in_fit", False)
-    if records or not hasattr(cb, "load_state_dict"): return lambda: None
-    state,fields = deepcopy(cb.state_dict()),_fields(cb)
-    return lambda: cb.load_state_dict(state) if state else fields()
+        set_rng_state(rng)
 
 # %% ../nbs/14_schedule.ipynb #unchanged
 @contextmanager
@@ -340,18 +275,24 @@ def left_unchanged(
     learn:Learner # Anything may be done with it inside the block
 ):
     "After the block all is as it was before, however it ends"
-    loaders = [getattr(learn.dls, o, None) for o in ("train", "valid")]
-    back = [rng_states(), model_state(learn.model, learn.opt), _fields(learn),
-        *map(_loader_state, loaders), *map(_callback_state, learn.cbs)]
-    try: yield
-    finally:
-        for put_back in back: put_back()
+    with ExitStack() as stack:
+        for o in ("train", "valid"):
+            stack.enter_context(position_kept(getattr(learn.dls, o, None)))
+        for cb in learn.cbs:
+            records = getattr(cb, "only_in_fit", False)
+            if records or not hasattr(cb, "load_state_dict"): continue
+            state = deepcopy(cb.state_dict())
+            if state: stack.callback(cb.load_state_dict, state)
+            stack.enter_context(contents_kept(vars(cb)))
+        stack.enter_context(model_kept(learn.model, learn.opt))
+        stack.enter_context(contents_kept(vars(learn)))
+        yield
 
 # %% ../nbs/14_schedule.ipynb #finder
 #| code-fold: true
 class LRFinderCB(Callback):
     "Multiplies the rate after each update until the loss explodes, then puts all back"
-    order,only_in_fit = 100,True  # the last to begin and to clean up
+    order,only_in_fit,_shows = 100,True,True  # the last to begin and to clean up
 
     def __init__(self,
         gamma:float=1.3, # Factor from one update to the next, above 1
@@ -359,15 +300,12 @@ class LRFinderCB(Callback):
     ):
         need(1 < gamma < math.inf, "gamma", gamma, "a finite number above 1")
         self.gamma,self.max_mult,self.lrs,self.losses = gamma,max_mult,[],[]
-        self._shows = True
 
     def before_fit(self, learn:Learner): # Its state is noted
         "Begin anew"
         self.lrs,self.losses,self._seen,self._updated = [],[],[],False
         self._kept,self._low = ExitStack(),math.inf
         if learn.trains: self._kept.enter_context(left_unchanged(learn))
-        learns = [p for p in learn.model.parameters() if p.requires_grad]
-        self._top = min((torch.finfo(p.dtype).max for p in learns), default=1e30)/1e3
 
     def after_step(self, learn:Learner): # Not looked at
         "Note that there was an update"
@@ -380,11 +318,11 @@ class LRFinderCB(Callback):
         if not all(map(math.isfinite, self._seen)): raise CancelFitException()
         if not (self._updated and self._seen): return
         self.lrs.append(max(float(o["lr"]) for o in learn.opt.param_groups))
-        self.losses.append(sum(self._seen)/len(self._seen))
+        self.losses.append(fmean(self._seen))
         self._seen,self._updated = [],False
-        self._low = min(self._low, mean := _mean(self.losses[-3:]))
+        self._low = min(self._low, mean := fmean(self.losses[-3:]))
         exploded = mean - self._low > (self.max_mult - 1)*abs(self._low)
-        if exploded or self.lrs[-1]*self.gamma > self._top: raise CancelFitException()
+        if exploded or self.lrs[-1]*self.gamma > 1e30: raise CancelFitException()
         for group in learn.opt.param_groups: group["lr"] = group["lr"]*self.gamma
 
     def cleanup_fit(self, learn:Learner): # Is put back
@@ -392,11 +330,9 @@ class LRFinderCB(Callback):
         self._kept.close()
         if self._shows and self.losses and learn.is_main: self.plot()
 
-def _mean(x): return sum(x)/len(x)
-
 def _smoothed(x, half=2):
     "A moving average over up to 2*half + 1 numbers, shorter at the ends"
-    return [_mean(x[max(0, i - half):i + half + 1]) for i in range(len(x))]
+    return [fmean(x[max(0, i - half):i + half + 1]) for i in range(len(x))]
 
 @patch
 def suggestion(self:LRFinderCB
@@ -438,6 +374,5 @@ def lr_find(self:Learner,
     with left_unchanged(self), self._bare():
         for o in self.opt.param_groups if own and self.opt else (): o["lr"] = start_lr
         self.fit(max_epochs, valid=False, cbs=finder, lr=None if own else start_lr)
-    if finder.suggestion() is None: warnings.warn(f"over {len(finder.losses)} updates "
-        "the loss fell by no more than its noise: there is nothing to suggest")
+    if finder.suggestion() is None: warnings.warn("the loss fell by no more than noise")
     return finder.suggestion()

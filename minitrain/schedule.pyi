@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from matplotlib.axes import Axes
 from minitrain.learner import Callback, Learner
+from minitrain.progress import Kept
 from torch import nn
 from typing import Any
 
@@ -77,14 +78,9 @@ class BatchSchedCB(BaseSchedCB):
     """Steps a scheduler after each batch that made an update; fills in its
     `total_steps`
     """
+    after_epoch = after_batch
     def after_batch(self, learn:Learner)->None:
         """Step, if there was an update
-
-        Args:
-            learn: Its mode is looked at
-        """
-    def after_epoch(self, learn:Learner)->None:
-        """Step for an update that came after the last batch
 
         Args:
             learn: Its mode is looked at
@@ -93,33 +89,15 @@ class BatchSchedCB(BaseSchedCB):
 class EpochSchedCB(BaseSchedCB):
     """Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean
     loss
-
-    Args:
-        sched: Called with the optimizer, returns a scheduler
-        size: Called with the targets: how many their loss averages
     """
-    size: Callable | None
-    def __init__(self, sched:Callable, size:Callable | None=None)->None: ...
-    def before_epoch(self, learn:Learner)->None:
-        """Begin a mean of the loss
-
-        Args:
-            learn: Not looked at
-        """
-    def after_batch(self, learn:Learner)->None:
-        """Add to the mean; a batch that counts for nothing may have the loss nan
-
-        Args:
-            learn: Its loss is read, if the scheduler wants one
-        """
-    def after_epoch(self, learn:Learner)->None:
+    def after_epoch(self, learn:Learner):
         """Step, if there was an update
 
         Args:
-            learn: Its mode is looked at
+            learn: A plateau reads the loss of its MetricsCB
         """
 
-class Schedule:
+class Schedule(Kept):
     """A scheduler made of functions of the number of updates
 
     Args:
@@ -143,12 +121,6 @@ class Schedule:
     )->None: ...
     def step(self)->None:
         """Count an update, and set what the next one uses"""
-    def state_dict(self)->dict:
-        """Where the schedule stands
-
-        Returns:
-            "n" and "base_lrs"
-        """
     def load_state_dict(self, state:dict)->None:
         """Go on from there
 
@@ -218,22 +190,14 @@ def freeze(module:nn.Module, frozen:bool=True)->nn.Module:
         The same module
     """
 
-def rng_states()->Callable:
-    """Note the global generators of Python, NumPy and torch, on every device
-
-    Returns:
-        Called without arguments, puts them back
-    """
-
-def model_state(model:nn.Module, opt)->Callable:
-    """Note what training changes; the gradients are taken off meanwhile
+@contextmanager
+def model_kept(model:nn.Module, opt=None)->Iterator[Any]:
+    """After the block model and random numbers are as before; inside, no old
+    gradient
 
     Args:
-        model: Its parameters, gradients and all its buffers are noted
-        opt: Its state and options too; or None
-
-    Returns:
-        Called without arguments, puts them back
+        model: Its parameters, gradients and all its buffers are put back
+        opt: Its state and options too
     """
 
 @contextmanager
@@ -252,7 +216,8 @@ class LRFinderCB(Callback):
         gamma: Factor from one update to the next, above 1
         max_mult: Stop when the loss is this many times the smallest so far
     """
-    order, only_in_fit = (100, True)
+    order: Any
+    only_in_fit: Any
     gamma: float
     max_mult: float
     lrs: Any

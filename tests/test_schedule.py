@@ -350,8 +350,8 @@ def test_freeze():
 # --- what a batch counts -----------------------------------------------------------
 
 def plateau_of(loss_func, size=None, valid=True, y=None):
-    sched = EpochSchedCB(T.ReduceLROnPlateau, size)
-    learn = learner(cbs=[sched], lr=1e-9)
+    sched = EpochSchedCB(T.ReduceLROnPlateau)
+    learn = learner(cbs=[sched, MetricsCB(size=size)], lr=1e-9)
     learn.model = learn.model[::2]  # without BatchNorm and dropout
     x, labels = data()
     dl = DataLoader(Dataset(x, labels if y is None else y), 30)
@@ -378,7 +378,7 @@ def test_the_plateau_is_told_the_weight(valid):
 
 def test_an_aborted_fit_does_not_move_a_plateau_that_only_validates():
     sched = EpochSchedCB(T.ReduceLROnPlateau)
-    learn = learner(cbs=[sched])
+    learn = learner(cbs=[sched, MetricsCB()])
     class Stop(Callback):
         def after_batch(self, learn): raise CancelFitException()
     learn.fit(1, cbs=Stop())
@@ -386,15 +386,9 @@ def test_an_aborted_fit_does_not_move_a_plateau_that_only_validates():
     assert sched.schedo.last_epoch == 0
 
 
-def test_the_mean_of_a_running_epoch_is_part_of_the_state():
-    sched, other = (EpochSchedCB(T.ReduceLROnPlateau) for _ in range(2))
-    class Change(Callback):
-        "Half-way through the epoch a new callback takes over"
-        order = 50
-        def after_batch(self, learn):
-            if learn.iter == 9: other.load_state_dict(copy.deepcopy(sched.state_dict()))
-    learner(cbs=[sched, other, Change()]).fit(1, valid=False)
-    assert other.schedo.best == sched.schedo.best
+def test_a_plateau_needs_a_loss():
+    with pytest.raises(ArgumentError, match="MetricsCB"):
+        learner(cbs=[EpochSchedCB(T.ReduceLROnPlateau)]).fit(1)
 
 
 # --- recorder -----------------------------------------------------------------------------------------------------------
