@@ -149,7 +149,7 @@ def lsuv_init(
             done,what = _tune(*args, weight, bias),"mean 0 with it"
             mean,std,*_ = measure()
     if not done: warnings.warn(f"the weight of {type(m_in).__name__} cannot give "
-        f"{type(m).__name__} {what}; is a norm between them? That is `m_in` then")
+        f"{type(m).__name__} {what}: give a normalisation between them as `m_in`")
     return mean, std
 
 # %% ../nbs/18_init.ipynb #res-block

@@ -84,7 +84,8 @@ def _loaders(dls):
         one = not isinstance(dls, (list, tuple)) or any(map(is_batch, dls))
         dls = DataLoaders(*([dls] if one else dls or [None]))
     for dl in (dls.train, dls.valid):
-        need(dl is None or hasattr(dl, "__iter__"), "dls", dl, "loaders, no datasets")
+        need(dl is None or hasattr(dl, "__iter__"), "dls", dl,
+            "loaders of batches: a dataset needs a DataLoader around it")
     return dls
 
 _sgd = partial(Momentum, momentum=0.)  # plain SGD; a schedule may raise the momentum
@@ -100,7 +101,7 @@ def _loss(loss_func, preds, targets):
     f = getattr(loss_func, "func", loss_func)  # inside a `partial`
     if targets and getattr(f, "__module__", "").startswith("torch.nn"):
         fits = not targets[0].is_floating_point() or preds.shape == targets[0].shape
-        need(fits, "preds", preds, f"the target's shape {tuple(targets[0].shape)}")
+        need(fits, "preds", preds, f"the shape of the target, {(*targets[0].shape,)}")
     return loss_func(preds, *targets)
 
 # %% ../nbs/09_learner.ipynb #train-cb
