@@ -113,13 +113,6 @@ def need_unit(
 
 # %% ../nbs/00_start.ipynb #words-seed
 #| code-fold: true
-def python_state(
-    state:dict # From `rng_state`
-)->tuple: # As `random.setstate` wants it
-    "The state of Python's generator"
-    version,numbers,gauss = state["python"]
-    return version, tuple(numbers.tolist()), gauss
-
 def mix_seed(
     *numbers # Seed, epoch, and for an item its index
 )->int: # From 0 to 2**64 - 1
@@ -150,7 +143,8 @@ def set_rng_state(
     state:dict # From `rng_state`; states of devices that are not here are passed over
 ):
     "Put the global generators where they were"
-    random.setstate(python_state(state))
+    version,numbers,gauss = state["python"]
+    random.setstate((version, tuple(numbers.tolist()), gauss))
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
     if torch.cuda.is_available():

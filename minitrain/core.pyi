@@ -97,16 +97,6 @@ def need_unit(name:str, x:torch.Tensor)->None:
         x: Numbers that should be probabilities
     """
 
-def python_state(state:dict)->tuple:
-    """The state of Python's generator
-
-    Args:
-        state: From `rng_state`
-
-    Returns:
-        As `random.setstate` wants it
-    """
-
 def mix_seed(*numbers)->int:
     """One well-mixed seed from several numbers
 
