@@ -14,7 +14,6 @@ from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from importlib.resources import files
 from itertools import takewhile, zip_longest
-from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,14 +83,6 @@ def is_int(
 )->bool: # True for ints from `low` up; False for True, which Python counts as 1
     "Is this a whole number, `low` or more?"
     return isinstance(o, int) and not isinstance(o, bool) and o >= low
-
-def is_amount(
-    x, # Anything
-    end:float # Largest value
-)->bool: # True for a finite number from 0 to `end`
-    "Is this a strength?"
-    number = isinstance(x, Real) and not isinstance(x, bool)
-    return number and 0 <= x <= end and x < math.inf
 
 def need_flags(
     **flags # Values by the argument's name

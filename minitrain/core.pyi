@@ -70,17 +70,6 @@ def is_int(o, low:int=0)->bool:
         True for ints from `low` up; False for True, which Python counts as 1
     """
 
-def is_amount(x, end:float)->bool:
-    """Is this a strength?
-
-    Args:
-        x: Anything
-        end: Largest value
-
-    Returns:
-        True for a finite number from 0 to `end`
-    """
-
 def need_flags(**flags)->None:
     """Require True or False, or None: a string such as 'False' counts as true
 
