@@ -17,23 +17,10 @@ from torch import nn
 
 from .callbacks import BatchTransformCB
 from .core import is_int, need
-from .data import DataLoaders
 from .init import conv, init_weights
-from .learner import Callback, CancelBatchException, Learner, batch_parts
+from .learner import Callback, Learner, batch_parts
+from .predict import get_preds
 from .softmax import softmax
-
-# %% ../nbs/19_augment.ipynb #centre
-#| code-fold: true
-class _Centre(nn.Module):
-    "Cuts the margin off images, which next to no ink ever reaches, and adds a channel"
-    def __init__(self, margin):
-        super().__init__()
-        self.margin = margin
-
-    def forward(self, x):
-        b,*_,hgt,wid = x.shape
-        m = self.margin
-        return x[..., m:hgt - m, m:wid - m].reshape(b, 1, hgt - 2*m, wid - 2*m)
 
 # %% ../nbs/19_augment.ipynb #digits-model
 def digits_model(
@@ -46,7 +33,8 @@ def digits_model(
         normed(width, wide, stride=1), normed(wide, wide)).apply(init_weights)
     side = math.ceil((28 - 2*margin)/8)
     head = nn.Flatten(),nn.Linear(wide*side*side, 10)
-    model = nn.Sequential(_Centre(margin), *body, *head)
+    centre = nn.Flatten(),nn.Unflatten(1, (1, 28, 28)),nn.ZeroPad2d(-margin)
+    model = nn.Sequential(nn.Sequential(*centre), *body, *head)
     return model.to(memory_format=torch.channels_last)  # convolved fastest on CPUs
 
 # %% ../nbs/19_augment.ipynb #affine-matrix
@@ -240,22 +228,18 @@ def _probs(y, preds):
 # %% ../nbs/19_augment.ipynb #views
 #| code-fold: true
 class _ViewsCB(Callback):
-    "Averages the answers to a batch and to changed copies of it"
-    def __init__(self, tfm, n, seed):
-        self.tfm,self.n,self.seed,self.probs,self.targets = tfm,n,seed,[],[]
+    "Puts the mean over a batch and changed copies of it in place of the predictions"
+    def __init__(self, tfm, n, seed): self.tfm,self.n,self.seed = tfm,n,seed
 
     def after_predict(self, learn):
-        batch,total = learn.batch,softmax(learn.preds.float(), dim=1)
+        batch,probs = learn.batch,softmax(learn.preds.float(), dim=1)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed + learn.iter)
             for _ in range(self.n):
                 learn.batch = self.tfm(batch)
                 learn.predict()
-                total = total + softmax(learn.preds.float(), dim=1)
-        learn.batch = batch
-        self.probs.append((total/(self.n + 1)).cpu())
-        self.targets.append(batch_parts(batch)[-1].cpu())
-        raise CancelBatchException()  # no loss is needed
+                probs = probs + softmax(learn.preds.float(), dim=1)
+        learn.batch,learn.preds = batch,probs/(self.n + 1)
 
 # %% ../nbs/19_augment.ipynb #tta
 def tta(
@@ -268,8 +252,4 @@ def tta(
     "The mean of a model's probabilities for an image and for changed copies of it"
     need(is_int(n), "n", n, "a whole number, 0 or more")
     views = _ViewsCB(RandAffine(5, 0.05, 5, 1) if tfm is None else tfm, n, seed)
-    old,learn.dls = learn.dls,learn.dls if dl is None else DataLoaders(dl, dl)
-    try:
-        with learn._bare(random=False): learn.fit(1, train=False, cbs=views)
-    finally: learn.dls = old
-    return torch.cat(views.probs), torch.cat(views.targets)
+    return get_preds(learn, dl, views)

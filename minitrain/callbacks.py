@@ -28,26 +28,26 @@ from .learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts)
 from .metrics import is_sum_loss, loss_weight
-from .progress import Kept, higher_is_better, loader_length, metrics_of
+from .progress import Kept, loader_length, watched
 
 # %% ../nbs/12_callbacks.ipynb #position
 #| code-fold: true
 @contextmanager
 def position_kept(
-    dl, # A loader, ours or torch's
-    random:bool=True # Put random numbers back too
+    dl # A loader of any kind, or None
 ):
     "Inside the block a loader may be walked through; its order is as before"
-    rng = rng_state() if random else None
-    samplers = dl, getattr(dl, "sampler", None), getattr(dl, "batch_sampler", None)
-    kept = [(o.generator, o.generator.get_state()) for o in samplers
-        if isinstance(getattr(o, "generator", None), torch.Generator)]
-    state = dl.state_dict() if isinstance(dl, DataLoader) else None
+    names = "sampler","batch_sampler","dataset","generator","dl","dataloader"
+    parts = [dl]
+    for o in parts:  # grows meanwhile
+        inner = [getattr(o, name, None) for name in names]
+        parts += [p for p in inner if p is not None and all(p is not q for q in parts)]
+    generators = [(o, o.get_state()) for o in parts if isinstance(o, torch.Generator)]
+    state = dl.state_dict() if hasattr(dl, "load_state_dict") else None
     try: yield
     finally:
+        for o,was in generators: o.set_state(was)
         if state is not None: dl.load_state_dict(state)
-        for g,was in kept: g.set_state(was)
-        if rng is not None: set_rng_state(rng)
 
 # %% ../nbs/12_callbacks.ipynb #device
 class DeviceCB(Callback):
@@ -103,11 +103,8 @@ def show_image_batch(self:Learner,
     **kwargs # Passed on to `show_images`
 ):
     "Show the first training batch as the model would get it; nothing is trained"
-    opt,dl = self.opt,self.dls.train
-    try:
-        with self._bare(), position_kept(dl):
-            self.fit(1, valid=False, cbs=[_Look(), *as_list(cbs)])
-    finally: self.opt = opt
+    with self._bare(), position_kept(self.dls.train):
+        self.fit(1, valid=False, cbs=[_Look(), *as_list(cbs)])
     show_images(to_cpu(batch_parts(self.batch)[0])[:max_n], **kwargs)
 
 # %% ../nbs/12_callbacks.ipynb #overfit
@@ -158,15 +155,9 @@ class EarlyStopCB(Kept, Callback):
         "Begin to watch"
         if not learn.trains: return
         self.best = self.best_epoch = self._weights = None
-        self.waited,self.stopped,metrics = 0,False,metrics_of(learn, self)
-        parts = "train",*["valid"]*learn.validates
-        known = [f"{part}_{o}" for part in parts for o in metrics.all_metrics]
-        need(self.monitor in known, "monitor", self.monitor, f"one of {known}")
-        name = self.monitor.partition("_")[2]
-        higher = higher_is_better(name, metrics.metrics.get(name))
-        if self.mode is not None: higher = dict(min=False, max=True)[self.mode]
-        need(higher is not None, "mode", None, f"'min' or 'max': {name!r} says neither")
-        self._metrics,self._name,self._sign = metrics,name,1 if higher else -1
+        self.waited,self.stopped = 0,False
+        found = watched(learn, self, "monitor", self.monitor, self.mode)
+        self._metrics,self._name,self._sign = found
 
     def after_epoch(self,
         learn:Learner # Its fit may end
@@ -282,12 +273,11 @@ class GradClipCB(Callback):
 
     def __init__(self,
         max_norm:float|None=None, # Largest norm of all gradients as one vector
-        value:float|None=None, # Largest absolute value of each entry, instead
-        norm_type:float=2. # Which norm; inf for the largest absolute value
+        value:float|None=None # Largest absolute value of each entry, instead
     ):
         one = (max_norm is None) != (value is None) and (max_norm or value or 0) > 0
         need(one, "max_norm", (max_norm, value), "max_norm or value, above 0")
-        self.max_norm,self.value,self.norm_type = max_norm,value,norm_type
+        self.max_norm,self.value = max_norm,value
         self.norm = None  # of the last gradients, before they were clipped
 
     def after_backward(self,
@@ -296,9 +286,7 @@ class GradClipCB(Callback):
         "Clip"
         params = _updated(learn)
         if self.value is not None: nn.utils.clip_grad_value_(params, self.value)
-        else:
-            clip = nn.utils.clip_grad_norm_
-            self.norm = clip(params, self.max_norm, self.norm_type)
+        else: self.norm = nn.utils.clip_grad_norm_(params, self.max_norm)
 
 def _updated(learn):
     "Parameters that have a gradient and that the optimizer updates"
@@ -423,9 +411,6 @@ class EMACB(Kept, Callback):
         for k,p in (*self._model.named_parameters(), *self._model.named_buffers()):
             average = p.requires_grad or k.endswith(("running_mean", "running_var"))
             if k in self.averages or average and not is_lazy(p): live[k] = p.detach()
-        def shapes(o): return {k: o[k].shape for k in self.averages if k in o}
-        ok = shapes(live) == shapes(self.averages)
-        need(ok, "averages", shapes(self.averages), f"as in the model: {shapes(live)}")
         return live
 
     def after_step(self,
@@ -506,10 +491,9 @@ class MixedPrecision(TrainCB):
         learn:Learner # As for `TrainCB`
     ):
         "Run the loss in float32"
-        half = learn.preds
-        learn.preds = map_nested(_wide, half)
-        try: super().get_loss(learn)
-        finally: learn.preds = half
+        half,learn.preds = learn.preds,map_nested(_wide, learn.preds)
+        super().get_loss(learn)
+        learn.preds = half
 
     def backward(self,
         learn:Learner # As for `TrainCB`

@@ -15,12 +15,11 @@ __all__ = ['DeviceCB', 'BatchTransformCB', 'OverfitBatchCB', 'EarlyStopCB',
            'MixedPrecision']
 
 @contextmanager
-def position_kept(dl, random:bool=True)->Iterator[Any]:
+def position_kept(dl)->Iterator[Any]:
     """Inside the block a loader may be walked through; its order is as before
 
     Args:
-        dl: A loader, ours or torch's
-        random: Put random numbers back too
+        dl: A loader of any kind, or None
     """
 
 class DeviceCB(Callback):
@@ -197,19 +196,12 @@ class GradClipCB(Callback):
     Args:
         max_norm: Largest norm of all gradients as one vector
         value: Largest absolute value of each entry, instead
-        norm_type: Which norm; inf for the largest absolute value
     """
     order = 20
     norm: Any
     max_norm: float | None
     value: float | None
-    norm_type: float
-    def __init__(
-        self,
-        max_norm:float | None=None,
-        value:float | None=None,
-        norm_type:float=2.0,
-    )->None: ...
+    def __init__(self, max_norm:float | None=None, value:float | None=None)->None: ...
     def after_backward(self, learn:Learner)->None:
         """Clip
 

@@ -16,12 +16,12 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .core import map_nested
+from .core import map_nested, rng_state, set_rng_state
 from .hooks import HooksCallback, tensors_in
 from .learner import Callback, CancelFitException, Learner
 from .loop import count_samples, model_mode
 from .metrics import loss_weight
-from .schedule import left_unchanged, model_state, rng_states
+from .schedule import contents_kept, left_unchanged, model_kept
 
 # %% ../nbs/16_diagnose.ipynb #shapes
 #| code-fold: true
@@ -30,14 +30,12 @@ def _countable():
     "Recurrent and attention modules take the way that is made of plain matrix products"
     from torch.nn.attention import SDPBackend, sdpa_kernel
     b,fast = torch.backends,torch.backends.mha.get_fastpath_enabled()
-    off = dict(enabled=False)
-    plain = b.mkldnn.flags(**off),b.cudnn.flags(**off),sdpa_kernel(SDPBackend.MATH)
-    with warnings.catch_warnings(), ExitStack() as stack:
+    with (warnings.catch_warnings(), b.mkldnn.flags(enabled=False),
+            b.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH)):
         warnings.filterwarnings("ignore", "Using `torch.compile|TF32 acceleration")
-        for o in plain: stack.enter_context(o)
-        stack.callback(b.mha.set_fastpath_enabled, fast)
         b.mha.set_fastpath_enabled(False)
-        yield
+        try: yield
+        finally: b.mha.set_fastpath_enabled(fast)
 
 def _watch(m, count, stack):
     "A list that gets an entry for each call: shapes in and out, samples, operations"
@@ -104,12 +102,8 @@ def summary(
     depth:int=1 # 1 for the children of `model`, 2 for their children too, and so on
 )->_Summary: # Shows itself; has `.rows`, `.params`, `.trainable` and `.mflops`
     "Shapes, parameters and multiply-adds of the parts of a model, in one forward pass"
-    back = rng_states(),model_state(model, None)
-    try:
-        with model_mode(model, False), torch.no_grad():
-            return _summarize(model, lambda: model(*inputs), depth)
-    finally:
-        for put_back in back: put_back()
+    with model_kept(model), model_mode(model, False), torch.no_grad():
+        return _summarize(model, lambda: model(*inputs), depth)
 
 # %% ../nbs/16_diagnose.ipynb #learner-summary
 class _EndCB(Callback):
@@ -122,14 +116,12 @@ def summary(self:Learner,
     depth:int=1 # 1 for the children of the model, 2 for their children too, and so on
 )->_Summary: # A table that shows itself
     "The table of `summary` for a batch of the Learner's own data; nothing is changed"
-    dls = self.dls
     with left_unchanged(self), self._bare():
-        try:
-            batch = next(iter(dls.valid if dls.train is None else dls.train))
-            self.dls = dict(valid=[batch])
-            run = partial(self.fit, 1, train=False, cbs=_EndCB())
-            return _summarize(self.model, run, depth)
-        finally: self.dls = dls
+        dls = self.dls
+        batch = next(iter(dls.valid if dls.train is None else dls.train))
+        self.dls = dict(valid=[batch])
+        run = partial(self.fit, 1, train=False, cbs=_EndCB())
+        return _summarize(self.model, run, depth)
 
 # %% ../nbs/16_diagnose.ipynb #bad
 #| code-fold: true
@@ -174,7 +166,7 @@ class NaNStopCB(Callback):
         learn:Learner # Not looked at
     ):
         "Note the random numbers, so that the batch can be run again as it was"
-        self._same_rng = rng_states()
+        self._rng = rng_state()
 
     def after_loss(self,
         learn:Learner # Its loss is read
@@ -210,19 +202,14 @@ def _again(self:NaNStopCB, learn, backward):
         elif enters: came.add(name)
     for cb in learn.cbs:
         if isinstance(cb, HooksCallback): cb.hooks.remove()  # they have seen this batch
-    kept,back = (learn.preds, learn.loss),(rng_states(), model_state(model, None))
-    self._same_rng()
-    try:
-        with _watched(model, backward, see), torch.set_grad_enabled(training):
-            learn.predict()
-            learn.get_loss()
-            if not backward: see(None, False, learn.loss)
-            else: learn.backward()
-            for n,p in model.named_parameters():
-                see(n.rpartition(".")[0], False, p.grad)
-    finally:
-        for put_back in back: put_back()
-        learn.preds,learn.loss = kept
+    with (model_kept(model), contents_kept(vars(learn)),
+            _watched(model, backward, see), torch.set_grad_enabled(training)):
+        set_rng_state(self._rng)
+        learn.predict()
+        learn.get_loss()
+        if not backward: see(None, False, learn.loss)
+        else: learn.backward()
+        for n,p in model.named_parameters(): see(n.rpartition(".")[0], False, p.grad)
     return (*first[0], came) if first else None
 
 # %% ../nbs/16_diagnose.ipynb #nan-origin

@@ -112,37 +112,19 @@ def _measure(model, m, xb):
 
 # %% ../nbs/18_init.ipynb #lsuv-loop
 #| code-fold: true
-def _scale(measure, tol, steps, weight):
-    "Scale until the deviation is 1; False where it does not follow"
-    before = None
+def _tune(measure, tol, steps, weight, bias=None):
+    "Scale, and shift a bias, until deviation is 1 and mean 0; else put back, and False"
+    params = [p for p in (weight, bias) if p is not None]
+    kept = [p.clone() for p in params]
     for _ in range(steps):
         mean,std,*_ = measure()
-        got = f"mean {mean:.3g}, standard deviation {std:.3g}"
-        need(1e-6*abs(mean) < std < math.inf, "m", got, "an output with some spread")
-        if abs(std - 1) <= tol: return True
-        if before and abs(std - before) < 1e-3*abs(1 - before): return False
+        if not 1e-6*abs(mean) < std < math.inf: break
+        if abs(std - 1) <= tol and (bias is None or abs(mean) <= tol): return True
         weight /= std
-        before = std
+        # the mean lags where an activation is flat
+        if bias is not None: bias.div_(std).sub_(1.5*mean)
+    for p,old in zip(params, kept): p.copy_(old)
     return False
-
-def _centre(measure, tol, steps, weight, bias):
-    "Shift and scale until the mean is 0 too; False where it cannot be"
-    for _ in range(steps):
-        mean,std,*_ = measure()
-        if not 1e-6*abs(mean) < std < math.inf: return False
-        if abs(std - 1) <= tol and abs(mean) <= tol: return True
-        weight /= std
-        bias.div_(std).sub_(1.5*mean)  # the mean lags where an activation is flat
-    return False
-
-def _attempt(change, *params):
-    "Change parameters; unless it says True they are as before"
-    kept,done = [p.clone() for p in params],False
-    try: done = change(*params)
-    finally:
-        for p,old in zip(params, kept):
-            if not done: p.copy_(old)
-    return done
 
 # %% ../nbs/18_init.ipynb #lsuv-init
 def lsuv_init(
@@ -158,14 +140,16 @@ def lsuv_init(
     need(torch.is_tensor(weight), "m_in", m_in, "a layer with a weight")
     with torch.no_grad(), _as_training(model):
         args = measure,*_ = partial(_measure, model, m, xb),tol,max_steps
-        done,what = _attempt(partial(_scale, *args), weight),"standard deviation 1"
+        mean,std,*_ = measure()
+        got = f"mean {mean:.3g}, standard deviation {std:.3g}"
+        need(1e-6*abs(mean) < std < math.inf, "m", got, "an output with some spread")
+        done,what = _tune(*args, weight),"standard deviation 1"
         mean,std,low,high = measure()
         if done and bias is not None and low < 0 < high:
-            done,what = _attempt(partial(_centre, *args), weight, bias),"mean 0 with it"
+            done,what = _tune(*args, weight, bias),"mean 0 with it"
             mean,std,*_ = measure()
-    if not done: warnings.warn(f"lsuv_init: the weight of {type(m_in).__name__} cannot "
-        f"give the output of {type(m).__name__} {what}. If a normalisation between "
-        "them sets the scale, give that as `m_in`", stacklevel=2)
+    if not done: warnings.warn(f"the weight of {type(m_in).__name__} cannot give "
+        f"{type(m).__name__} {what}; is a norm between them? That is `m_in` then")
     return mean, std
 
 # %% ../nbs/18_init.ipynb #res-block

@@ -84,8 +84,7 @@ def _loaders(dls):
         one = not isinstance(dls, (list, tuple)) or any(map(is_batch, dls))
         dls = DataLoaders(*([dls] if one else dls or [None]))
     for dl in (dls.train, dls.valid):
-        need(dl is None or hasattr(dl, "__iter__"), "dls", dl,
-            "loaders of batches: a dataset needs a DataLoader around it")
+        need(dl is None or hasattr(dl, "__iter__"), "dls", dl, "loaders, no datasets")
     return dls
 
 def _sgd(params, lr):
@@ -103,8 +102,7 @@ def _loss(loss_func, preds, targets):
     f = getattr(loss_func, "func", loss_func)  # inside a `partial`
     if targets and getattr(f, "__module__", "").startswith("torch.nn"):
         fits = not targets[0].is_floating_point() or preds.shape == targets[0].shape
-        need(fits, "preds", preds, "the shape of the target, "
-            f"{tuple(targets[0].shape)}")
+        need(fits, "preds", preds, f"the target's shape {tuple(targets[0].shape)}")
     return loss_func(preds, *targets)
 
 # %% ../nbs/09_learner.ipynb #train-cb
@@ -434,13 +432,13 @@ def _bare(self:Learner,
     random:bool=True # Put the random numbers back too
 ):
     "A block without callbacks that are `only_in_fit`; what the Learner knows stays"
-    known,cbs,rng = vars(self).copy(),[*self.cbs],rng_state()
-    self.cbs[:] = [cb for cb in cbs if not getattr(cb, "only_in_fit", False)]
+    known,rng = vars(self).copy(),rng_state()
+    self.cbs = [cb for cb in self.cbs if not getattr(cb, "only_in_fit", False)]
     try: yield
     finally:
-        self.cbs[:] = cbs
         last = {o: vars(self)[o] for o in ("batch", "preds", "loss")}  # to look at
-        self.__dict__ = known | last
+        vars(self).clear()
+        vars(self).update(known | last)
         if random: set_rng_state(rng)
 
 @patch
@@ -449,13 +447,11 @@ def validate(self:Learner
     "Measure on the validation loader, and change nothing"
     need(self.dls.valid is not None, "dls", self.dls, "a loader to validate on")
     losses,cbs = [],[copy(o) for o in self.cbs if hasattr(o, "all_metrics")]
-    def keep(learn):
-        losses.append([learn.loss.item(), len(batch_parts(learn.batch)[0])])
+    def keep(learn): losses.extend([learn.loss.item()]*len(batch_parts(learn.batch)[0]))
     for o in cbs: o.rows,o._log = [],noop
     with self._bare():
         self.fit(1, train=False, cbs=[*cbs, SimpleNamespace(after_loss=keep)])
-    mean = sum(loss*n for loss,n in losses)/sum(n for _,n in losses)
-    return cbs[0].rows[-1] if cbs else dict(loss=mean)
+    return cbs[0].rows[-1] if cbs else dict(loss=sum(losses)/len(losses))
 
 @patch(as_prop=True)
 def is_main(self:Learner

@@ -137,7 +137,6 @@ class Learner:
     epochs: Any
     n_epochs: Any
     epoch: Any
-    __dict__: Any
     data: Any
     metrics: Any
     def __init__(

@@ -76,13 +76,10 @@ def get_preds(self:Learner,
     inps:bool=False # Return the inputs too
 )->tuple: # (predictions, targets) and, with `inps`, inputs; on the CPU
     "Predictions for every sample of a loader, in evaluation mode; nothing else changes"
-    dls,capture,fixed = self.dls,_PredsOnly(),cbs is None
-    dl = dls.valid if dl is None else dl
-    try:
+    capture,dl = _PredsOnly(),self.dls.valid if dl is None else dl
+    with self._bare(random=cbs is None), position_kept(dl):
         self.dls = DataLoaders(dl, dl)
-        with self._bare(fixed), position_kept(dl, fixed): # random numbers as before
-            self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
-    finally: self.dls = dls
+        self.fit(1, train=False, cbs=[capture, *as_list(cbs)])
     out = capture.all_preds,capture.all_targs,capture.all_inps
     return out if inps else out[:2]
 
@@ -90,10 +87,11 @@ def get_preds(self:Learner,
 #| code-fold: true
 def get_preds(
     learn:Learner, # Trained
-    dl=None # A loader; None for that of validation
+    dl=None, # A loader; None for that of validation
+    cbs=None # Callbacks for this alone, such as a BatchTransformCB
 )->tuple: # (predictions, targets) on the CPU, float32 for half precision
-    "As `learn.get_preds(dl)`"
-    return Learner.get_preds(learn, dl)
+    "As `learn.get_preds(dl, cbs)`"
+    return Learner.get_preds(learn, dl, cbs)
 @patch
 def capture_preds(self:Learner,
     cbs=None, # Callbacks for this alone, such as a BatchTransformCB

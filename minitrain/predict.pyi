@@ -34,12 +34,13 @@ class CapturePreds(Callback):
             learn: Not looked at
         """
 
-def get_preds(learn:Learner, dl=None)->tuple:
-    """As `learn.get_preds(dl)`
+def get_preds(learn:Learner, dl=None, cbs=None)->tuple:
+    """As `learn.get_preds(dl, cbs)`
 
     Args:
         learn: Trained
         dl: A loader; None for that of validation
+        cbs: Callbacks for this alone, such as a BatchTransformCB
 
     Returns:
         (predictions, targets) on the CPU, float32 for half precision

@@ -32,8 +32,25 @@ def metrics_of(
     need(found, "cbs", learn.cbs, f"a MetricsCB among them for {type(who).__name__}")
     return found
 
+def watched(
+    learn:Learner, # In a fit, with a MetricsCB
+    who:Callback, # Who asks
+    arg:str, # What it calls `name`, for an error
+    name:str, # "train_" or "valid_", and a metric or "loss"
+    mode:str|None=None # "min" or "max"; None asks the metric, or its name
+)->tuple[MetricsCB, str, int]: # Whose rows to read, what in them; -1 if less is better
+    "What a callback watches that waits for the best"
+    metrics,metric = metrics_of(learn, who),name.partition("_")[2]
+    parts = "train",*["valid"]*learn.validates
+    known = [f"{part}_{o}" for part in parts for o in metrics.all_metrics]
+    need(name in known, arg, name, f"one of {known}")
+    higher = higher_is_better(metric, metrics.metrics.get(metric))
+    if mode is not None: higher = dict(min=False, max=True)[mode]
+    need(higher is not None, "mode", None, f"'min' or 'max': {metric!r} says neither")
+    return metrics, metric, 1 if higher else -1
+
 class Kept:
-    "A callback whose attributes named in `_kept` are its state"
+    "Base of what has attributes, named in `_kept`, as its state"
     def state_dict(self)->dict: # By name
         "What a checkpoint keeps"
         return deepcopy({k: vars(self)[k] for k in self._kept})
@@ -334,7 +351,10 @@ class CSVLogCB(HistoryCB):
         if not self._main: return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         columns = mend_csv(self.path)
-        if columns: self._need_columns(columns)
+        sure = [k for k,m in self._metrics.all_metrics.items()
+            if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
+        lacks = [o for o in _columns(sure, self._parts) if columns and o not in columns]
+        need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
         rows = self.path.read_bytes().count(b"\n") - 1 if columns else 0
         self._before,self._base = rows - self._written,max(self._base, rows)
 
@@ -372,16 +392,6 @@ class CSVLogCB(HistoryCB):
         "Go back to where the log stood: rows of later epochs are cut off"
         super().load_state_dict(state)
         if self._main: mend_csv(self.path, 1 + self._before + self._written)
-
-# %% ../nbs/11_progress.ipynb #csv-columns
-#| code-fold: true
-@patch
-def _need_columns(self:CSVLogCB, columns):
-    "Require a column for each number that is sure to come"
-    sure = [k for k,m in self._metrics.all_metrics.items()
-        if isinstance(m, Sums) and type(m) is not ConfusionMatrix]
-    lacks = [o for o in _columns(sure, self._parts) if o not in columns]
-    need(not lacks, "path", str(self.path), f"a file with the columns {lacks} too")
 
 # %% ../nbs/11_progress.ipynb #recorder
 class RecorderCB(Kept, Callback):
@@ -438,9 +448,7 @@ class TensorBoardCB(HistoryCB):
     ):
         super().__init__()
         if not hasattr(log_dir, "add_scalar"):
-            try: from torch.utils.tensorboard import SummaryWriter
-            except ImportError: raise ImportError("TensorBoardCB needs tensorboard: "
-                "pip install minitrain[tensorboard], or give it a writer") from None
+            from torch.utils.tensorboard import SummaryWriter
             log_dir = SummaryWriter(log_dir)
         self.writer,self.every,self._step = log_dir,every,0
 

@@ -23,8 +23,28 @@ def metrics_of(learn:Learner, who:Callback)->MetricsCB:
         The first one
     """
 
+def watched(
+    learn:Learner,
+    who:Callback,
+    arg:str,
+    name:str,
+    mode:str | None=None,
+)->tuple[MetricsCB, str, int]:
+    """What a callback watches that waits for the best
+
+    Args:
+        learn: In a fit, with a MetricsCB
+        who: Who asks
+        arg: What it calls `name`, for an error
+        name: "train_" or "valid_", and a metric or "loss"
+        mode: "min" or "max"; None asks the metric, or its name
+
+    Returns:
+        Whose rows to read, what in them; -1 if less is better
+    """
+
 class Kept:
-    """A callback whose attributes named in `_kept` are its state"""
+    """Base of what has attributes, named in `_kept`, as its state"""
     def state_dict(self)->dict:
         """What a checkpoint keeps
 

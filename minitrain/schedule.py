@@ -12,7 +12,6 @@ import math, warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from functools import partial
 from inspect import Parameter, signature
 
 import torch
@@ -20,11 +19,11 @@ from fastcore.basics import patch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from .callbacks import GradAccumCB
+from .callbacks import GradAccumCB, position_kept
 from .core import is_int, need, need_flags, rng_state, set_rng_state, subplots
 from .learner import Callback, CancelFitException, Learner, as_list
 from .metrics import is_sum_loss, loss_weight
-from .progress import loader_length
+from .progress import Kept, loader_length
 
 # %% ../nbs/14_schedule.ipynb #anneal
 def linear(
@@ -135,8 +134,10 @@ def load_state_dict(self:BaseSchedCB,
     if state["sched"] is not None: self.schedo.load_state_dict(state["sched"])
 
 # %% ../nbs/14_schedule.ipynb #schedule
-class Schedule:
+class Schedule(Kept):
     "A scheduler made of functions of the number of updates"
+    _kept = "n","base_lrs"
+
     def __init__(self,
         optimizer:torch.optim.Optimizer, # Ours or torch's; `lr` multiplies its rates
         lr:Callable, # Called with the number of updates so far, returns a factor
@@ -165,13 +166,9 @@ class Schedule:
         self.n += 1
         self._set()
 
-    def state_dict(self)->dict: # "n" and "base_lrs"
-        "Where the schedule stands"
-        return dict(n=self.n, base_lrs=list(self.base_lrs))
-
     def load_state_dict(self, state:dict): # From `state_dict`
         "Go on from there"
-        self.n,self.base_lrs = state["n"],list(state["base_lrs"])
+        super().load_state_dict(state)
         self._set()
 
 # %% ../nbs/14_schedule.ipynb #one-cycle
@@ -279,60 +276,36 @@ def freeze(
 
 # %% ../nbs/14_schedule.ipynb #unchanged-parts
 #| code-fold: true
-def rng_states(
-)->Callable: # Called without arguments, puts them back
-    "Note the global generators of Python, NumPy and torch, on every device"
-    return partial(set_rng_state, rng_state())
-
-def _loader_state(dl):
-    "Note where a loader stands: its position if it tells, and its generators"
-    names = "sampler","batch_sampler","dataset","generator","dl","dataloader"
-    parts = [dl]
-    for o in parts:  # grows meanwhile
-        inner = [getattr(o, name, None) for name in names]
-        parts += [p for p in inner if p is not None and all(p is not q for q in parts)]
-    generators = [(o, o.get_state()) for o in parts if isinstance(o, torch.Generator)]
-    tells = hasattr(dl, "state_dict") and hasattr(dl, "load_state_dict")
-    position = dl.state_dict() if tells else None
-    def put_back():
-        for o,state in generators: o.set_state(state)
-        if position is not None: dl.load_state_dict(position)
-    return put_back
-
-def model_state(
-    model:nn.Module, # Its parameters, gradients and all its buffers are noted
-    opt # Its state and options too; or None
-)->Callable: # Called without arguments, puts them back
-    "Note what training changes; the gradients are taken off meanwhile"
-    dicts = [d for m in model.modules() for d in (m._parameters, m._buffers)]
-    if opt is not None: dicts += [opt.state, *opt.state.values(), *opt.param_groups]
+@contextmanager
+def contents_kept(
+    *dicts # Such as the attributes of an object
+):
+    "After the block the dicts hold what they held before"
     kept = [(d, dict(d)) for d in dicts]
-    tensors = [o for _,d in kept for o in d.values() if isinstance(o, torch.Tensor)]
-    copies = [(o, o.detach().clone()) for o in tensors]
-    grads = [(p, p.grad) for p in model.parameters()]
-    for p,_ in grads: p.grad = None
-    def put_back():
+    try: yield
+    finally:
         for d,values in kept:
             d.clear()
             d.update(values)
+
+@contextmanager
+def model_kept(
+    model:nn.Module, # Its parameters, gradients and all its buffers are put back
+    opt=None # Its state and options too
+):
+    "After the block model and random numbers are as before; inside, no old gradient"
+    dicts = [d for m in model.modules() for d in (m._parameters, m._buffers)]
+    if opt is not None: dicts += [opt.state, *opt.state.values(), *opt.param_groups]
+    tensors = [o for d in dicts for o in d.values() if isinstance(o, torch.Tensor)]
+    copies = [(o, o.detach().clone()) for o in tensors]
+    grads,rng = [(p, p.grad) for p in model.parameters()],rng_state()
+    for p,_ in grads: p.grad = None
+    try:
+        with contents_kept(*dicts): yield
+    finally:
         for o,was in copies: o.data = o.data.to(was).copy_(was)  # it may have moved
         for p,grad in grads: p.grad = grad
-    return put_back
-
-def _fields(o):
-    "Note the attributes of an object"
-    kept = dict(vars(o))
-    def put_back():
-        vars(o).clear()
-        vars(o).update(kept)
-    return put_back
-
-def _callback_state(cb):
-    "Note what a callback remembers, such as a scale, which may not be there yet"
-    records = getattr(cb, "only_in_fit", False)
-    if records or not hasattr(cb, "load_state_dict"): return lambda: None
-    state,fields = deepcopy(cb.state_dict()),_fields(cb)
-    return lambda: cb.load_state_dict(state) if state else fields()
+        set_rng_state(rng)
 
 # %% ../nbs/14_schedule.ipynb #unchanged
 @contextmanager
@@ -340,12 +313,17 @@ def left_unchanged(
     learn:Learner # Anything may be done with it inside the block
 ):
     "After the block all is as it was before, however it ends"
-    loaders = [getattr(learn.dls, o, None) for o in ("train", "valid")]
-    back = [rng_states(), model_state(learn.model, learn.opt), _fields(learn),
-        *map(_loader_state, loaders), *map(_callback_state, learn.cbs)]
-    try: yield
-    finally:
-        for put_back in back: put_back()
+    with ExitStack() as stack:
+        for o in ("train", "valid"):
+            stack.enter_context(position_kept(getattr(learn.dls, o, None)))
+        for cb in learn.cbs:
+            records = getattr(cb, "only_in_fit", False)
+            if records or not hasattr(cb, "load_state_dict"): continue
+            if state := cb.state_dict(): stack.callback(cb.load_state_dict, deepcopy(state))
+            stack.enter_context(contents_kept(vars(cb)))
+        stack.enter_context(model_kept(learn.model, learn.opt))
+        stack.enter_context(contents_kept(vars(learn)))
+        yield
 
 # %% ../nbs/14_schedule.ipynb #finder
 #| code-fold: true
@@ -366,8 +344,6 @@ class LRFinderCB(Callback):
         self.lrs,self.losses,self._seen,self._updated = [],[],[],False
         self._kept,self._low = ExitStack(),math.inf
         if learn.trains: self._kept.enter_context(left_unchanged(learn))
-        learns = [p for p in learn.model.parameters() if p.requires_grad]
-        self._top = min((torch.finfo(p.dtype).max for p in learns), default=1e30)/1e3
 
     def after_step(self, learn:Learner): # Not looked at
         "Note that there was an update"
@@ -384,7 +360,7 @@ class LRFinderCB(Callback):
         self._seen,self._updated = [],False
         self._low = min(self._low, mean := _mean(self.losses[-3:]))
         exploded = mean - self._low > (self.max_mult - 1)*abs(self._low)
-        if exploded or self.lrs[-1]*self.gamma > self._top: raise CancelFitException()
+        if exploded or self.lrs[-1]*self.gamma > 1e30: raise CancelFitException()
         for group in learn.opt.param_groups: group["lr"] = group["lr"]*self.gamma
 
     def cleanup_fit(self, learn:Learner): # Is put back

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from matplotlib.axes import Axes
 from minitrain.learner import Callback, Learner
+from minitrain.progress import Kept
 from torch import nn
 from typing import Any
 
@@ -119,7 +120,7 @@ class EpochSchedCB(BaseSchedCB):
             learn: Its mode is looked at
         """
 
-class Schedule:
+class Schedule(Kept):
     """A scheduler made of functions of the number of updates
 
     Args:
@@ -143,12 +144,6 @@ class Schedule:
     )->None: ...
     def step(self)->None:
         """Count an update, and set what the next one uses"""
-    def state_dict(self)->dict:
-        """Where the schedule stands
-
-        Returns:
-            "n" and "base_lrs"
-        """
     def load_state_dict(self, state:dict)->None:
         """Go on from there
 
@@ -218,22 +213,22 @@ def freeze(module:nn.Module, frozen:bool=True)->nn.Module:
         The same module
     """
 
-def rng_states()->Callable:
-    """Note the global generators of Python, NumPy and torch, on every device
-
-    Returns:
-        Called without arguments, puts them back
-    """
-
-def model_state(model:nn.Module, opt)->Callable:
-    """Note what training changes; the gradients are taken off meanwhile
+@contextmanager
+def contents_kept(*dicts)->Iterator[Any]:
+    """After the block the dicts hold what they held before
 
     Args:
-        model: Its parameters, gradients and all its buffers are noted
-        opt: Its state and options too; or None
+        *dicts: Such as the attributes of an object
+    """
 
-    Returns:
-        Called without arguments, puts them back
+@contextmanager
+def model_kept(model:nn.Module, opt=None)->Iterator[Any]:
+    """After the block model and random numbers are as before; inside, no old
+    gradient
+
+    Args:
+        model: Its parameters, gradients and all its buffers are put back
+        opt: Its state and options too
     """
 
 @contextmanager
