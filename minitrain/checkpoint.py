@@ -23,7 +23,7 @@ from .core import ArgumentError, need, need_flags, rng_state, set_rng_state
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
 from .metrics import MetricsCB
-from .progress import higher_is_better, loader_length, metrics_of
+from .progress import loader_length, watched
 from .runs import RunDir, atomic_write
 
 # %% ../nbs/21_checkpoint.ipynb #pack-helpers
@@ -290,8 +290,7 @@ def _take_up(learn, name, state):
         need(not spoilt(learn.model), "weights", "nan or infinity", "finite numbers")
     except Exception as e:
         _restore(learn, here)
-        raise ArgumentError(name, "another",
-            f"a state that fits ({error_line(e)})") from e
+        raise ArgumentError(name, "another", f"one that fits ({error_line(e)})") from e
 
 def spoilt(
     model:nn.Module # Any
@@ -406,15 +405,9 @@ class _BestCB(Callback):
     order, only_in_fit = EMACB.order - 1, True
 
     def __init__(self, owner, learn):
-        self.owner, self.metrics = owner, metrics_of(learn, owner)
-        parts = dict(train="train") | (dict(valid="eval") if learn.validates else {})
-        known = [f"{part}_{o}" for part in parts for o in self.metrics.all_metrics]
-        need(owner.best in known, "best", owner.best, f"one of {known}")
-        part, _, self.name = owner.best.partition("_")
-        higher = higher_is_better(self.name, self.metrics.metrics.get(self.name))
-        if owner.mode: higher = dict(max=True, min=False)[owner.mode]
-        need(higher is not None, "mode", None, "'min' or 'max', which is better")
-        self.sign, self.part = 1 if higher else -1, parts[part]
+        found = watched(learn, owner, "best", owner.best, owner.mode)
+        self.owner, (self.metrics, self.name, self.sign) = owner, found
+        self.part = dict(train="train", valid="eval")[owner.best[:5]]
 
     def cleanup_epoch(self, learn):
         "Write the weights, if they are the best so far"

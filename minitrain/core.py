@@ -200,8 +200,7 @@ def asset_path(
         return Path(name)
     folder = Path(str(files("minitrain")))/"assets"/kind
     known = sorted(o.stem for o in folder.glob(f"*{ending}"))
-    need(str(name) in known, arg, str(name),
-        f"one of {known} or the path of a {ending} file")
+    need(str(name) in known, arg, str(name), f"one of {known} or a {ending} file")
     return folder/f"{name}{ending}"
 
 # %% ../nbs/00_start.ipynb #load-results
