@@ -97,8 +97,8 @@ def parse_job(
     parser = _job_parser(command, schema, about, alone, more)
     found = vars(parser.parse_args(argv))
     try:
-        for k in alone.keys() & found:
-            need(len(found) == 1, f"--{k}", " ".join(argv), "nothing beside it")
+        if given := alone.keys() & found:
+            need(len(found) == 1, f"--{min(given)}", " ".join(argv), "nothing else")
             return None, None, found
         rest = {k: found.pop(k) for k in more if k in found}
         out = found.pop("out", None)
