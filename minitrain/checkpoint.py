@@ -23,7 +23,7 @@ from .core import ArgumentError, need, need_flags, rng_state, set_rng_state
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
 from .metrics import MetricsCB
-from .progress import higher_is_better, loader_length, metrics_of
+from .progress import loader_length, watched
 from .runs import RunDir, atomic_write
 
 # %% ../nbs/21_checkpoint.ipynb #pack-helpers
@@ -57,8 +57,8 @@ def _pack(state):
 def _unpack(data, name="checkpoint"):
     "The state that a file holds, on memory of its own; no code in it is run"
     advice = "; delete it to go on from the one before"
-    need(_digest(data[:-16]) == data[-16:], name, "a damaged file, or a strange one",
-        f"a whole checkpoint{advice}")
+    whole = _digest(data[:-16]) == data[-16:]
+    need(whole, name, "a damaged file, or a strange one", f"a whole checkpoint{advice}")
     with torch.serialization.safe_globals(_numpy):
         try: return torch.load(io.BytesIO(data[:-16]), "cpu", weights_only=True)
         except Exception as e: error = f"data, and no code ({error_line(e)}){advice}"
@@ -79,13 +79,6 @@ def _write(path, state, keep=None):
     with atomic_write(path/f"checkpoint-{n:06}.pt", "wb") as f: f.write(data)
     for o in checkpoints(path)[:-keep] if keep else []: o.unlink(missing_ok=True)
 
-def _read(file):
-    "The state in a checkpoint, checked"
-    state = _unpack(file.read_bytes(), file.name)
-    need(isinstance(state, dict) and state.get("form") == 1, file.name,
-        "a state in another form", "one that this version of minitrain wrote")
-    return state
-
 def _log(path, size=None):
     "Size and digest of the rows that a run has written, or of their first `size` bytes"
     file = path/"metrics.csv"
@@ -97,11 +90,14 @@ def read_newest(
 )->tuple: # Name and state; None and None where there is none
     "The newest checkpoint, if the rows beside it are those that it was written with"
     if not (found := checkpoints(path)): return None, None
-    state = _read(found[-1])
+    name = found[-1].name
+    state = _unpack(found[-1].read_bytes(), name)
+    ours = isinstance(state, dict) and state.get("form") == 1
+    need(ours, name, "another form", "a state that this version of minitrain wrote")
     log = state.get("log", [0, _digest(b"").hex()])
     need(_log(path, log[0]) == log, "metrics.csv", "changed or missing rows",
-        f"the first {log[0]} bytes as they were when {found[-1].name} was written")
-    return found[-1].name, state
+        f"the first {log[0]} bytes as they were when {name} was written")
+    return name, state
 
 # %% ../nbs/21_checkpoint.ipynb #model-state
 def _of_model(learn):
@@ -218,7 +214,7 @@ class CheckpointCB(Callback):
     ):
         "Go on with the run, or begin it"
         self._around, self._torn = sys.exception(), False
-        self._state = self._keeper = None
+        self._state, self._keepers = None, []
         if not learn.trains: return
         self._ready(learn)
         name, state = read_newest(self.path)
@@ -247,8 +243,8 @@ class CheckpointCB(Callback):
     ):
         "Count the fits: a script that was killed in the second passes over the first"
         self._fits += learn.trains and self._whole()
-        learn.cbs[:] = [cb for cb in learn.cbs if cb is not self._keeper]
-        self._around = self._state = self._keeper = None
+        learn.cbs[:] = [cb for cb in learn.cbs if cb not in self._keepers]
+        self._around = self._state = None
 
     def _whole(self):
         "Whether nothing was broken off, by an error or in the middle of a batch"
@@ -265,7 +261,7 @@ class CheckpointCB(Callback):
             state = _capture(learn, epoch, batch)
         if not learn.is_main: return
         if not (self.path/"config.yaml").exists(): RunDir(self.path, {})
-        state |= dict(fit=self._fits, best=self._best, config=self._config(),
+        state |= dict(fit=self._fits, best=self._best, config=_config(self.path),
             log=_log(self.path))
         _write(self.path, state, self.keep)
 
@@ -294,8 +290,7 @@ def _take_up(learn, name, state):
         need(not spoilt(learn.model), "weights", "nan or infinity", "finite numbers")
     except Exception as e:
         _restore(learn, here)
-        raise ArgumentError(name, "another",
-            f"a state that fits ({error_line(e)})") from e
+        raise ArgumentError(name, "another", f"one that fits ({error_line(e)})") from e
 
 def spoilt(
     model:nn.Module # Any
@@ -312,24 +307,22 @@ def _ready(self:CheckpointCB, learn):
         f"None: a {name} cannot tell its position in an epoch")
     stay = getattr(train, "persistent_workers", False)
     need(not stay, "persistent_workers", stay, "False: their state cannot be saved")
-    if self.best: self._keeper = _BestCB(self, learn)
-    if self.best: learn.cbs.append(self._keeper)
-    if not learn.is_main: return
-    for o in self.path.glob(".*.tmp"):
+    self._keepers = [_BestCB(self, learn)] if self.best else []
+    learn.cbs += self._keepers
+    for o in self.path.glob(".*.tmp") if learn.is_main else ():
         if re.fullmatch(r"\..+\.\d+\.tmp", o.name): o.unlink(missing_ok=True)
 
-@patch
-def _config(self:CheckpointCB): return json.dumps(RunDir(self.path).config, default=str)
+def _config(path): return json.dumps(RunDir(path).config, default=str)
 
 @patch
 def _go_on(self:CheckpointCB, learn, name, state):
     "Put the Learner where the newest checkpoint stands"
     need(self.resume, "run", str(self.path), "no checkpoints, or `resume=True`")
-    now = json.loads(self._config())
+    now = json.loads(_config(self.path))
     was = json.loads(state["config"]) if "config" in state else now
     odd = [k for k in was | now if was.get(k) != now.get(k)]
-    need(not odd, "config.yaml", {k: now.get(k) for k in odd},
-        f"{ {k: was.get(k) for k in odd} }, as when the run began")
+    now, was = ({k: o.get(k) for k in odd} for o in (now, was))
+    need(not odd, "config.yaml", now, f"{was}, as when the run began")
     first, end = state["epoch"], learn.n_epochs
     if state["fit"] > self._fits: end = 0  # a later fit of the script has begun
     else:
@@ -389,8 +382,8 @@ def read_weights(
         raise ArgumentError("weights", f"{file}: {error_line(e)}",
             "a safetensors file") from None
     digest, _, words = about.get("minitrain", about.get("digest", "")).partition(" ")
-    ok = digest in ("", _digest(save(weights) + words.encode()).hex())
-    need(ok, "weights", str(file), "the bytes that were written, by their digest")
+    whole = digest in ("", _digest(save(weights) + words.encode()).hex())
+    need(whole, "weights", str(file), "the bytes that were written, by their digest")
     return weights, json.loads(words or "{}")
 
 @patch
@@ -412,15 +405,9 @@ class _BestCB(Callback):
     order, only_in_fit = EMACB.order - 1, True
 
     def __init__(self, owner, learn):
-        self.owner, self.metrics = owner, metrics_of(learn, owner)
-        parts = dict(train="train") | (dict(valid="eval") if learn.validates else {})
-        known = [f"{part}_{o}" for part in parts for o in self.metrics.all_metrics]
-        need(owner.best in known, "best", owner.best, f"one of {known}")
-        part, _, self.name = owner.best.partition("_")
-        higher = higher_is_better(self.name, self.metrics.metrics.get(self.name))
-        if owner.mode: higher = dict(max=True, min=False)[owner.mode]
-        need(higher is not None, "mode", None, "'min' or 'max', which is better")
-        self.sign, self.part = 1 if higher else -1, parts[part]
+        found = watched(learn, owner, "best", owner.best, owner.mode)
+        self.owner, (self.metrics, self.name, self.sign) = owner, found
+        self.part = dict(train="train", valid="eval")[owner.best[:5]]
 
     def cleanup_epoch(self, learn):
         "Write the weights, if they are the best so far"

@@ -10,11 +10,11 @@ __all__ = ['parse_job', 'copy_lessons', 'main']
 import argparse, json, os, sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import get_origin, get_type_hints
+from typing import NamedTuple, get_origin, get_type_hints
 
 # %% ../nbs/49_cli.ipynb #parser
 class _Parser(argparse.ArgumentParser):
@@ -30,9 +30,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         line = " ".join(str(message).split())
-        say = f"{self.prog}: error: {line} (see {self.prog} --help)"
-        print(say, file=sys.stderr)
-        raise SystemExit(2)
+        self.exit(2, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
 
 _SWITCH = dict(nargs="?", const="true")  # an option whose value may be left out
 
@@ -46,16 +44,14 @@ def _options(schema, prefix=""):
         elif get_origin(kind) not in (dict, list) and kind is not dict:
             yield prefix + o.name, kind, o.default, words.get(o.name) or ""
 
+_OWN = dict(config="YAML file to start from, or name of a packaged one; the line wins",
+    out="folder of the run, new or empty (default: runs/<command>-<date and time>)")
+
 def _job_parser(command, schema, about, alone, more):
     "Options for each field of `schema`, --config, --out, those of `alone` and `more`"
     p = _Parser(command, about)
-    for name, words in alone.items():
-        p.add(f"--{name}", f"{words} (stands alone on the line)")
-    p.add("--config", "YAML file to start from, or the name of a packaged one; "
-        "options on the line win")
-    p.add("--out", "folder of the run, new or empty "
-        "(default: runs/<command>-<date and time>)")
-    for name, words in more.items(): p.add(f"--{name}", words)
+    alone = {k: f"{words} (stands alone on the line)" for k, words in alone.items()}
+    for name, words in (alone | _OWN | more).items(): p.add(f"--{name}", words)
     taken = {o.dest for o in p._actions}  # such a field is set in the file alone
     for name, kind, default, words in _options(schema):
         if name in taken: continue
@@ -71,25 +67,21 @@ def _package():
 
 def _config_name(command, name):
     "Packaged configurations also go by reasoning_tiny.yaml, and by tiny"
-    packaged = [o.stem for o in (_package()/"assets"/"configs").glob("*.yaml")]
-    if name in packaged or Path(name).exists(): return name
-    stem = name.removesuffix(".yaml")
-    known = (o for o in (stem, f"{command.split()[0]}_{stem}") if o in packaged)
-    return next(known, name)
+    stem, folder = name.removesuffix(".yaml"), _package()/"assets"/"configs"
+    known = [] if Path(name).exists() else [stem, f"{command.split()[0]}_{stem}"]
+    return next((o for o in known if (folder/f"{o}.yaml").is_file()), name)
 
 def _filled(command, schema, found):
     "A dataclass of its defaults, then the file of --config, then the line"
     from minitrain.runs import load_config, typed_config
-    values = {}
-    if "config" in found:
-        name = _config_name(command, found.pop("config"))
-        values = asdict(load_config(name, schema))
+    file, values = found.pop("config", None), {}
     for name, text in found.items():
         *path, last = name.split(".")
         into = values
         for o in path: into = into.setdefault(o, {})
         into[last] = text
-    return typed_config(schema, values)
+    if file is None: return typed_config(schema, values)
+    return load_config(_config_name(command, file), schema, **values)
 
 def parse_job(
     command:str, # Name of the command, for messages
@@ -100,28 +92,26 @@ def parse_job(
     **alone # Options that take the place of all others: help by name
 )->tuple: # The dataclass (None with one of `alone`), --out or None, other options
     "Read a job's options: the dataclass's defaults, then the file, then the line"
-    from minitrain.core import ArgumentError
+    from minitrain.core import ArgumentError, need
     more = more or {}
     parser = _job_parser(command, schema, about, alone, more)
     found = vars(parser.parse_args(argv))
     try:
-        if given := {k: found[k] for k in alone if k in found}:
-            first = next(iter(given))
-            for k in found:
-                if k != first:
-                    raise ArgumentError(f"--{k}", "it", f"nothing beside --{first}")
-            return None, None, given
+        if given := alone.keys() & found:
+            need(len(found) == 1, f"--{min(given)}", " ".join(argv), "nothing else")
+            return None, None, found
         rest = {k: found.pop(k) for k in more if k in found}
         out = found.pop("out", None)
         return _filled(command, schema, found), out and Path(out), rest
     except ArgumentError as e: parser.error(e)
 
 # %% ../nbs/49_cli.ipynb #call
+def _is_argument(e): return type(e).__name__ == "ArgumentError"  # without its import
+
 def _typed(e, argv):
     "An error that names what was typed, not what a function calls it"
-    if type(e).__name__ != "ArgumentError": return e
     names = dict(path="out", run="resume" if "--resume" in argv else "run")
-    e.name = names.get(e.name, e.name)
+    if _is_argument(e): e.name = names.get(e.name, e.name)
     return e
 
 def _call(command, func, argv, names):
@@ -142,9 +132,7 @@ def _call(command, func, argv, names):
     found = vars(p.parse_args(argv))
     try:
         for k, v in found.items():
-            if isinstance(v, list) or hints.get(k) not in (int, float, bool): continue
-            try: found[k] = convert(hints[k], v)
-            except TypeError: raise ArgumentError(k, v, hints[k].__name__) from None
+            if hints.get(k) in (int, float, bool): found[k] = convert(k, hints[k], v)
         return func(**found)
     except ArgumentError as e: p.error(_typed(e, argv))
 
@@ -180,23 +168,23 @@ def copy_lessons(
 def _note(words): print(words, file=sys.stderr)
 def _csv(df): print(df.to_csv(index=False, lineterminator="\n"), end="")
 
-def _show_table(rows):
+def _table(rows):
     "A table, and the folder that it was written to"
     print(rows.round(3).to_string(index=False))
     if "folder" in rows.attrs: print(rows.attrs["folder"])
 
-def _show_answers(found):
+def _answers(found):
     "Answers as CSV, unless they were written to a file, and what there is to say"
     for note in found.attrs["notes"]: _note(f"note: {note}")
     if "written" not in found.attrs: _csv(found)
     if "accuracy" in found.attrs:
         _note(f"accuracy {found.attrs['accuracy']:.3f}, where test has labels")
 
-def _show_report(report):
+def _report(report):
     for table in report:
         if len(table): print(table.round(3).to_string())
 
-def _show_final(table):
+def _final(table):
     "Say what the thousand digits have said"
     if not len(table): return
     row, errors = table.iloc[0], ", ".join(str(o) for o in table.errors)
@@ -206,7 +194,7 @@ def _show_final(table):
         f"multiply-adds, {table.cpu_seconds.median():.1f} CPU seconds (median)")
     print(table.attrs["ledger"])
 
-def _show_games(games):
+def _games(games):
     steps = sum(len(o.actions) for o in games)
     print(f"{len(games)} games, {steps} steps; train on the file's folder with: "
         "minitrain gaze train --config gaze_files --data FOLDER")
@@ -215,108 +203,83 @@ def _show_copies(copies):
     folder = copies[0].parent
     print(f"{len(copies)} notebooks copied; open them with: jupyter lab {folder}")
 
-def _show_paths(paths):
-    print(*(paths if isinstance(paths, list) else [paths]), sep="\n")
+def _paths(paths): print(*paths, sep="\n")
 
 # %% ../nbs/49_cli.ipynb #commands
-@dataclass
-class _Command:
-    "A row of the table"
+class _Row(NamedTuple):
+    "A command"
+    where:str # Module of minitrain.experiments (".x": of minitrain), job or function
     about:str # A line of help
-    where:str # Module and name of a job, or of a function
     names:str = "" # Words and options of a function
     show:Callable|None = None # What is printed of its answer
-    alone:dict = field(default_factory=dict) # Options of a job that stand alone
 
-_FINAL = ("committed YAML file, or name of a packaged one, to train with five seeds "
-    "and to judge by the thousand test digits, once")
-
-def _train(module, name, about, **alone):
-    return _Command(about, f"experiments.{module}:{name}", alone=alone)
-
-_commands = {
-    "digits": _train("digits", "digits",
-        "Train a digit classifier on 3,500 real handwritten digits", final=_FINAL),
-    "digits predict": _Command("Read digits in pictures of yours, photographs too",
-        "experiments.digits:predict_digits", "run images --show --out", _csv),
-    "multilabel": _train("multilabel", "multilabel",
+_commands = {name: _Row(*row) for name, row in {
+    "digits": ("digits:digits", "Train a digit classifier on 3,500 handwritten digits"),
+    "digits predict": ("digits:predict_digits", "Read digits in your pictures, "
+        "photographs too", "run images --show --out", _csv),
+    "multilabel": ("multilabel:multilabel",
         "Train a network to say which digits are on a canvas"),
-    "reasoning train": _train("reasoning", "reasoning",
-        "Train a transformer to learn in context"),
-    "reasoning evaluate": _Command("Put a trained head beside the best there can be",
-        "experiments.reasoning:evaluate_reasoning",
-        "head --out --problems --queries --seed", _show_table),
-    "reasoning predict": _Command(
-        "Classify the rows of a CSV file by the labelled rows of another",
-        "experiments.reasoning:predict_reasoning",
-        "head train test --label --out --fill --id", _show_answers),
-    "gaze train": _train("gaze", "gaze",
-        "Clone a demonstrator, with or without gaze, and let the clone play"),
-    "gaze compare": _train("gaze", "gaze",
-        "Run arms of an experiment times seeds in parallel, or go on with them"),
-    "gaze play": _Command("Draw a clone at play, with its attention and the gaze",
-        "experiments.gaze:play_gaze",
-        "run --out --steps --pictures --seed", _show_paths),
-    "gaze report": _Command("Say what a comparison has shown, with intervals",
-        "experiments.compare:report",
-        "results --primary --against --out", _show_report),
-    "atari record": _Command("Record a scripted expert of Breakout or Pong, with "
-        "simulated gaze (extra `atari`)", "atari:record_atari",
-        "game path --games --steps --glyph --seed", _show_games),
-    "atari play": _Command("Let a clone play full games of Atari, keep scores, a strip "
-        "and a clip (extra `atari`)", "experiments.atari:judge_clone",
-        "clone game --games --glyph --seed --out", _show_paths),
-    "lessons": _Command("Copy the book's notebooks to a folder of yours",
-        "cli:copy_lessons", "folder", _show_copies)}
+    "reasoning train": ("reasoning:reasoning", "Train a network to learn in context"),
+    "reasoning evaluate": ("reasoning:evaluate_reasoning", "Put a trained head beside "
+        "the best there can be", "head --out --problems --queries --seed", _table),
+    "reasoning predict": ("reasoning:predict_reasoning", "Classify rows of a table "
+        "by those of another", "head train test --label --out --fill --id", _answers),
+    "gaze train": ("gaze:gaze", "Clone a demonstrator, with or without its gaze"),
+    "gaze compare": ("gaze:gaze", "Run arms of an experiment times seeds, or go on"),
+    "gaze play": ("gaze:play_gaze", "Draw a clone at play, its attention and gaze",
+        "run --out --steps --pictures --seed", _paths),
+    "gaze report": ("compare:report", "Say what a comparison has shown",
+        "results --primary --against --out", _report),
+    "atari record": (".atari:record_atari", "Record an expert of Breakout or Pong "
+        "(extra `atari`)", "game path --games --steps --glyph --seed", _games),
+    "atari play": ("atari:judge_clone", "Let a clone play full games, and film one "
+        "(extra `atari`)", "clone game --games --glyph --seed --out", print),
+    "lessons": (".cli:copy_lessons", "Copy the book's notebooks to a folder of yours",
+        "folder", _show_copies)}.items()}
 
 # %% ../nbs/49_cli.ipynb #run
+_RESUME = dict(resume="folder of an interrupted run to go on with")
+_ALONE = dict(_RESUME, final="committed YAML file, or name of a packaged one, to train "
+    "with five seeds and to judge by the thousand test digits, once")
+
 def _run_command(command, argv):
     "Run a row of the table"
     row = _commands[command]
     module, name = row.where.split(":")
-    module = import_module(f"minitrain.{module}")
+    module = import_module(f".{module}", "minitrain.experiments")
     target = getattr(module, name)
     if row.names: return row.show(_call(command, target, argv, row.names.split()))
-    if command.endswith("compare"): return _compare(command, target, argv, row.about)
-    resume = "folder of an interrupted run to go on with"
-    config, out, alone = parse_job(
-        command, target.config, argv, row.about, resume=resume, **row.alone)
-    if "final" in alone: return _show_final(module.final_digits(alone["final"]))
+    if command == "gaze compare": return _compare(command, target, argv, row.about)
+    alone = _ALONE if command == "digits" else _RESUME
+    config, out, alone = parse_job(command, target.config, argv, row.about, **alone)
+    if "final" in alone: return _final(module.final_digits(alone["final"]))
     run, learn = target.resume(alone["resume"]) if alone else target.run(config, out)
     if learn.is_main: print(run.path)
 
 def _compare(command, job, argv, about):
     "Arms times seeds of a job"
-    from minitrain.core import ArgumentError
     from minitrain.experiments.compare import CompareConfig, compare
+    from minitrain.runs import convert
     words = dict(jobs="Processes at a time, one thread each (default: 2)")
     config, out, more = parse_job(command, CompareConfig, argv, about, words)
-    jobs = more.get("jobs", "2")
-    if not (jobs.isdecimal() and len(jobs) < 5):
-        raise ArgumentError("jobs", jobs, "a whole number, 1 or more")
-    compare(job, config, out, int(jobs))
+    compare(job, config, out, convert("jobs", int, more.get("jobs", "2")))
 
 # %% ../nbs/49_cli.ipynb #main
-def _usage(group=""):
-    "What `minitrain --help` prints; `group` is the first word of several commands"
-    lines = [f"  {name:<20} {o.about}" for name, o in _commands.items()
-        if f"{name} ".startswith(f"{group} ".lstrip())]
-    return "\n".join([f"usage: minitrain {f'{group} '.lstrip()}COMMAND [options]", "",
-        "The training of neural networks, from nothing.", "", "commands:", *lines, "",
-        "`minitrain COMMAND --help` lists a command's options; "
-        "`minitrain --version` tells the version."])
-
 def _find(argv):
-    "Name of the command (None: usage of the group in its place), and the other words"
+    "Run the command that a line names, or list commands: all, or those of a group"
     for n in (2, 1):
-        if (name := " ".join(argv[:n])) in _commands: return name, argv[n:]
-    first = [o.split()[0] for o in _commands]
-    group = argv[0] if argv and argv[0] in first else ""
+        name, rest = " ".join(argv[:n]), argv[n:]
+        if name in _commands: return _run_command(name, rest)
+    group = [o for o in _commands if argv and o.startswith(f"{argv[0]} ")]
+    known, first = group or [*_commands], argv[0] + " " if group else ""
     rest = argv[bool(group):]
-    if not rest or rest[0] in ("-h", "--help"): return None, group
-    known = [o for o in _commands if o.startswith(f"{group} ".lstrip())]
-    got = " ".join(argv[:1 + bool(group)])
-    raise SystemExit(_say(2, f"error: `COMMAND`: expected one of {known}, got {got!r}"))
+    if rest and rest[0] not in ("-h", "--help"): raise SystemExit(_say(2,
+        f"error: `COMMAND`: expected one of {known}, got {first + rest[0]!r}"))
+    print(f"usage: minitrain {first}COMMAND [options]", "",
+        "The training of neural networks, from nothing.", "", "commands:",
+        *(f"  {o:<20} {_commands[o].about}" for o in known), "",
+        "`minitrain COMMAND --help` lists a command's options; "
+        "`minitrain --version` tells the version.", sep="\n")
 
 def _say(status, *words):
     "One line on standard error"
@@ -346,20 +309,15 @@ def main(
 
 def _status(argv):
     "Run a command; whatever goes wrong is one line"
-    if argv[:1] == ["--version"]:
-        from importlib.metadata import version
-        print(f"minitrain {version('minitrain')}")
-        return 0
     try:
-        command, rest = _find(argv)
-        if command is None: print(_usage(rest))
-        else: _run_command(command, rest)
+        if argv[:1] == ["--version"]:
+            from importlib.metadata import version
+            print(f"minitrain {version('minitrain')}")
+        else: _find(argv)
     except KeyboardInterrupt as e:
         return _say(130, "stopped", *getattr(e, "__notes__", [])[-1:])
     except Exception as e:
-        usage = isinstance(e, (OSError, ImportError))
-        usage |= type(e).__name__ == "ArgumentError"
-        if usage and not hasattr(e, "run"):
-            return _say(2, f"error: {_typed(e, argv)}")
+        usage = isinstance(e, (OSError, ImportError)) or _is_argument(e)
+        if usage and not hasattr(e, "run"): return _say(2, f"error: {_typed(e, argv)}")
         return _say(1, str(e) or type(e).__name__, *getattr(e, "__notes__", [])[-1:])
     return 0

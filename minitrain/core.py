@@ -14,7 +14,6 @@ from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from importlib.resources import files
 from itertools import takewhile, zip_longest
-from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,14 +84,6 @@ def is_int(
     "Is this a whole number, `low` or more?"
     return isinstance(o, int) and not isinstance(o, bool) and o >= low
 
-def is_amount(
-    x, # Anything
-    end:float # Largest value
-)->bool: # True for a finite number from 0 to `end`
-    "Is this a strength?"
-    number = isinstance(x, Real) and not isinstance(x, bool)
-    return number and 0 <= x <= end and x < math.inf
-
 def need_flags(
     **flags # Values by the argument's name
 ):
@@ -113,13 +104,6 @@ def need_unit(
 
 # %% ../nbs/00_start.ipynb #words-seed
 #| code-fold: true
-def python_state(
-    state:dict # From `rng_state`
-)->tuple: # As `random.setstate` wants it
-    "The state of Python's generator"
-    version,numbers,gauss = state["python"]
-    return version, tuple(numbers.tolist()), gauss
-
 def mix_seed(
     *numbers # Seed, epoch, and for an item its index
 )->int: # From 0 to 2**64 - 1
@@ -150,7 +134,8 @@ def set_rng_state(
     state:dict # From `rng_state`; states of devices that are not here are passed over
 ):
     "Put the global generators where they were"
-    random.setstate(python_state(state))
+    version,numbers,gauss = state["python"]
+    random.setstate((version, tuple(numbers.tolist()), gauss))
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
     if torch.cuda.is_available():
@@ -215,8 +200,7 @@ def asset_path(
         return Path(name)
     folder = Path(str(files("minitrain")))/"assets"/kind
     known = sorted(o.stem for o in folder.glob(f"*{ending}"))
-    need(str(name) in known, arg, str(name),
-        f"one of {known} or the path of a {ending} file")
+    need(str(name) in known, arg, str(name), f"one of {known} or a {ending} file")
     return folder/f"{name}{ending}"
 
 # %% ../nbs/00_start.ipynb #load-results

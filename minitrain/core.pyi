@@ -70,17 +70,6 @@ def is_int(o, low:int=0)->bool:
         True for ints from `low` up; False for True, which Python counts as 1
     """
 
-def is_amount(x, end:float)->bool:
-    """Is this a strength?
-
-    Args:
-        x: Anything
-        end: Largest value
-
-    Returns:
-        True for a finite number from 0 to `end`
-    """
-
 def need_flags(**flags)->None:
     """Require True or False, or None: a string such as 'False' counts as true
 
@@ -95,16 +84,6 @@ def need_unit(name:str, x:torch.Tensor)->None:
     Args:
         name: Name of the argument
         x: Numbers that should be probabilities
-    """
-
-def python_state(state:dict)->tuple:
-    """The state of Python's generator
-
-    Args:
-        state: From `rng_state`
-
-    Returns:
-        As `random.setstate` wants it
     """
 
 def mix_seed(*numbers)->int:

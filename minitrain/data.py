@@ -110,7 +110,6 @@ def _plan(
     drop_last # As given
 )->Iterable: # Lists of indices, with a length
     "The batch sampler that these arguments ask for"
-    need_flags(shuffle=shuffle, drop_last=drop_last)
     need(sampler is None or not shuffle, "shuffle", shuffle,
         "False with a `sampler`, which decides the order")
     if batch_sampler is None:
@@ -351,8 +350,7 @@ def load_mnist(
     store = pooch.create(dir, _MNIST_URL, registry=_MNIST)
     names = [o for o in _MNIST if o.startswith("t10k" if final else "train")]
     images,labels = (_read_idx(store.fetch(o)) for o in names)
-    if final: return scaled(images, labels, raw)
-    cut = len(images) - len(images)//6
-    train,valid = slice(cut),slice(cut, None)
-    return Digits(*(o for part in (train, valid)
-        for o in scaled(images[part], labels[part], raw)))
+    x,y = scaled(images, labels, raw)
+    if final: return x, y
+    cut = len(x) - len(x)//6
+    return Digits(x[:cut], y[:cut], x[cut:], y[cut:])

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import need, need_unit, to_device
-from .loop import model_mode
+from .core import need, need_unit
+from .loop import checked_batches, model_mode
 
 # %% ../nbs/08_multilabel.ipynb #canvases
 #| code-fold: true
@@ -151,11 +151,6 @@ class MultilabelNet(nn.Module):
         return self.head(self.dropout(features))
 
 # %% ../nbs/08_multilabel.ipynb #train-loop
-def _home(model, device):
-    "Where batches go: `device`, or where the model's first parameter is"
-    if device is not None: model.to(device)
-    return device or next((p.device for p in model.parameters()), None)
-
 def train_loop(
     model:nn.Module, # Returns logits (b, k); in training mode inside
     optimizer, # Ours or torch's, of the model's parameters
@@ -165,10 +160,10 @@ def train_loop(
     log_every:int=100 # Keep the loss of the first batch and of every so many after it
 )->list[float]: # Those losses in nats, each from before its batch's update
     "Go through `dataloader` once and update the model after each batch"
-    log, device = [], _home(model, device)
+    log = []
+    if device is not None: model.to(device)
     with model_mode(model, True):
-        for i, batch in enumerate(dataloader):
-            xb, yb = to_device(batch, device)
+        for i, (xb, yb, _) in enumerate(checked_batches(model, dataloader, device)):
             loss = loss_fn(model(xb), yb)
             if i % log_every == 0: log.append(loss.item())
             optimizer.zero_grad()
@@ -184,11 +179,10 @@ def test_loop(
     device:str|torch.device|None=None # Where both go; None: where the model is
 )->dict: # loss, accuracy, exact, precision, recall, f1; "labels": lists for each label
     "Loss and mean scores over all samples at threshold 0.5; `exact`: all labels right"
-    answers, device = [], _home(model, device)
+    if device is not None: model.to(device)
     with model_mode(model, False), torch.no_grad():
-        for batch in dataloader:
-            xb, yb = to_device(batch, device)
-            answers.append((model(xb), yb))
+        batches = checked_batches(model, dataloader, device)
+        answers = [(model(xb), yb) for xb, yb, _ in batches]
     z, target = map(torch.cat, zip(*answers))
     probs = z.sigmoid()
     right = (probs >= 0.5) == target.bool()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import torch
 from fastcore.basics import patch
 
-from .core import is_amount, need, need_flags
+from .core import need, need_flags
 
 # %% ../nbs/07_optim.ipynb #sgd-step
 def sgd_step(w, g, state, lr):
@@ -137,11 +137,9 @@ def add_param_group(self:_Optimizer,
     "Add parameters with options of their own"
     o = {**self.defaults, **param_group}
     for k in ("lr", "momentum", "weight_decay", "eps"):
-        v = o.get(k, 0)
-        need(is_amount(v, math.inf), k, v, "a finite number, 0 or more")
+        need(0 <= o.get(k, 0) < math.inf, k, o.get(k), "a finite number, 0 or more")
     betas = o.get("betas", ())
-    need(all(is_amount(b, 1) and b < 1 for b in betas), "betas", betas,
-        "numbers from 0 to below 1")
+    need(all(0 <= b < 1 for b in betas), "betas", betas, "numbers from 0 to below 1")
     need_flags(nesterov=o.get("nesterov"))
     plain = not o.get("nesterov") or (o["momentum"] > 0 and o["dampening"] == 0)
     need(plain, "nesterov", True, "False, or a momentum above 0 and a dampening of 0")

@@ -82,20 +82,16 @@ def read_yaml(
 )->dict: # Its content
     "Read a YAML file; whatever is wrong with it is an ArgumentError that names it"
     need(path.is_file(), "config", str(path), "a file that exists")
-    size = path.stat().st_size
-    ok = 0 < size <= 2**17
-    need(ok, "config", f"{path.name}, {size:,} bytes", "a file of 1 to 131,072 bytes")
+    need(0 < (size := path.stat().st_size) <= 2**17, "config",
+        f"{path.name}, {size:,} bytes", "a file of 1 to 131,072 bytes")
     try:
         text = path.read_text(encoding="utf-8-sig")
         alias = any(isinstance(o, yaml.AliasToken) for o in yaml.scan(text))
-        found = None if alias else yaml.safe_load(text) or {}
-    except OSError: raise
+        found = "an alias, endless perhaps" if alias else yaml.safe_load(text) or {}
     except Exception as e:  # a date that is none is no YAMLError
-        said = f"{path.name}: {' '.join(str(e).split())}"
-        raise ArgumentError("config", said, "valid YAML") from None
-    need(not alias, "config", path.name, "values without aliases, which can be endless")
+        found = " ".join(str(e).split())
     ok = isinstance(found, dict) and all(isinstance(k, str) for k in found)
-    need(ok, "config", f"{path.name}: {found!r}"[:80], "a YAML file of keys and values")
+    need(ok, "config", f"{path.name}: {found}", "valid YAML of keys and values")
     return found
 
 # %% ../nbs/20_runs.ipynb #rundir
@@ -194,26 +190,33 @@ _READ = {int: int, float: float, type(None): dict(null=None).__getitem__,
     bool: lambda o: dict(true=True, false=False)[o.lower()]}
 
 def convert(
+    name:str, # Of the value, for an error
     hint, # As annotated: bool, int, float, str, Literal, dict, list, dataclass, union
     v # A value from a file, a command line or a call
 )->object: # The value as that type
-    "A value as an annotated type, if nothing is lost by it; else a TypeError"
+    "A value as an annotated type, if nothing is lost by it; else an ArgumentError"
     kind, args = typing.get_origin(hint) or hint, typing.get_args(hint)
+    words = hint.__name__ if isinstance(hint, type) else str(hint)
     if kind in (typing.Union, types.UnionType):
         for o in sorted(args, key=lambda o: o is not type(None)):
-            with suppress(TypeError): return convert(o, v)
+            with suppress(ArgumentError): return convert(name, o, v)
     elif kind is typing.Literal:
-        v = ("yes" if v else "no") if isinstance(v, bool) else v  # YAML's yes and no
-        if v in args: return v
-    elif is_dataclass(kind) and isinstance(v, Mapping): return typed_config(kind, v)
+        v, words = ("yes" if v else "no") if isinstance(v, bool) else v, f"one of {args}"
+        if v in args: return v  # YAML reads yes and no as True and False
+    elif is_dataclass(kind) and isinstance(v, Mapping):
+        try: return typed_config(kind, v)
+        except ArgumentError as e:
+            e.name = f"{name}.{e.name}"
+            raise
     elif args and kind is dict and isinstance(v, Mapping):
-        return {convert(args[0], k): convert(args[1], o) for k, o in v.items()}
+        key, value = args
+        return {convert(name, key, k): convert(name, value, o) for k, o in v.items()}
     elif args and kind is list and isinstance(v, (list, tuple)):
-        return [convert(args[0], o) for o in v]
+        return [convert(name, args[0], o) for o in v]
     elif isinstance(v, str) and kind in _READ or kind is float and type(v) is int:
         with suppress(ValueError, KeyError): return _READ[kind](v)
     elif kind is typing.Any or type(v) is kind: return v
-    raise TypeError
+    raise ArgumentError(name, v, words)
 
 # %% ../nbs/20_runs.ipynb #check-fields
 def setting(
@@ -231,24 +234,13 @@ class Config:
 
 # %% ../nbs/20_runs.ipynb #check-fields-main
 #| code-fold: true
-def _named(name, hint, v):
-    "A value as an annotated type; what is wrong is told by the name of the field"
-    try: return convert(hint, v)
-    except ArgumentError as e:  # of a dataclass inside this one
-        raise ArgumentError(f"{name}.{e.name}", e.got, e.expected) from None
-    except TypeError:
-        kind = hint.__name__ if isinstance(hint, type) else str(hint)
-        if typing.get_origin(hint) is typing.Literal:
-            kind = f"one of {list(typing.get_args(hint))}"
-        raise ArgumentError(name, v, kind.replace("typing.", "")) from None
-
 def check_fields(
     config # A dataclass instance; values are converted in place where nothing is lost
 ):
     "Check each field of a configuration against its type and its `setting`"
     hints = typing.get_type_hints(type(config))
     for o in fields(config):
-        value = _named(o.name, hints[o.name], getattr(config, o.name))
+        value = convert(o.name, hints[o.name], getattr(config, o.name))
         object.__setattr__(config, o.name, value)
         finite = not isinstance(value, float) or math.isfinite(value)
         need(finite, o.name, value, "a finite number")
@@ -301,7 +293,7 @@ def typed_config(
         need(k in values or not bare, k, "nothing", "a value, for it has no default")
         if is_dataclass(o.default) and isinstance(values.get(k), Mapping):
             values = {**values, k: vars(o.default) | values[k]}  # the rest is as before
-    config = schema(**{k: _named(k, hints[k], v) for k, v in values.items()})
+    config = schema(**{k: convert(k, hints[k], v) for k, v in values.items()})
     check_fields(config)
     return config
 

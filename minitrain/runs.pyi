@@ -94,10 +94,11 @@ class RunDir:
             pandas DataFrame; empty where there is no row
         """
 
-def convert(hint, v)->Any:
-    """A value as an annotated type, if nothing is lost by it; else a TypeError
+def convert(name:str, hint, v)->Any:
+    """A value as an annotated type, if nothing is lost by it; else an ArgumentError
 
     Args:
+        name: Of the value, for an error
         hint: As annotated: bool, int, float, str, Literal, dict, list, dataclass,
             union
         v: A value from a file, a command line or a call
