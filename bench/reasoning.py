@@ -275,7 +275,11 @@ def kill_a_run(folder, seconds):
 LONG = dict(variable_noise=True, steps=8000, warmup=200, log_every=500,
     points=dict(start=16, end=64, inc=8, interval=600),
     dims=dict(start=2, end=8, inc=2, interval=300), valid_size=512, device="cpu")
-HEADS = {"seed-0": dict(LONG, seed=0), "seed-1": dict(LONG, seed=1)}  # candidates
+SLOW = LONG | dict(points=dict(start=16, end=64, inc=8, interval=1200))  # to 90 %
+HEADS = {  # candidates: the configuration that they begin with, and what they change
+    "seed-0": ("reasoning", dict(LONG, seed=0)),
+    "seed-2": ("reasoning_streams", dict(SLOW, seed=2)),
+    "seed-3": ("reasoning_streams", dict(SLOW, seed=3))}
 NAME = "reasoning_d8"
 
 
@@ -284,7 +288,8 @@ def head(names):
     problems, which are the same for all, into the package"""
     scores = {}
     for name in names:
-        config = load_config("reasoning", ReasoningConfig, **HEADS[name])
+        base, change = HEADS[name]
+        config = load_config(base, ReasoningConfig, **change)
         path, result = train(config, f"head-{name}")
         scores[name] = result["valid_loss"]
         print(name, result, flush=True)
