@@ -156,10 +156,16 @@ STEPS = [  # name, what it adds to the recipe of the row above
 # the last is reasoning_streams.yaml
 
 
+def recipes(kind):
+    "What a run of each variant is configured with, but for its seed"
+    config, found = load_config("reasoning_live", ReasoningConfig), {}
+    for name, change in STEPS if kind == "streams" else [("live", {})]:
+        config = found[name] = replace(config, **change)
+    return found
+
+
 def streams(seeds, names):
-    config = load_config("reasoning_live", ReasoningConfig)
-    for name, change in STEPS:
-        config = replace(config, **change)
+    for name, config in recipes("streams").items():
         folder = f"streams-{name.replace(' ', '_')}"
         for seed in seeds if name in names else ():
             result = train(replace(config, seed=seed), f"{folder}-{seed}")[1]
@@ -167,23 +173,25 @@ def streams(seeds, names):
 
 
 def gather_live(kind="live"):
-    """A row for each seed and number of examples seen; and for each seed its figures,
-    with the gaps to the references of bench/sampler.py on its problems"""
+    """A row for each variant, seed and number of examples seen; and for each variant
+    and seed its figures, with the gaps to the references of bench/sampler.py on its
+    problems. Stored rows of runs that are not in the folder stay"""
     from sampler import contexts as reference_contexts
-    config = load_config(f"reasoning_{kind}", ReasoningConfig)
+    known = recipes(kind)
+    config = list(known.values())[-1]
     xs, ys = contexts(config, 4000)
     logits = pd.read_csv(RESULTS/"bayes_sampler_contexts.csv", comment="#")
     about = load_results("bayes_sampler_contexts").attrs
     sizes = about["contexts"], about["dims"], about["alpha"], int(logits.k.max()) + 1
     theirs = reference_contexts(*sizes)[:2]
     curves, figures = [], []
-    done = RUNS.glob(f"{kind}-*/result.json")
-    for path in sorted(o.parent for o in done):
+    for path in sorted(o.parent for o in RUNS.glob(f"{kind}-*/result.json")):
         model, result = load_head(path), json.loads((path/"result.json").read_text())
-        seed, z = model.config.seed, _logits(model, xs, ys)
-        rows = learning_curve(model, xs, ys)
-        which = dict(seed=seed)
-        if kind == "streams": which = dict(variant=path.name.split("-")[1], **which)
+        variant, seed = path.name.split("-")[-2].replace("_", " "), model.config.seed
+        expected = asdict(replace(known[variant], seed=seed))
+        assert RunDir(path).config == expected, f"{path} is of another configuration"
+        rows, z = learning_curve(model, xs, ys), _logits(model, xs, ys)
+        which = dict(variant=variant, seed=seed)
         curves.append(pd.DataFrame(dict(**which, **rows)))
         row = dict(**which, steps=model.config.steps,
             cpu_seconds=round(result["cpu_seconds"], 1), accuracy_32=rows.accuracy[32],
@@ -195,10 +203,25 @@ def gather_live(kind="live"):
             assert torch.equal(theirs[1][:, k], y), "other problems"
             row |= gaps(o, y, ours[:, k], k)
         figures.append(row)
-    save(kind, pd.concat(curves), config, len(xs))
-    figures = pd.DataFrame(figures)
-    save(f"{kind}_figures", figures, config, len(xs), references=about["command"])
-    print(figures.describe().loc[["mean", "min", "max"]].T.round(4).to_string())
+    if not figures: return
+    for name, new in ((kind, pd.concat(curves)), (f"{kind}_figures", figures)):
+        new = with_stored(pd.DataFrame(new), name, known, len(xs))
+        save(name, new, config, len(xs), references=about["command"])
+    print(new.groupby("variant", sort=False).describe().T.round(4).to_string())
+
+
+def with_stored(new, name, known, problems):
+    "New rows, and the stored ones of other runs, which were judged alike"
+    old = load_results(f"reasoning_{name}")
+    told = old.attrs["config"], old.attrs["problems"], old.attrs["problems_seed"]
+    alike = settings(list(known.values())[-1]), problems, CONTEXTS_SEED
+    assert told == alike, f"the stored {name} is of other settings"
+    steps = old.variant.map({o: config.steps for o, config in known.items()})
+    assert (old.get("steps", steps) == steps).all() and list(new) == list(old)
+    order, keys = list(known), ["variant", "seed", *{"examples"} & set(old)]
+    df = pd.concat([new, old]).drop_duplicates(keys)
+    def place(o): return o.map(order.index) if o.name == "variant" else o
+    return df.sort_values(keys, key=place)
 
 
 def gaps(o, y, ours, k):
@@ -215,11 +238,15 @@ def gaps(o, y, ours, k):
 
 def save(kind, df, config, n, **meta):
     "A table in minitrain/assets/results"
-    config = {k: v for k, v in asdict(config).items() if k not in ("seed", "device")}
     command = f"python bench/reasoning.py {kind.split('_')[0]}"
     save_results(df.round(5), RESULTS/f"reasoning_{kind}.csv", command, problems=n,
         seeds=sorted(df.seed.unique().tolist()), problems_seed=CONTEXTS_SEED,
-        config=config, **meta)
+        config=settings(config), **meta)
+
+
+def settings(config):
+    "What a run is told, but for its seed"
+    return {k: v for k, v in asdict(config).items() if k not in ("seed", "device")}
 
 
 # --- TART's configuration, killed and resumed
@@ -331,6 +358,6 @@ if __name__ == "__main__":
     if args.what in ("live", "streams") and args.gather: gather_live(args.what)
     if args.what == "gather":
         gather_ablation()
-        gather_live()
+        for kind in ("live", "streams"): gather_live(kind)
     if args.what == "s258": s258()
     if args.what == "head": head(args.train)
