@@ -187,10 +187,14 @@ def gather_live(kind="live"):
     curves, figures = [], []
     for path in sorted(o.parent for o in RUNS.glob(f"{kind}-*/result.json")):
         model, result = load_head(path), json.loads((path/"result.json").read_text())
-        variant, seed = path.name.split("-")[-2].replace("_", " "), model.config.seed
+        variant = path.name.rpartition("-")[0].partition("-")[2].replace("_", " ")
+        variant, seed = variant or "live", model.config.seed
         expected = asdict(replace(known[variant], seed=seed))
         assert RunDir(path).config == expected, f"{path} is of another configuration"
-        rows, z = learning_curve(model, xs, ys), _logits(model, xs, ys)
+        z = _logits(model, xs, ys)
+        rows = pd.DataFrame(dict(examples=range(z.shape[1]),
+            accuracy=((z > 0) == ys.bool()).float().mean(0),
+            loss=F.binary_cross_entropy_with_logits(z, ys, reduction="none").mean(0)))
         which = dict(variant=variant, seed=seed)
         curves.append(pd.DataFrame(dict(**which, **rows)))
         row = dict(**which, steps=model.config.steps,
@@ -327,9 +331,9 @@ def head(names):
     if best not in names: return print("kept:", best, scores)
     path = RUNS/f"head-{best}"
     command = f"python bench/reasoning.py head --train {' '.join(names)}"
-    words = (f"# The head that comes with the package. Candidates: {', '.join(scores)}; "
-        f"taken: {best}, log loss {scores[best]:.4f} on 512 synthetic validation "
-        f"problems.\n# Made by: {command}\n")
+    words = ("# The head that comes with the package. Candidates: "
+        f"{', '.join(scores)}; taken: {best}, log loss {scores[best]:.4f} on 512 "
+        f"synthetic validation problems.\n# Made by: {command}\n")
     config = RunDir(path).config
     to.with_suffix(".yaml").write_text(words + yaml.safe_dump(config, sort_keys=False))
     to.with_suffix(".safetensors").write_bytes((path/"model.safetensors").read_bytes())
