@@ -309,8 +309,7 @@ LONG = dict(variable_noise=True, steps=8000, warmup=200, log_every=500,
 SLOW = LONG | dict(points=dict(start=16, end=64, inc=8, interval=1200))  # to 90 %
 HEADS = {  # candidates: the configuration that they begin with, and what they change
     "seed-0": ("reasoning", dict(LONG, seed=0)),
-    "seed-2": ("reasoning_streams", dict(SLOW, seed=2)),
-    "seed-3": ("reasoning_streams", dict(SLOW, seed=3))}
+    "seed-2": ("reasoning_streams", dict(SLOW, seed=2))}
 NAME = "reasoning_d8"
 
 
