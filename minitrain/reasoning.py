@@ -197,7 +197,7 @@ def _query_packed(self:ReasoningModel, xs, ys, queries):
     context,q = self._context(xs, ys),queries.shape[1]
     k = context.shape[1]
     seen = torch.ones(q, k, dtype=torch.bool, device=xs.device)
-    at = torch.arange(k + q, device=xs.device).clamp(max=k)
+    at = torch.arange(k + q, device=xs.device).clamp(max=k)  # all queries come next
     return self._read(context, self._tokens(queries), seen, at)
 
 @patch
@@ -307,7 +307,8 @@ def load_head(
     "A trained model; nothing is unpickled"
     run = Path(head)/"config.yaml"
     path = run if Path(head).is_dir() else asset_path("heads", head, ".yaml", "head")
-    file = path.with_name("model.safetensors" if path == run else f"{head}.safetensors")
+    file = path.with_suffix(".safetensors")
+    if path.name == run.name: file = path.with_name("model.safetensors")
     values = load_config(path) if path.is_file() else {}
     need(file.is_file() and "n_embd" in values, "head", str(head),
         "a run of `minitrain reasoning train` that is done, with model.safetensors")
