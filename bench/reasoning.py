@@ -20,9 +20,9 @@ configuration is the same; `gather`, which ends each of the four, evaluates what
 there and writes the tables in minitrain/assets/results; for gaps to the Bayes sampler
 it needs the tables of bench/sampler.py. `s258` trains 20 steps of
 reasoning_head_s258.yaml twice, once in one go and once killed by SIGKILL in between
-and resumed, and compares the weights bit for bit. `head` trains the candidates for the
+and resumed, and compares the weights bit for bit. `head` trains candidates for the
 packaged head and takes the one with the lowest log loss on synthetic validation
-problems; nothing else is looked at.
+problems, that of the head there included; nothing else is looked at.
 
 The settings were chosen on seeds 100 and above and on other validation problems, with
 a prototype of this recipe; but the schedule of `longer` on seeds 11 and 12 of its own,
@@ -156,10 +156,16 @@ STEPS = [  # name, what it adds to the recipe of the row above
 # the last is reasoning_streams.yaml
 
 
+def recipes(kind):
+    "What a run of each variant is configured with, but for its seed"
+    config, found = load_config("reasoning_live", ReasoningConfig), {}
+    for name, change in STEPS if kind == "streams" else [("live", {})]:
+        config = found[name] = replace(config, **change)
+    return found
+
+
 def streams(seeds, names):
-    config = load_config("reasoning_live", ReasoningConfig)
-    for name, change in STEPS:
-        config = replace(config, **change)
+    for name, config in recipes("streams").items():
         folder = f"streams-{name.replace(' ', '_')}"
         for seed in seeds if name in names else ():
             result = train(replace(config, seed=seed), f"{folder}-{seed}")[1]
@@ -167,23 +173,29 @@ def streams(seeds, names):
 
 
 def gather_live(kind="live"):
-    """A row for each seed and number of examples seen; and for each seed its figures,
-    with the gaps to the references of bench/sampler.py on its problems"""
+    """A row for each variant, seed and number of examples seen; and for each variant
+    and seed its figures, with the gaps to the references of bench/sampler.py on its
+    problems. Stored rows of runs that are not in the folder stay"""
     from sampler import contexts as reference_contexts
-    config = load_config(f"reasoning_{kind}", ReasoningConfig)
+    known = recipes(kind)
+    config = list(known.values())[-1]
     xs, ys = contexts(config, 4000)
     logits = pd.read_csv(RESULTS/"bayes_sampler_contexts.csv", comment="#")
     about = load_results("bayes_sampler_contexts").attrs
     sizes = about["contexts"], about["dims"], about["alpha"], int(logits.k.max()) + 1
     theirs = reference_contexts(*sizes)[:2]
     curves, figures = [], []
-    done = RUNS.glob(f"{kind}-*/result.json")
-    for path in sorted(o.parent for o in done):
+    for path in sorted(o.parent for o in RUNS.glob(f"{kind}-*/result.json")):
         model, result = load_head(path), json.loads((path/"result.json").read_text())
-        seed, z = model.config.seed, _logits(model, xs, ys)
-        rows = learning_curve(model, xs, ys)
-        which = dict(seed=seed)
-        if kind == "streams": which = dict(variant=path.name.split("-")[1], **which)
+        variant = path.name.rpartition("-")[0].partition("-")[2].replace("_", " ")
+        variant, seed = variant or "live", model.config.seed
+        expected = asdict(replace(known[variant], seed=seed))
+        assert RunDir(path).config == expected, f"{path} is of another configuration"
+        z = _logits(model, xs, ys)
+        rows = pd.DataFrame(dict(examples=range(z.shape[1]),
+            accuracy=((z > 0) == ys.bool()).float().mean(0),
+            loss=F.binary_cross_entropy_with_logits(z, ys, reduction="none").mean(0)))
+        which = dict(variant=variant, seed=seed)
         curves.append(pd.DataFrame(dict(**which, **rows)))
         row = dict(**which, steps=model.config.steps,
             cpu_seconds=round(result["cpu_seconds"], 1), accuracy_32=rows.accuracy[32],
@@ -195,10 +207,25 @@ def gather_live(kind="live"):
             assert torch.equal(theirs[1][:, k], y), "other problems"
             row |= gaps(o, y, ours[:, k], k)
         figures.append(row)
-    save(kind, pd.concat(curves), config, len(xs))
-    figures = pd.DataFrame(figures)
-    save(f"{kind}_figures", figures, config, len(xs), references=about["command"])
-    print(figures.describe().loc[["mean", "min", "max"]].T.round(4).to_string())
+    if not figures: return
+    for name, new in ((kind, pd.concat(curves)), (f"{kind}_figures", figures)):
+        new = with_stored(pd.DataFrame(new), name, known, len(xs))
+        save(name, new, config, len(xs), references=about["command"])
+    print(new.groupby("variant", sort=False).describe().T.round(4).to_string())
+
+
+def with_stored(new, name, known, problems):
+    "New rows, and the stored ones of other runs, which were judged alike"
+    old = load_results(f"reasoning_{name}")
+    told = old.attrs["config"], old.attrs["problems"], old.attrs["problems_seed"]
+    alike = settings(list(known.values())[-1]), problems, CONTEXTS_SEED
+    assert told == alike, f"the stored {name} is of other settings"
+    steps = old.variant.map({o: config.steps for o, config in known.items()})
+    assert (old.get("steps", steps) == steps).all() and list(new) == list(old)
+    order, keys = list(known), ["variant", "seed", *{"examples"} & set(old)]
+    df = pd.concat([new, old]).drop_duplicates(keys)
+    def place(o): return o.map(order.index) if o.name == "variant" else o
+    return df.sort_values(keys, key=place)
 
 
 def gaps(o, y, ours, k):
@@ -215,11 +242,15 @@ def gaps(o, y, ours, k):
 
 def save(kind, df, config, n, **meta):
     "A table in minitrain/assets/results"
-    config = {k: v for k, v in asdict(config).items() if k not in ("seed", "device")}
     command = f"python bench/reasoning.py {kind.split('_')[0]}"
     save_results(df.round(5), RESULTS/f"reasoning_{kind}.csv", command, problems=n,
         seeds=sorted(df.seed.unique().tolist()), problems_seed=CONTEXTS_SEED,
-        config=config, **meta)
+        config=settings(config), **meta)
+
+
+def settings(config):
+    "What a run is told, but for its seed"
+    return {k: v for k, v in asdict(config).items() if k not in ("seed", "device")}
 
 
 # --- TART's configuration, killed and resumed
@@ -275,32 +306,54 @@ def kill_a_run(folder, seconds):
 LONG = dict(variable_noise=True, steps=8000, warmup=200, log_every=500,
     points=dict(start=16, end=64, inc=8, interval=600),
     dims=dict(start=2, end=8, inc=2, interval=300), valid_size=512, device="cpu")
-HEADS = {"seed-0": dict(LONG, seed=0), "seed-1": dict(LONG, seed=1)}  # candidates
+SLOW = LONG | dict(points=dict(start=16, end=64, inc=8, interval=1200))  # to 90 %
+HEADS = {  # candidates: the configuration that they begin with, and what they change
+    "seed-0": ("reasoning", dict(LONG, seed=0)),
+    "seed-2": ("reasoning_streams", dict(SLOW, seed=2))}
 NAME = "reasoning_d8"
 
 
 def head(names):
     """Train candidates, and put the one with the lowest log loss on its 512 validation
-    problems, which are the same for all, into the package"""
-    scores = {}
+    problems, which are the same for all, into the package, if it is lower than that of
+    the head there"""
+    to = ASSETS/"heads"/NAME
+    scores = dict(load_results(to.with_suffix(".csv")).attrs["candidates"])
     for name in names:
-        config = load_config("reasoning", ReasoningConfig, **HEADS[name])
+        base, change = HEADS[name]
+        config = load_config(base, ReasoningConfig, **change)
         path, result = train(config, f"head-{name}")
         scores[name] = result["valid_loss"]
         print(name, result, flush=True)
+    compare_heads(names, scores)
     best = min(scores, key=scores.get)
-    path, to = RUNS/f"head-{best}", ASSETS/"heads"/NAME
-    to.parent.mkdir(exist_ok=True)
+    if best not in names: return print("kept:", best, scores)
+    path = RUNS/f"head-{best}"
     command = f"python bench/reasoning.py head --train {' '.join(names)}"
-    words = (f"# The head that comes with the package. Candidates: {', '.join(names)}; "
-        f"taken: {best}, log loss {scores[best]:.4f} on 512 synthetic validation "
-        f"problems.\n# Made by: {command}\n")
+    words = ("# The head that comes with the package. Candidates: "
+        f"{', '.join(scores)}; taken: {best}, log loss {scores[best]:.4f} on 512 "
+        f"synthetic validation problems.\n# Made by: {command}\n")
     config = RunDir(path).config
     to.with_suffix(".yaml").write_text(words + yaml.safe_dump(config, sort_keys=False))
     to.with_suffix(".safetensors").write_bytes((path/"model.safetensors").read_bytes())
     seconds = json.loads((path/"result.json").read_text())["cpu_seconds"]
     save_results(RunDir(path).metrics, to.with_suffix(".csv"), command,
         seed=config["seed"], candidates=scores, cpu_seconds=seconds)
+
+
+def compare_heads(names, scores):
+    "The packaged head and candidates on other problems, with 1 to 8 live dimensions"
+    config, rows = load_config("reasoning", ReasoningConfig, **LONG), []
+    heads = {"packaged": load_head(NAME)}
+    heads |= {name: load_head(RUNS/f"head-{name}") for name in names}
+    for d in (1, 2, 4, 8):
+        xs, ys = contexts(replace(config, dims=Curriculum(d, d)))
+        for name, model in heads.items():
+            curve = learning_curve(model, xs, ys).query("examples in (1, 4, 16, 63)")
+            rows.append(pd.DataFrame(dict(head=name, dims=d, **curve)))
+    save_results(pd.concat(rows).round(5), RESULTS/"reasoning_heads.csv",
+        f"python bench/reasoning.py head --train {' '.join(names)}", problems=len(xs),
+        problems_seed=CONTEXTS_SEED, validation=scores)
 
 
 if __name__ == "__main__":
@@ -326,6 +379,6 @@ if __name__ == "__main__":
     if args.what in ("live", "streams") and args.gather: gather_live(args.what)
     if args.what == "gather":
         gather_ablation()
-        gather_live()
+        for kind in ("live", "streams"): gather_live(kind)
     if args.what == "s258": s258()
     if args.what == "head": head(args.train)

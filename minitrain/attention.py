@@ -137,20 +137,12 @@ class TransformerBlock(nn.Module):
 # %% ../nbs/24_attention.ipynb #block-cost
 def block_cost(
     n:int, # Number of tokens
-    dim:int, # Width of a token
-    heads:int, # Number of heads
-    mlp_dim:int|None=None, # Hidden width of the MLP; None is 4*dim
-    head_dim:int|None=None, # Width of one head; None is dim/heads
-    qkv_bias:bool=True, # As for `TransformerBlock`
-    qk_norm:bool=False # As for `TransformerBlock`
+    dim:int # Width of a token; the MLP is four times as wide
 )->dict: # "params"; multiply-adds of a sequence: "qkv", "mixing" (n*n), "out", "mlp"
     "Parameters and multiply-adds of a `TransformerBlock`, forward, by formula"
-    d,mlp_dim = head_dim or dim//heads,mlp_dim or 4*dim
-    inner = heads*d
-    params = 3*inner*(dim + qkv_bias) + 4*d*qk_norm + dim*(inner + 1)  # attention
-    params += mlp_dim*(dim + 1) + dim*(mlp_dim + 1) + 4*dim            # MLP, two norms
-    return dict(params=params, qkv=3*n*dim*inner, mixing=2*n*n*inner, out=n*inner*dim,
-        mlp=2*n*dim*mlp_dim)
+    d = dim
+    return dict(params=12*d*d + 13*d, qkv=3*n*d*d, mixing=2*n*n*d, out=n*d*d,
+        mlp=8*n*d*d)
 
 # %% ../nbs/24_attention.ipynb #gather-fused
 #| code-fold: true
@@ -160,17 +152,15 @@ _SLICE = 192  # queries in a slice, at least; the kernel takes 64 at a time
 def _gather(self:Attention, q, k, v, mask):
     "The same by PyTorch's fused kernel; on a CPU in up to four slices if causal"
     fused = partial(F.scaled_dot_product_attention, scale=self.scale)
-    n = q.shape[2]
-    if mask is not None or not self.causal:
-        return fused(q, k, v, attn_mask=self._allowed(n, mask, q.device))
+    n,seen = q.shape[2],self._allowed(q.shape[2], mask, q.device)
+    if mask is not None or not self.causal: return fused(q, k, v, attn_mask=seen)
     step = max(_SLICE, -(-n//256)*64)
     if n <= step or q.device.type != "cpu": return fused(q, k, v, is_causal=True)
-    seen,parts = causal_mask(n, q.device),[]
-    for a in range(0, n, step):
-        b = min(a + step, n)
-        keys,values = (k, v) if b == n else (k[:, :, :b], v[:, :, :b])
-        rule = dict(attn_mask=seen[a:b, :b]) if a else dict(is_causal=True)
-        parts.append(fused(q[:, :, a:b], keys, values, **rule))
+    parts = [fused(q[:, :, :step], k[:, :, :step], v[:, :, :step], is_causal=True)]
+    for a in range(step, n, step):
+        b = a + step
+        parts.append(fused(q[:, :, a:b], k[:, :, :b], v[:, :, :b],
+            attn_mask=seen[a:b, :b]))
     return torch.cat(parts, 2)
 
 @patch

@@ -163,25 +163,12 @@ class TransformerBlock(nn.Module):
             (b, r, dim), as `forward` returns at these tokens
         """
 
-def block_cost(
-    n:int,
-    dim:int,
-    heads:int,
-    mlp_dim:int | None=None,
-    head_dim:int | None=None,
-    qkv_bias:bool=True,
-    qk_norm:bool=False,
-)->dict:
+def block_cost(n:int, dim:int)->dict:
     """Parameters and multiply-adds of a `TransformerBlock`, forward, by formula
 
     Args:
         n: Number of tokens
-        dim: Width of a token
-        heads: Number of heads
-        mlp_dim: Hidden width of the MLP; None is 4*dim
-        head_dim: Width of one head; None is dim/heads
-        qkv_bias: As for `TransformerBlock`
-        qk_norm: As for `TransformerBlock`
+        dim: Width of a token; the MLP is four times as wide
 
     Returns:
         "params"; multiply-adds of a sequence: "qkv", "mixing" (n*n), "out", "mlp"

@@ -236,14 +236,14 @@ def _frozen(head):
 # %% ../nbs/27_compose.ipynb #newton
 #| code-fold: true
 def minus_log_posterior(
-    w:torch.Tensor, # Weights (..., b, d)
+    w:torch.Tensor, # Weights (b, d)
     x:torch.Tensor, # (b, k, d)
     y:torch.Tensor, # (b, k)
     a:torch.Tensor # (b,)
-)->torch.Tensor: # (..., b), up to a constant
+)->torch.Tensor: # (b,), up to a constant
     "What the most probable weights make least"
-    z = torch.einsum("bkd,...bd->...bk", x, w)
-    cost = binary_cross_entropy_with_logits(z, y.expand_as(z), reduction="none")
+    z = torch.einsum("bkd,bd->bk", x, w)
+    cost = binary_cross_entropy_with_logits(z, y, reduction="none")
     return cost.sum(-1) + (w**2).sum(-1)/(2*a**2)
 
 def _newton_step(w, x, y, a):
@@ -253,16 +253,6 @@ def _newton_step(w, x, y, a):
     prior = torch.diag_embed((a**-2)[:, None].expand_as(w))
     curvature = torch.einsum("bkd,bk,bke->bde", x, p*(1 - p), x) + prior
     return gradient, torch.linalg.solve(curvature, gradient)
-
-def _shortened(w, step, x, y, a):
-    "Go the whole step, its half, its quarter ... whichever does not go uphill"
-    before,size = minus_log_posterior(w, x, y, a),w.new_ones(len(w), 1)
-    for _ in range(40):
-        now = minus_log_posterior(w - size*step, x, y, a)
-        uphill = now > before + 1e-12*before.abs()
-        if not uphill.any(): break
-        size = torch.where(uphill[:, None], size/2, size)
-    return w - torch.where(uphill[:, None], 0, size)*step
 
 # %% ../nbs/27_compose.ipynb #map
 #| code-fold: true
@@ -280,8 +270,12 @@ def map_logistic(
     a,w = a.expand(len(x)),x.new_zeros(x.shape[0], x.shape[2])
     for _ in range(steps):
         gradient,step = _newton_step(w, x, y, a)
-        if gradient.abs().amax(1).max() < 1e-9: break
-        w = _shortened(w, step, x, y, a)
+        if gradient.abs().max() < 1e-9: break
+        now,whole = (minus_log_posterior(o, x, y, a) for o in (w, w - step))
+        far = torch.einsum("bkd,bd->bk", x, step).abs().amax(1)  # in logits
+        short = far.log1p()/far  # never goes uphill (Sun and Tran-Dinh, 2019)
+        size = torch.where(whole > now + 1e-12*now.abs(), short, 1.)
+        w = w - size[:, None]*step
     return w
 
 # %% ../nbs/27_compose.ipynb #calibration

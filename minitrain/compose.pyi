@@ -145,13 +145,13 @@ def minus_log_posterior(
     """What the most probable weights make least
 
     Args:
-        w: Weights (..., b, d)
+        w: Weights (b, d)
         x: (b, k, d)
         y: (b, k)
         a: (b,)
 
     Returns:
-        (..., b), up to a constant
+        (b,), up to a constant
     """
 
 def map_logistic(

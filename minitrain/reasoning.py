@@ -129,30 +129,21 @@ class ReasoningModel(nn.Module):
 # %% ../nbs/26_reasoning.ipynb #causal
 #| code-fold: true
 @torch.no_grad()
-def _leak(
-    module:nn.Module, # From (b, n, d) to the same
-    dim:int # Width `d`
-)->float: # 0 for a causal module, but for rounding; relative to the largest output
-    "How much outputs change when only later tokens do"
-    p = next(module.parameters(), torch.zeros(1))
-    g,worst = torch.Generator().manual_seed(0),0.
-    x,other = torch.randn(2, 2, 33, dim, generator=g).to(p)
-    with model_mode(module, False):
-        a = module(x)
-        for cut in (1, 2, 3, 8, 16, 17, 32):
-            b = module(torch.cat([x[:, :cut], other[:, cut:]], 1))
-            gap = (a - b)[:, :cut].abs().max()/a.abs().max()
-            worst = max(worst, gap.nan_to_num(math.inf).item())
-    return worst
-
 def _causal(
     backbone:nn.Module, # As given
     dim:int # Width of a token
 )->nn.Module: # The same
-    "Require a backbone that does not see the future"
-    leak,name = _leak(backbone, dim),type(backbone).__name__
-    found = f"{name}, which changes by {leak:.1g} of its size with later tokens"
-    need(leak < 1e-4, "backbone", found, "a causal module")
+    "Require a backbone whose outputs do not move when later tokens do"
+    p = next(backbone.parameters(), torch.zeros(1))
+    g = torch.Generator().manual_seed(0)
+    x,other = torch.randn(2, 2, 33, dim, generator=g).to(p)
+    with model_mode(backbone, False):
+        a = backbone(x)
+        gaps = [(a - backbone(torch.cat([x[:, :n], other[:, n:]], 1)))[:, :n]
+            .abs().max() for n in (1, 2, 3, 8, 16, 17, 32)]
+    leak = max(gaps)/a.abs().max()
+    found = f"{type(backbone).__name__}, which moves by {leak:.1g} with later tokens"
+    need(leak < 1e-4, "backbone", found, "a causal module")  # nan is none
     return backbone
 
 # %% ../nbs/26_reasoning.ipynb #learning-curve
@@ -186,21 +177,28 @@ def learning_curve(
 
 # %% ../nbs/26_reasoning.ipynb #query
 @patch
+def _read(self:ReasoningModel, context, inputs, seen, at=None):
+    "Logits of inputs (b, q, d), each of which sees itself and some of a context (q, k)"
+    k,q = context.shape[1],inputs.shape[1]
+    mask = causal_mask(k + q, inputs.device)
+    mask[k:] = torch.cat([seen, torch.eye(q).bool().to(seen)], 1)
+    h = self._embed(torch.cat([context, inputs], 1), at)
+    h = self.norm(self.backbone(h, mask, slice(k, None)))  # the last for inputs alone
+    return self.read_out(h).squeeze(-1)
+
+@patch
 def _context(self:ReasoningModel, xs, ys):
     "The tokens of a context that queries look at"
     return self.combine(xs, ys)
 
 @patch
 def _query_packed(self:ReasoningModel, xs, ys, queries):
-    "All queries (b, q, d) behind one context; the last block works for them alone"
-    context,queries = self._context(xs, ys),self._tokens(queries)
-    k,q = context.shape[1],queries.shape[1]
-    at = torch.arange(k + q, device=xs.device).clamp(max=k)
-    mask = causal_mask(k + q, xs.device)
-    mask[k:, k:] = torch.eye(q, dtype=torch.bool, device=xs.device)
-    h = self._embed(torch.cat([context, queries], 1), at)
-    h = self.norm(self.backbone(h, mask, slice(k, None)))
-    return self.read_out(h).squeeze(-1)
+    "All queries (b, q, d) behind one context"
+    context,q = self._context(xs, ys),queries.shape[1]
+    k = context.shape[1]
+    seen = torch.ones(q, k, dtype=torch.bool, device=xs.device)
+    at = torch.arange(k + q, device=xs.device).clamp(max=k)  # all queries come next
+    return self._read(context, self._tokens(queries), seen, at)
 
 @patch
 def _query_each(self:ReasoningModel, xs, ys, queries):
@@ -283,14 +281,8 @@ class TwoStreams(ReasoningModel):
     )->torch.Tensor: # Logits (b, n): number i has seen i labelled examples
         "Predict the label of each input, from the labels' tokens before it and itself"
         inputs,context = sequence[:, ::2],sequence[:, 1::2]
-        n,k = inputs.shape[1],context.shape[1]
-        mask = causal_mask(k + n, sequence.device)
-        mask[k:] = False
-        mask[k:, :k] = causal_mask(n, sequence.device).tril(-1)[:, :k]
-        mask[k:, k:].fill_diagonal_(True)
-        h = self._embed(torch.cat([context, inputs], 1))
-        h = self.norm(self.backbone(h, mask, slice(k, None)))
-        return self.read_out(h).squeeze(-1)
+        seen = causal_mask(inputs.shape[1], sequence.device).tril(-1)
+        return self._read(context, inputs, seen[:, :context.shape[1]])
 
     def _context(self, xs, ys): return self.combine(xs, ys)[:, 1::2]
 
@@ -313,11 +305,10 @@ def load_head(
     device:str|torch.device="cpu" # Where to
 )->ReasoningModel: # Frozen, in evaluation mode; `config` says what it was trained on
     "A trained model; nothing is unpickled"
-    if Path(head).is_dir():
-        path,file = Path(head)/"config.yaml",Path(head)/"model.safetensors"
-    else:
-        path = asset_path("heads", head, ".yaml", "head")
-        file = path.with_suffix(".safetensors")
+    run = Path(head)/"config.yaml"
+    path = run if Path(head).is_dir() else asset_path("heads", head, ".yaml", "head")
+    file = path.with_suffix(".safetensors")
+    if path.name == run.name: file = path.with_name("model.safetensors")
     values = load_config(path) if path.is_file() else {}
     need(file.is_file() and "n_embd" in values, "head", str(head),
         "a run of `minitrain reasoning train` that is done, with model.safetensors")

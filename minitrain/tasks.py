@@ -66,7 +66,6 @@ class LogisticRegressionTask:
         weight_multiplier:float=1, # alpha, above 0: the larger, the less noise
         variable_noise:bool=False, # Draw each problem's alpha from 1 to the multiplier
         n_points:int|None=None, # Points in a row at most; None for any number
-        pool:"LogisticRegressionTask|None"=None, # Take weights from it; None draws new
         seed:int|tuple|None=None # As for `GaussianSampler.sample_xs`
     ):
         b,alpha,seed = batch_size,weight_multiplier,_seed(seed)
@@ -81,10 +80,6 @@ class LogisticRegressionTask:
             self.alpha = torch.randint(1, int(alpha) + 1, (b,), generator=g).float()
         w = torch.randn(b, n_dims, 1, generator=_stream(seed, "w"))
         self.w = w*self.alpha[:, None, None]  # (b, d, 1)
-        if pool is not None:
-            g = _stream(seed, "rows")
-            rows = torch.randint(pool.batch_size, (b,), generator=g)
-            self.alpha,self.w = pool.alpha[rows],pool.w[rows]
 
     def logits(self,
         xs:torch.Tensor # (b, n, d), floating point
@@ -184,16 +179,13 @@ def get_task_sampler(
     batch_size:int, # Problems in a batch
     weight_multiplier:float=1, # alpha: the larger, the less noise in the labels
     variable_noise:bool=False, # Draw each problem's alpha from 1 to the multiplier
-    n_points:int|None=None, # Points in a row at most; None for any number
-    num_tasks:int|None=None, # Only so many different problems; None has no end of them
-    pool_seed:int|tuple=0 # Of these problems
+    n_points:int|None=None # Points in a row at most; None for any number
 )->Callable: # Called with nothing, or with `seed=`: a task
     "A sampler of tasks by their name"
-    make = partial(_TASKS[task_name], n_dims, weight_multiplier=weight_multiplier,
-        variable_noise=variable_noise)
-    pool = make(batch_size=num_tasks or 1, seed=pool_seed)  # or an error, at once
-    return partial(make, batch_size=batch_size, n_points=n_points,
-        pool=pool if num_tasks else None)
+    make = partial(_TASKS[task_name], n_dims, batch_size, weight_multiplier,
+        variable_noise, n_points)
+    make(seed=0)  # or an error, at once
+    return make
 
 # %% ../nbs/25_tasks.ipynb #task-loader
 #| code-fold: true

@@ -47,7 +47,6 @@ class LogisticRegressionTask:
         weight_multiplier: alpha, above 0: the larger, the less noise
         variable_noise: Draw each problem's alpha from 1 to the multiplier
         n_points: Points in a row at most; None for any number
-        pool: Take weights from it; None draws new
         seed: As for `GaussianSampler.sample_xs`
     """
     alpha: Any
@@ -62,7 +61,6 @@ class LogisticRegressionTask:
         weight_multiplier:float=1,
         variable_noise:bool=False,
         n_points:int | None=None,
-        pool:LogisticRegressionTask | None=None,
         seed:int | tuple | None=None,
     )->None: ...
     def logits(self, xs:torch.Tensor)->torch.Tensor:
@@ -158,8 +156,6 @@ def get_task_sampler(
     weight_multiplier:float=1,
     variable_noise:bool=False,
     n_points:int | None=None,
-    num_tasks:int | None=None,
-    pool_seed:int | tuple=0,
 )->Callable:
     """A sampler of tasks by their name
 
@@ -170,8 +166,6 @@ def get_task_sampler(
         weight_multiplier: alpha: the larger, the less noise in the labels
         variable_noise: Draw each problem's alpha from 1 to the multiplier
         n_points: Points in a row at most; None for any number
-        num_tasks: Only so many different problems; None has no end of them
-        pool_seed: Of these problems
 
     Returns:
         Called with nothing, or with `seed=`: a task

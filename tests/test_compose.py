@@ -306,6 +306,18 @@ def test_map_batches_and_alphas():
         with pytest.raises(ArgumentError, match=words): map_logistic(*args)
 
 
+def test_map_of_inputs_of_any_size():
+    "Where a whole Newton step goes far uphill: the gradient is zero all the same"
+    g = torch.Generator().manual_seed(0)
+    for k, scale in ((15, 1), (63, 30), (256, 1e6)):
+        xs = scale*torch.randn(20, k, 8, generator=g).double()
+        ys = (torch.rand(20, k, generator=g) < (xs[..., 0]/scale).sigmoid()).double()
+        w = map_logistic(xs, ys, 300.)
+        p = torch.einsum("bkd,bd->bk", xs, w).sigmoid()
+        gradient = torch.einsum("bkd,bk->bd", xs, p - ys) + w/300**2
+        assert gradient.abs().max() < 1e-8
+
+
 def test_map_against_scikit_learn():
     X, y = make_classification(80, 5, random_state=0)
     theirs = LogisticRegression(C=4, fit_intercept=False, tol=1e-10).fit(X, y).coef_[0]

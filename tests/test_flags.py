@@ -67,7 +67,7 @@ ASKED = {
     "predict_reasoning": (tables, "fill"), "AtariEnv": (partial(AtariEnv, "pong"), "glyph"),
 }
 # torch raises; what is kept, drawn or printed; what one reads off the answer at once; what passes the flag on to one above
-ELSEWHERE = """block_cost.qkv_bias block_cost.qk_norm set_seed.deterministic logsumexp.keepdim model_mode.training DataLoader.pin_memory show_image.noframe ProgressCB.plot
+ELSEWHERE = """set_seed.deterministic logsumexp.keepdim model_mode.training DataLoader.pin_memory show_image.noframe ProgressCB.plot
     Learner.lr_find.plot Job.run.progress Job.resume.progress compare.progress final_digits.progress play.keep rollout.keep play_atari.keep
     Learner.get_preds.inps Learner.capture_preds.inps Learner.one_epoch.training HistoryCB.best.higher conv.act conv.bias load_mnist.raw
     play_atari.glyph record_atari.glyph watch_scenes.glyph judge_clone.glyph ceiling.variable_noise get_task_sampler.variable_noise""".split()

@@ -166,21 +166,6 @@ def test_weights_have_their_scale():
     exactly(LogisticRegressionTask(16, 5000, 5, seed=0).w*2, w)  # the same directions at every noise level
 
 
-@pytest.mark.parametrize("noise", [False, True])
-def test_a_pool_keeps_scale_and_noise(noise):
-    tasks = get_task_sampler(NAME, 8, 500, weight_multiplier=10, variable_noise=noise, num_tasks=40)
-    pool = LogisticRegressionTask(8, 40, 10, noise, seed=0)
-    for step in range(3):
-        task = tasks(seed=(3, step))
-        rows = (task.w[:, None] == pool.w).all((2, 3))  # (b, 40)
-        assert (rows.sum(1) == 1).all() and rows.any(0).all()
-        exactly(task.alpha, pool.alpha[rows.int().argmax(1)])
-    assert not torch.equal(tasks(seed=(3, 0)).w, tasks(seed=(3, 1)).w)
-    assert set(tasks().w[:, 0, 0].tolist()) <= set(pool.w[:, 0, 0].tolist())
-    assert not set(get_task_sampler(NAME, 8, 500, 10, noise, num_tasks=40, pool_seed=1)().w[:, 0, 0].tolist()) & set(pool.w[:, 0, 0].tolist())
-    assert 8 < tasks().w.std()/(5.5 if noise else 10)*10 < 14
-
-
 @pytest.mark.parametrize("d, alpha", [(2, 0.1), (8, 10), (16, 100)])
 def test_ceiling_against_scipy(d, alpha):
     from scipy.integrate import quad
@@ -310,7 +295,7 @@ def test_seeds_of_loaders():
     assert a.seed == b.seed != make_loader(seed=None).seed and equal(list(a), list(b))
 
 
-OTHERS = [dict(b=5), dict(alpha=9), dict(points=8), dict(dims=None), dict(variable_noise=True), dict(num_tasks=9)]
+OTHERS = [dict(b=5), dict(alpha=9), dict(points=8), dict(dims=None), dict(variable_noise=True)]
 
 
 @pytest.mark.parametrize("change", OTHERS, ids=lambda o: next(iter(o)))
@@ -322,8 +307,6 @@ def test_loader_refuses_the_place_of_another(change):
         for _ in range(n): next(batches)
         other = make_loader(**change)
         with pytest.raises(ArgumentError): other.load_state_dict(dl.state_dict())
-    pools = [make_loader(num_tasks=9, pool_seed=o) for o in (0, 1)]
-    with pytest.raises(ArgumentError): pools[1].load_state_dict(pools[0].state_dict())
     same = make_loader(seed=5)
     same.load_state_dict(dl.state_dict())
     assert len(list(same)) == 4
