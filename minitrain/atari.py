@@ -280,8 +280,20 @@ def _choose(policy, stacks, infos):
     need(scores.shape == want, "policy", scores, f"a model that returns {want}")
     return scores.argmax(1).tolist()
 
-def _play_games(policy, kind, game, games, frames, glyph, steps, seed, keep, **env):
-    "As `play_atari`; another kind has other games"
+# %% ../nbs/33_atari.ipynb #play
+def play_atari(
+    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18); or a function of info
+    game:str, # "breakout", "pong", or another name of ale-py
+    games:int=10, # Games, played side by side
+    frames:int=2, # How many frames make a stack; before the first stands the first
+    glyph:bool=False, # Write on each frame what the policy itself did last
+    steps:int=27_000, # Games are cut off after so many: 108,000 emulator frames
+    seed:int=0, # Fixes each game with its number; none is one of `record_atari`
+    keep:bool=False, # Keep the frames
+    kind:str="play", # Another word has other games
+    **env # For `AtariEnv`: sticky, skip, frozen
+)->AtariGames: # scores, steps, cut, actions, objects, frames
+    "Let a policy play games to their end"
     need(is_int(games, 1), "games", games, "a whole number, 1 or more")
     o = [_Game(AtariEnv(game, glyph, steps=steps, **env),
         mix_seed("atari", kind, seed, i), frames, keep) for i in range(games)]
@@ -294,22 +306,6 @@ def _play_games(policy, kind, game, games, frames, glyph, steps, seed, keep, **e
     return AtariGames(*map(torch.tensor, ends), [torch.tensor(g.actions) for g in o],
         [torch.stack(g.objects) for g in o],
         [torch.stack(g.frames) for g in o] if keep else [])
-
-# %% ../nbs/33_atari.ipynb #play
-def play_atari(
-    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18); or a function of info
-    game:str, # "breakout", "pong", or another name of ale-py
-    games:int=10, # Games, played side by side
-    frames:int=2, # How many frames make a stack; before the first stands the first
-    glyph:bool=False, # Write on each frame what the policy itself did last
-    steps:int=27_000, # Games are cut off after so many: 108,000 emulator frames
-    seed:int=0, # Fixes each game with its number; none is one of `record_atari`
-    keep:bool=False, # Keep the frames
-    **env # For `AtariEnv`: sticky, skip, frozen
-)->AtariGames: # scores, steps, cut, actions, objects, frames
-    "Let a policy play games to their end"
-    rest = frames, glyph, steps, seed, keep
-    return _play_games(policy, "play", game, games, *rest, **env)
 
 # %% ../nbs/33_atari.ipynb #eye
 #| code-fold: true
@@ -332,7 +328,8 @@ def record_atari(
 )->list[Episode]: # A game each: frames, numbers of actions, gaze (steps, 1, 2)
     "Demonstrations of the expert with SIMULATED gaze, no person has looked"
     need(game in _see, "game", game, f"one of {[*_see]}, whose expert there is")
-    o = _play_games(atari_expert, "demos", game, games, 1, False, steps, seed, True)
+    o = play_atari(atari_expert, game, games, 1, steps=steps, seed=seed, keep=True,
+        kind="demos")
     episodes = []
     for i, (x, actions, places) in enumerate(zip(o.frames, o.actions, o.objects)):
         eye = atari_eye(places[None]) | gaze

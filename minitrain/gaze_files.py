@@ -7,6 +7,7 @@ __all__ = ['Episode', 'load_gabril', 'save_gabril', 'load_atari_head', 'load_epi
 
 # %% ../nbs/30_gaze_files.ipynb #exported-imports
 #| code-fold: true
+import csv
 import io
 import math
 import tarfile
@@ -107,15 +108,13 @@ def save_gabril(
 #| code-fold: true
 _names = "frame_id","episode_id","action","gaze_positions"
 
-def _label(line, names):
+def _label(row):
     "Frame, episode or None, action, points (m, 2) in pixels of a line; or a ValueError"
-    fields = [o.strip() for o in line.split(",")]
-    gaze = fields[len(names) - 1:]
-    frame,episode,action = (dict(zip(names, fields))[o] for o in _names[:3])
-    episode,action = (None if o == "null" else int(o) for o in (episode, action))
+    frame,*numbers = (row[o] or "" for o in _names[:3])
+    episode,action = (None if o == "null" else int(o) for o in numbers)
+    gaze = [row["gaze_positions"], *row.get("more", [])]
     points = np.array([] if gaze == ["null"] else gaze, np.float32).reshape(-1, 2)
-    ok = action is None or 0 <= action < 18
-    if not (ok and frame and gaze and np.isfinite(points).all()):
+    if not frame or action not in (None, *range(18)) or not np.isfinite(points).all():
         raise ValueError("a field is missing or out of range")
     return frame, episode, -100 if action is None else action, points
 
@@ -124,19 +123,19 @@ _most = 32  # points of a frame that are kept, evenly spaced
 
 def _read_labels(path):
     "The labels of a trial by frame_id, in order: episode, action, points in pixels"
-    head,*lines = path.read_text(encoding="utf-8").splitlines() or [""]
-    names,rows = [o.strip() for o in head.split(",")],{}
+    text,rows = path.read_text(encoding="utf-8").splitlines(),{}
+    lines = csv.DictReader(text, restkey="more", skipinitialspace=True)
+    names = lines.fieldnames or [""]
     ok = set(_names) <= set(names) and names[-1] == _names[-1]
     want = f"a header with {', '.join(_names)}"
-    need(ok, "labels", f"{path.name}: {head[:70]!r}", want)
-    for i,line in enumerate(lines, 2):
-        if not line.strip(): continue
-        try: frame,*row,points = _label(line, names)
-        except (ValueError, KeyError) as e:
-            where = f"{path.name}, line {i}: {e}"
+    need(ok, "labels", f"{path.name}: {','.join(names)[:70]!r}", want)
+    for line in lines:
+        try:
+            frame,*row,points = _label(line)
+            if frame in rows: raise ValueError(f"{frame} again")
+        except ValueError as e:
+            where = f"{path.name}, line {lines.line_num}: {e}"
             raise ArgumentError("labels", where, "what the header says") from None
-        again = f"{path.name}, line {i}: {frame} again"
-        need(frame not in rows, "labels", again, "each frame once")
         kept = np.linspace(0, len(points) - 1, min(len(points), _most)).round()
         rows[frame] = *row,points[kept.astype(int)]
     need(rows, "labels", f"{path.name}: no frames", "a label file of Atari-HEAD")
