@@ -34,7 +34,8 @@ class _Array:
     def __setstate__(self, state):  # version, shape, dtype, is Fortran order, bytes
         _,shape,dtype,fortran,data = state
         flat = np.frombuffer(data, dtype.value)  # does not make objects
-        self.value = flat.reshape(shape, order="F" if fortran else "C")
+        x = flat.reshape(shape, order="F" if fortran else "C")
+        self.value = torch.from_numpy(x.astype(x.dtype.newbyteorder("=")))
 
 class _Dtype:
     "Stands in for a NumPy dtype, such as 'u1' or 'f4'"
@@ -49,10 +50,7 @@ def _read(path):
     "The dict in a .pt file of tensors and NumPy arrays, as tensors"
     with torch.serialization.safe_globals(_safe):
         data = torch.load(path, map_location="cpu", weights_only=True)
-    def tensor(o):
-        if not isinstance(o, _Array): return o
-        return torch.from_numpy(o.value.astype(o.value.dtype.newbyteorder("=")))
-    return {k: tensor(o) for k,o in data.items()}
+    return {k: o.value if isinstance(o, _Array) else o for k,o in data.items()}
 
 # %% ../nbs/30_gaze_files.ipynb #episode
 class Episode(NamedTuple):

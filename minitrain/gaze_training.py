@@ -222,9 +222,6 @@ def gaze_kl(
     z, t = _pooled(logits, targets, pool)
     return torch.special.xlogy(t, t).sum(-1) - (t*log_softmax(z, -1)).sum(-1)
 
-# %% ../nbs/32_gaze_training.ipynb #action-loss
-action_loss = cross_entropy  # behaviour cloning; the label -100 counts for nothing
-
 # %% ../nbs/32_gaze_training.ipynb #ce-plus-gaze
 def ce_plus_gaze(
     action_preds:torch.Tensor, # Logits (b, k)
@@ -236,7 +233,7 @@ def ce_plus_gaze(
 )->torch.Tensor: # 0-d
     "Both losses: what was done, and where it was looked"
     gaze = gaze_loss(gaze_preds, gaze_targs, pool)
-    return action_loss(action_preds, action_targs) + reg_lambda*gaze
+    return cross_entropy(action_preds, action_targs) + reg_lambda*gaze
 
 # %% ../nbs/32_gaze_training.ipynb #gaze-cb-parts
 #| code-fold: true
@@ -370,6 +367,8 @@ class ShuffleCB(Callback):
 
 # %% ../nbs/32_gaze_training.ipynb #cls-only
 #| code-fold: true
+action_loss = cross_entropy  # behaviour cloning; the label -100 counts for nothing
+
 class ClsViT(ViT):
     "The ViT of the experiments: its last block works out its class token alone"
     def forward(self,

@@ -88,8 +88,6 @@ def gaze_kl(
         (b, h) for "none", else (b,); nats, 0 where attention is gaze
     """
 
-action_loss = cross_entropy
-
 def ce_plus_gaze(
     action_preds:torch.Tensor,
     action_targs:torch.Tensor,
@@ -209,6 +207,8 @@ class ShuffleCB(Callback):
         Args:
             learn: Its frames are shuffled
         """
+
+action_loss = cross_entropy
 
 class ClsViT(ViT):
     """The ViT of the experiments: its last block works out its class token alone"""
