@@ -169,7 +169,7 @@ class AttentionExtractor:
         watch.__exit__(None, None, None)
         if output is None: return  # the call has failed
         size, n = _patch_size(model), None
-        if size is not None and getattr(inputs[0], "ndim", 0) > 3:
+        if size is not None and inputs and getattr(inputs[0], "ndim", 0) > 3:
             sides = zip(inputs[0].shape[-2:], as_pair("patch_size", size))
             n = math.prod(-(-o//p) for o, p in sides)
         watch.judge(n)

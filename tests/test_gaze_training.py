@@ -229,6 +229,8 @@ def test_nothing_left_behind_nothing_stale_and_copies_are_silent():
     with e:
         with pytest.raises(ArgumentError, match="no call"): e.cls_logits  # nothing of the block before
     with pytest.raises(ArgumentError, match="no call"): deepcopy(e).cls_logits
+    with AttentionExtractor(tiny()) as named: named.model(x=images())
+    assert named.cls_logits.shape == (3, 2, 4)
     with AttentionExtractor(model, 0) as a, AttentionExtractor(model, 1) as b: model(images())
     assert not torch.equal(a.cls_logits, b.cls_logits)
     assert hooks_on(model) == hooks_on(e.model) == 0
