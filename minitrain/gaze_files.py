@@ -154,20 +154,18 @@ def _gray(png, size, where):
     x = x @ torch.tensor([0.299, 0.587, 0.114])
     return F.interpolate(x[None, None], size, mode="area")[0, 0].round().to(torch.uint8)
 
-def _by_episode(rows, frames, have, name):
-    "Labels and frames (f, hgt, wid), as far as there are any, cut into games"
-    ids,actions,points = zip(*rows.values())
-    now,groups = next((o for o in ids if o is not None), None),{}
-    for i,o in enumerate(ids):
-        now = now if o is None else o  # a frame between games goes with the one before
-        if have[i]: groups.setdefault(now, []).append(i)
-    gaze = torch.full((len(rows), max(1, *map(len, points)), 2), math.nan)
-    wide = torch.tensor(_screen[::-1])
-    for i,o in enumerate(points): gaze[i, :len(o)] = torch.from_numpy(o)/wide
-    need_on_screen("labels", gaze, f"{name}.txt: gaze over (160, 210) ")
-    actions = torch.tensor(actions)
-    return [Episode(frames[o], actions[o], gaze[o], f"{name} {k}")
-        for k,o in groups.items()]
+def _by_episode(rows, seen, name):
+    "Labels and frames, as far as there are any, cut into games"
+    now,games = next((o for o,*_ in rows.values() if o is not None), None),{}
+    looks = [torch.from_numpy(o)/torch.tensor(_screen[::-1]) for *_,o in rows.values()]
+    need_on_screen("labels", torch.cat(looks), f"{name}.txt: gaze over (160, 210) ")
+    most = max(1, *map(len, looks))
+    for (frame,(episode,action,_)),look in zip(rows.items(), looks):
+        if episode is not None: now = episode  # others go with the frame before
+        if frame not in seen: continue
+        gaze = F.pad(look, (0, 0, 0, most - len(look)), value=math.nan)
+        games.setdefault(now, []).append((seen[frame], torch.tensor(action), gaze))
+    return [Episode(*map(torch.stack, zip(*o)), f"{name} {k}") for k,o in games.items()]
 
 # %% ../nbs/30_gaze_files.ipynb #load-atari-head
 def load_atari_head(
@@ -181,21 +179,18 @@ def load_atari_head(
     archive,size = Path(archive),as_pair("size", size)
     beside = str(archive).removesuffix(".tar.bz2") + ".txt"
     labels = Path(beside if labels is None else labels)
-    rows = _read_labels(labels)
-    places = {o: i for i,o in enumerate(rows)}
-    frames = torch.zeros(len(rows), *size, dtype=torch.uint8)
-    have = torch.zeros(len(rows), dtype=torch.bool)
+    rows,seen = _read_labels(labels),{}
     with tarfile.open(archive, "r|bz2") as tar:
         for o in tar:
             tar.members = []  # the list of what has passed would grow
-            i = places.get(Path(o.name).stem)
-            if i is None or not (o.isfile() and o.name.endswith(".png")): continue
+            name,ending = Path(o.name).stem,Path(o.name).suffix
+            if not (name in rows and o.isfile() and ending == ".png"): continue
             png = tar.extractfile(o).read(2**18)  # a frame has less
-            frames[i],have[i] = _gray(png, size, f"{archive.name}: {o.name}"),True
-    lost = [o for o,ok in zip(rows, have.tolist()) if not ok]
+            seen[name] = _gray(png, size, f"{archive.name}: {o.name}")
+    lost = [o for o in rows if o not in seen]
     got = f"{archive.name}: {len(lost)} of {len(rows)} frames are missing: {lost[:1]}"
     need(not lost or missing == "drop", "archive", got, f"all of {labels.name}")
-    return _by_episode(rows, frames, have, labels.stem)
+    return _by_episode(rows, seen, labels.stem)
 
 # %% ../nbs/30_gaze_files.ipynb #load-episodes
 #| code-fold: true
