@@ -18,6 +18,7 @@ from typing import NamedTuple
 import gymnasium
 import numpy as np
 import torch
+from einops import repeat
 from fastcore.basics import patch
 from torch import nn
 
@@ -40,11 +41,11 @@ ALEInterface.setLoggerMode(LoggerMode.Error)
 _font = ("111101101101111", "010110010010111", "111001111100111", "111001111001111",
     "101101111001001", "111100111001111", "111100111101111", "111001001001001",
     "111101111101111", "111101111001111")  # digits of 3 x 5
-_bits = [np.array([*map(int, o)], np.uint8).reshape(5, 3) for o in _font]
-_digits = [np.kron(o*255, np.ones((2, 2), np.uint8)) for o in _bits]  # of 6 x 10
+_bits = torch.tensor([[*map(int, o)] for o in _font], dtype=torch.uint8)
+_digits = repeat(255*_bits, "n (h w) -> n (h 2) (w 2)", w=3)  # of 6 x 10
 
 def _draw_number(
-    frame:np.ndarray, # uint8 (..., 84, 84), changed in place
+    frame:torch.Tensor, # uint8 (..., 84, 84), changed in place
     number:int # From 0 to 17
 ):
     "Write a number, its lower left corner at column 11 and row 55"
@@ -60,9 +61,9 @@ def draw_actions(
     n, shape = len(actions), (len(frames), *frames.shape[-2:])
     ok = frames.dtype == torch.uint8 and shape == (n, 84, 84)
     need(ok, "frames", frames, f"uint8 ({n}, ..., 84, 84), as many as actions")
-    out = frames.cpu().numpy().copy()
+    out = frames.clone()
     for o, action in zip(out, actions.tolist()): _draw_number(o, action)
-    return torch.from_numpy(out).to(frames.device)
+    return out
 
 # %% ../nbs/33_atari.ipynb #area
 @lru_cache(8)
@@ -150,11 +151,10 @@ def _look(self:AtariEnv
     "What the player sees, and what the game knows"
     frame = area_resize(np.maximum(*self._screens))
     said = self._last if self.frozen is None else self.frozen
-    if self.glyph: _draw_number(frame, said)
+    if self.glyph: _draw_number(torch.from_numpy(frame), said)
     find = _see.get(self.game, lambda ram: [])
     places = np.array(find(self._ale.getRAM().astype(np.float32)), np.float32)
-    now = ((places.reshape(-1, 2) + 0.5)/_screen).astype(np.float32)
-    now = np.where(np.isnan(now), np.float32(-1), now)
+    now = np.nan_to_num((places.reshape(-1, 2) + 0.5)/_screen, nan=-1)
     before, self._now = now.copy() if self._now is None else self._now, now.copy()
     return frame[None], dict(game=self.game, objects=now, before=before,
         score=self._score, lives=self._ale.lives())
@@ -280,8 +280,20 @@ def _choose(policy, stacks, infos):
     need(scores.shape == want, "policy", scores, f"a model that returns {want}")
     return scores.argmax(1).tolist()
 
-def _play_games(policy, kind, game, games, frames, glyph, steps, seed, keep, **env):
-    "As `play_atari`; another kind has other games"
+# %% ../nbs/33_atari.ipynb #play
+def play_atari(
+    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18); or a function of info
+    game:str, # "breakout", "pong", or another name of ale-py
+    games:int=10, # Games, played side by side
+    frames:int=2, # How many frames make a stack; before the first stands the first
+    glyph:bool=False, # Write on each frame what the policy itself did last
+    steps:int=27_000, # Games are cut off after so many: 108,000 emulator frames
+    seed:int=0, # Fixes each game with its number; none is one of `record_atari`
+    keep:bool=False, # Keep the frames
+    kind:str="play", # Another word has other games
+    **env # For `AtariEnv`: sticky, skip, frozen
+)->AtariGames: # scores, steps, cut, actions, objects, frames
+    "Let a policy play games to their end"
     need(is_int(games, 1), "games", games, "a whole number, 1 or more")
     o = [_Game(AtariEnv(game, glyph, steps=steps, **env),
         mix_seed("atari", kind, seed, i), frames, keep) for i in range(games)]
@@ -294,22 +306,6 @@ def _play_games(policy, kind, game, games, frames, glyph, steps, seed, keep, **e
     return AtariGames(*map(torch.tensor, ends), [torch.tensor(g.actions) for g in o],
         [torch.stack(g.objects) for g in o],
         [torch.stack(g.frames) for g in o] if keep else [])
-
-# %% ../nbs/33_atari.ipynb #play
-def play_atari(
-    policy:Callable, # A model, (n, f, 84, 84) to scores (n, 18); or a function of info
-    game:str, # "breakout", "pong", or another name of ale-py
-    games:int=10, # Games, played side by side
-    frames:int=2, # How many frames make a stack; before the first stands the first
-    glyph:bool=False, # Write on each frame what the policy itself did last
-    steps:int=27_000, # Games are cut off after so many: 108,000 emulator frames
-    seed:int=0, # Fixes each game with its number; none is one of `record_atari`
-    keep:bool=False, # Keep the frames
-    **env # For `AtariEnv`: sticky, skip, frozen
-)->AtariGames: # scores, steps, cut, actions, objects, frames
-    "Let a policy play games to their end"
-    rest = frames, glyph, steps, seed, keep
-    return _play_games(policy, "play", game, games, *rest, **env)
 
 # %% ../nbs/33_atari.ipynb #eye
 #| code-fold: true
@@ -332,7 +328,8 @@ def record_atari(
 )->list[Episode]: # A game each: frames, numbers of actions, gaze (steps, 1, 2)
     "Demonstrations of the expert with SIMULATED gaze, no person has looked"
     need(game in _see, "game", game, f"one of {[*_see]}, whose expert there is")
-    o = _play_games(atari_expert, "demos", game, games, 1, False, steps, seed, True)
+    o = play_atari(atari_expert, game, games, 1, steps=steps, seed=seed, keep=True,
+        kind="demos")
     episodes = []
     for i, (x, actions, places) in enumerate(zip(o.frames, o.actions, o.objects)):
         eye = atari_eye(places[None]) | gaze

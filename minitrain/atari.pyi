@@ -147,6 +147,7 @@ def play_atari(
     steps:int=27000,
     seed:int=0,
     keep:bool=False,
+    kind:str='play',
     **env,
 )->AtariGames:
     """Let a policy play games to their end
@@ -160,6 +161,7 @@ def play_atari(
         steps: Games are cut off after so many: 108,000 emulator frames
         seed: Fixes each game with its number; none is one of `record_atari`
         keep: Keep the frames
+        kind: Another word has other games
         **env: For `AtariEnv`: sticky, skip, frozen
 
     Returns:

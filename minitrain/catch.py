@@ -89,7 +89,6 @@ def catch_expert(
     frames:torch.Tensor # (b, f, hgt, wid); only the field of the last frame counts
 )->torch.Tensor: # int64 (b,): 0 left, 1 stay, 2 right
     "Under the ball, or a step towards it, whatever happened before"
-    need(frames.ndim == 4, "frames", frames, "frames of shape (b, f, hgt, wid)")
     ball = frames[:, -1, _bar:-1].amax(1).argmax(1)  # (b,): the brightest column
     paddle = frames[:, -1, -1].argmax(1) + _half
     aim = ball.clamp(_half, frames.shape[-1] - 1 - _half)  # walls keep the paddle off
@@ -104,8 +103,7 @@ def _answers(policy, frames):
         if frames.dtype == torch.uint8: frames = frames.float()/255
     out,n = torch.as_tensor(policy(frames)).cpu(),len(frames)
     if out.shape == (n, 3): return out.argmax(1)
-    whole = out.shape == (n,) and not out.is_floating_point()
-    ok = whole and set(out.tolist()) <= {0, 1, 2}
+    ok = out.shape == (n,) and set(out.tolist()) <= {0, 1, 2}
     need(ok, "policy", out, f"scores ({n}, 3), or {n} actions from 0 to 2")
     return out.long()
 
@@ -120,26 +118,6 @@ class Rollout(NamedTuple):
     frames:torch.Tensor|None # uint8 (games, steps, 1, hgt, wid), if they were kept
     seeds:list # Of the games, for `CatchGames`
 
-def play(
-    policy:Callable, # As for `rollout`
-    seeds:list, # Of the games
-    steps:int, # Of each
-    lamps:bool, # Draw them
-    size:int, # Of the frames
-    keep:bool # Keep the frames
-)->Rollout: # The games
-    "Let a policy play games of these seeds"
-    games,record = CatchGames(seeds, steps, size, lamps),[]
-    with model_mode(policy, False), torch.no_grad():
-        for _ in range(steps):
-            frames,objects = games.frames(),games.objects()
-            actions = _answers(policy, frames)
-            caught = games.step(actions)
-            record.append((caught, actions, objects, frames if keep else caught))
-    caught,actions,objects,frames = (torch.stack(o, 1) for o in zip(*record))
-    frames = frames if keep else None
-    return Rollout(caught.sum(1), steps//games.fall, actions, objects, frames, seeds)
-
 # %% ../nbs/31_catch.ipynb #rollout
 def rollout(
     policy:Callable, # Frames, uint8 (b, 1, hgt, wid), to actions (b,) or scores (b, 3)
@@ -148,11 +126,21 @@ def rollout(
     lamps:bool=False, # Draw the lamps: they show what the policy itself did last
     seed:int=0, # Fixes the games; those of `catch_demos` are always others
     keep:bool=False, # Keep the frames
-    size:int=24 # Of the frames
+    size:int=24, # Of the frames
+    kind:str="catch" # Another word has other games
 )->Rollout: # caught (games,), balls, actions (games, steps), objects, frames, seeds
     "Let a policy play; a module in evaluation mode, on frames from 0 to 1"
-    seeds = [mix_seed("catch", seed, i) for i in range(games)]
-    return play(policy, seeds, steps, lamps, size, keep)
+    seeds = [mix_seed(kind, seed, i) for i in range(games)]
+    game,record = CatchGames(seeds, steps, size, lamps),[]
+    with model_mode(policy, False), torch.no_grad():
+        for _ in range(steps):
+            frames,objects = game.frames(),game.objects()
+            actions = _answers(policy, frames)
+            caught = game.step(actions)
+            record.append((caught, actions, objects, frames if keep else caught))
+    caught,actions,objects,frames = (torch.stack(o, 1) for o in zip(*record))
+    frames = frames if keep else None
+    return Rollout(caught.sum(1), steps//game.fall, actions, objects, frames, seeds)
 
 # %% ../nbs/31_catch.ipynb #rate
 def catch_rate(
@@ -222,15 +210,10 @@ def simulated_gaze(
     seed:int=0 # With the game's number it fixes what the eye does
 )->torch.Tensor: # float32 (games, steps, 2): x, y as fractions; nan in a blink
     "SIMULATED gaze: an eye follows one thing late, jumps to another, and blinks"
-    for name,o in (("saccade", saccade), ("blink", blink)):
-        need(0 <= o <= 1, name, o, "a chance, from 0 to 1")
-    w = np.ones(objects.shape[2])
-    w[0] = 3
-    if weights is not None: w[:] = weights
-    points = []
+    w,points = [3] + [1]*(objects.shape[2] - 1) if weights is None else weights,[]
     for i,o in enumerate(objects.double().cpu().numpy()):
         rng = np.random.default_rng(mix_seed("gaze", seed, i))
-        points.append(_look(o, lag, noise, saccade, blink, w/w.sum(), rng))
+        points.append(_look(o, lag, noise, saccade, blink, np.array(w)/sum(w), rng))
     return torch.from_numpy(np.stack(points)).float()
 
 # %% ../nbs/31_catch.ipynb #demos
@@ -254,8 +237,7 @@ def catch_demos(
     **gaze # For `simulated_gaze`: lag, noise, saccade, blink, weights
 )->CatchDemos: # frames, actions, previous, gaze, episodes; games*steps of each
     "Demonstrations of the expert with SIMULATED gaze; for validation take another seed"
-    seeds = [mix_seed("catch demos", seed, i) for i in range(games)]
-    o = play(catch_expert, seeds, steps, lamps, size, keep=True)
+    o = rollout(catch_expert, games, steps, lamps, seed, True, size, "catch demos")
     previous = o.actions.roll(1, 1)
     previous[:, 0] = _stay
     points = simulated_gaze(o.objects, seed=seed, **gaze)

@@ -99,28 +99,6 @@ class Rollout(NamedTuple):
     frames: torch.Tensor | None
     seeds: list
 
-def play(
-    policy:Callable,
-    seeds:list,
-    steps:int,
-    lamps:bool,
-    size:int,
-    keep:bool,
-)->Rollout:
-    """Let a policy play games of these seeds
-
-    Args:
-        policy: As for `rollout`
-        seeds: Of the games
-        steps: Of each
-        lamps: Draw them
-        size: Of the frames
-        keep: Keep the frames
-
-    Returns:
-        The games
-    """
-
 def rollout(
     policy:Callable,
     games:int=64,
@@ -129,6 +107,7 @@ def rollout(
     seed:int=0,
     keep:bool=False,
     size:int=24,
+    kind:str='catch',
 )->Rollout:
     """Let a policy play; a module in evaluation mode, on frames from 0 to 1
 
@@ -140,6 +119,7 @@ def rollout(
         seed: Fixes the games; those of `catch_demos` are always others
         keep: Keep the frames
         size: Of the frames
+        kind: Another word has other games
 
     Returns:
         caught (games,), balls, actions (games, steps), objects, frames, seeds

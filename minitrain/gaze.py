@@ -100,8 +100,7 @@ def gaze_heatmap(
         gy,gx = _bumps(y*hgt - 0.5, hgt, sy),_bumps(x*wid - 0.5, wid, sx)
         maps.append((gy*w[..., None]).mT @ gx)
     maps = torch.cat(maps)
-    peak = maps.amax((1, 2), keepdim=True)
-    return (maps/peak.masked_fill(peak == 0, 1)).to(points.device)
+    return (maps/maps.amax((1, 2), keepdim=True)).nan_to_num().to(points.device)
 
 # %% ../nbs/29_gaze.ipynb #degrees
 def degrees_to_pixels(
@@ -131,13 +130,12 @@ def patch_gaze_masks(
     peak = masks.amax((2, 3), keepdim=True)
     ok = (masks >= 0).all() and peak.isfinite().all()
     need(ok, "masks", masks, "finite numbers, 0 or more, and no nan")
-    lost = (peak == 0).flatten(2)  # (b, f, 1)
-    first = tuple(lost[..., 0].nonzero()[:1].flatten().tolist())
-    need(empty == "zeros" or not first, "masks", f"no gaze at (b, f) = {first}",
+    first = (peak == 0)[:, :, 0, 0].nonzero()[:1].flatten().tolist()
+    need(empty == "zeros" or not first, "masks", f"no gaze at (b, f) = {tuple(first)}",
         "gaze in every map, or empty='zeros' and a loss without those frames")
-    x = masks/peak.masked_fill(peak == 0, 1)
-    shares = reduce(x, "b f (h p1) (w p2) -> b f (h w)", "mean", p1=p1, p2=p2)
-    return shares/shares.sum(-1, keepdim=True).masked_fill(lost, 1)
+    pattern = "b f (h p1) (w p2) -> b f (h w)"
+    shares = reduce(masks/peak, pattern, "mean", p1=p1, p2=p2)
+    return (shares/shares.sum(-1, keepdim=True)).nan_to_num()  # 0/0 is no gaze
 
 # %% ../nbs/29_gaze.ipynb #stack-frames
 def stack_frames(

@@ -7,6 +7,7 @@ __all__ = ['Episode', 'load_gabril', 'save_gabril', 'load_atari_head', 'load_epi
 
 # %% ../nbs/30_gaze_files.ipynb #exported-imports
 #| code-fold: true
+import csv
 import io
 import math
 import tarfile
@@ -33,7 +34,8 @@ class _Array:
     def __setstate__(self, state):  # version, shape, dtype, is Fortran order, bytes
         _,shape,dtype,fortran,data = state
         flat = np.frombuffer(data, dtype.value)  # does not make objects
-        self.value = flat.reshape(shape, order="F" if fortran else "C")
+        x = flat.reshape(shape, order="F" if fortran else "C")
+        self.value = torch.from_numpy(x.astype(x.dtype.newbyteorder("=")))
 
 class _Dtype:
     "Stands in for a NumPy dtype, such as 'u1' or 'f4'"
@@ -48,10 +50,7 @@ def _read(path):
     "The dict in a .pt file of tensors and NumPy arrays, as tensors"
     with torch.serialization.safe_globals(_safe):
         data = torch.load(path, map_location="cpu", weights_only=True)
-    def tensor(o):
-        if not isinstance(o, _Array): return o
-        return torch.from_numpy(o.value.astype(o.value.dtype.newbyteorder("=")))
-    return {k: tensor(o) for k,o in data.items()}
+    return {k: o.value if isinstance(o, _Array) else o for k,o in data.items()}
 
 # %% ../nbs/30_gaze_files.ipynb #episode
 class Episode(NamedTuple):
@@ -107,15 +106,13 @@ def save_gabril(
 #| code-fold: true
 _names = "frame_id","episode_id","action","gaze_positions"
 
-def _label(line, names):
+def _label(row):
     "Frame, episode or None, action, points (m, 2) in pixels of a line; or a ValueError"
-    fields = [o.strip() for o in line.split(",")]
-    gaze = fields[len(names) - 1:]
-    frame,episode,action = (dict(zip(names, fields))[o] for o in _names[:3])
-    episode,action = (None if o == "null" else int(o) for o in (episode, action))
+    frame,*numbers = (row[o] or "" for o in _names[:3])
+    episode,action = (None if o == "null" else int(o) for o in numbers)
+    gaze = [row["gaze_positions"], *row.get("more", [])]
     points = np.array([] if gaze == ["null"] else gaze, np.float32).reshape(-1, 2)
-    ok = action is None or 0 <= action < 18
-    if not (ok and frame and gaze and np.isfinite(points).all()):
+    if not frame or action not in (None, *range(18)) or not np.isfinite(points).all():
         raise ValueError("a field is missing or out of range")
     return frame, episode, -100 if action is None else action, points
 
@@ -124,19 +121,19 @@ _most = 32  # points of a frame that are kept, evenly spaced
 
 def _read_labels(path):
     "The labels of a trial by frame_id, in order: episode, action, points in pixels"
-    head,*lines = path.read_text(encoding="utf-8").splitlines() or [""]
-    names,rows = [o.strip() for o in head.split(",")],{}
+    text,rows = path.read_text(encoding="utf-8").splitlines(),{}
+    lines = csv.DictReader(text, restkey="more", skipinitialspace=True)
+    names = lines.fieldnames or [""]
     ok = set(_names) <= set(names) and names[-1] == _names[-1]
     want = f"a header with {', '.join(_names)}"
-    need(ok, "labels", f"{path.name}: {head[:70]!r}", want)
-    for i,line in enumerate(lines, 2):
-        if not line.strip(): continue
-        try: frame,*row,points = _label(line, names)
-        except (ValueError, KeyError) as e:
-            where = f"{path.name}, line {i}: {e}"
+    need(ok, "labels", f"{path.name}: {','.join(names)[:70]!r}", want)
+    for line in lines:
+        try:
+            frame,*row,points = _label(line)
+            if frame in rows: raise ValueError(f"{frame} again")
+        except ValueError as e:
+            where = f"{path.name}, line {lines.line_num}: {e}"
             raise ArgumentError("labels", where, "what the header says") from None
-        again = f"{path.name}, line {i}: {frame} again"
-        need(frame not in rows, "labels", again, "each frame once")
         kept = np.linspace(0, len(points) - 1, min(len(points), _most)).round()
         rows[frame] = *row,points[kept.astype(int)]
     need(rows, "labels", f"{path.name}: no frames", "a label file of Atari-HEAD")
@@ -157,20 +154,18 @@ def _gray(png, size, where):
     x = x @ torch.tensor([0.299, 0.587, 0.114])
     return F.interpolate(x[None, None], size, mode="area")[0, 0].round().to(torch.uint8)
 
-def _by_episode(rows, frames, have, name):
-    "Labels and frames (f, hgt, wid), as far as there are any, cut into games"
-    ids,actions,points = zip(*rows.values())
-    now,groups = next((o for o in ids if o is not None), None),{}
-    for i,o in enumerate(ids):
-        now = now if o is None else o  # a frame between games goes with the one before
-        if have[i]: groups.setdefault(now, []).append(i)
-    gaze = torch.full((len(rows), max(1, *map(len, points)), 2), math.nan)
-    wide = torch.tensor(_screen[::-1])
-    for i,o in enumerate(points): gaze[i, :len(o)] = torch.from_numpy(o)/wide
-    need_on_screen("labels", gaze, f"{name}.txt: gaze over (160, 210) ")
-    actions = torch.tensor(actions)
-    return [Episode(frames[o], actions[o], gaze[o], f"{name} {k}")
-        for k,o in groups.items()]
+def _by_episode(rows, seen, name):
+    "Labels and frames, as far as there are any, cut into games"
+    now,games = next((o for o,*_ in rows.values() if o is not None), None),{}
+    looks = [torch.from_numpy(o)/torch.tensor(_screen[::-1]) for *_,o in rows.values()]
+    need_on_screen("labels", torch.cat(looks), f"{name}.txt: gaze over (160, 210) ")
+    most = max(1, *map(len, looks))
+    for (frame,(episode,action,_)),look in zip(rows.items(), looks):
+        if episode is not None: now = episode  # others go with the frame before
+        if frame not in seen: continue
+        gaze = F.pad(look, (0, 0, 0, most - len(look)), value=math.nan)
+        games.setdefault(now, []).append((seen[frame], torch.tensor(action), gaze))
+    return [Episode(*map(torch.stack, zip(*o)), f"{name} {k}") for k,o in games.items()]
 
 # %% ../nbs/30_gaze_files.ipynb #load-atari-head
 def load_atari_head(
@@ -184,21 +179,18 @@ def load_atari_head(
     archive,size = Path(archive),as_pair("size", size)
     beside = str(archive).removesuffix(".tar.bz2") + ".txt"
     labels = Path(beside if labels is None else labels)
-    rows = _read_labels(labels)
-    places = {o: i for i,o in enumerate(rows)}
-    frames = torch.zeros(len(rows), *size, dtype=torch.uint8)
-    have = torch.zeros(len(rows), dtype=torch.bool)
+    rows,seen = _read_labels(labels),{}
     with tarfile.open(archive, "r|bz2") as tar:
         for o in tar:
             tar.members = []  # the list of what has passed would grow
-            i = places.get(Path(o.name).stem)
-            if i is None or not (o.isfile() and o.name.endswith(".png")): continue
+            name,ending = Path(o.name).stem,Path(o.name).suffix
+            if not (name in rows and o.isfile() and ending == ".png"): continue
             png = tar.extractfile(o).read(2**18)  # a frame has less
-            frames[i],have[i] = _gray(png, size, f"{archive.name}: {o.name}"),True
-    lost = [o for o,ok in zip(rows, have.tolist()) if not ok]
+            seen[name] = _gray(png, size, f"{archive.name}: {o.name}")
+    lost = [o for o in rows if o not in seen]
     got = f"{archive.name}: {len(lost)} of {len(rows)} frames are missing: {lost[:1]}"
     need(not lost or missing == "drop", "archive", got, f"all of {labels.name}")
-    return _by_episode(rows, frames, have, labels.stem)
+    return _by_episode(rows, seen, labels.stem)
 
 # %% ../nbs/30_gaze_files.ipynb #load-episodes
 #| code-fold: true

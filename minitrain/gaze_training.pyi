@@ -6,12 +6,13 @@ import torch
 from collections.abc import Sequence
 from minitrain.callbacks import BatchTransformCB
 from minitrain.learner import Callback, Learner
+from minitrain.likelihood import cross_entropy
 from minitrain.vit import ViT
 from torch import nn
 from typing import Any
 
-__all__ = ['AttentionExtractor', 'gaze_targets', 'gaze_loss', 'gaze_kl', 'action_loss',
-           'ce_plus_gaze', 'GazeCB', 'shuffle_unseen', 'ShuffleCB']
+__all__ = ['AttentionExtractor', 'gaze_targets', 'gaze_loss', 'gaze_kl', 'ce_plus_gaze',
+           'GazeCB', 'shuffle_unseen', 'ShuffleCB']
 
 class AttentionExtractor:
     """Inside a `with` block, `.cls_logits`: how the class token scores each patch
@@ -34,12 +35,6 @@ class AttentionExtractor:
         token:int | None=None,
         prefix:int | None=None,
     )->None: ...
-    def __getstate__(self):
-        """
-
-        Args:
-            self: a copy watches nothing
-        """
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
     @property
@@ -93,22 +88,6 @@ def gaze_kl(
         (b, h) for "none", else (b,); nats, 0 where attention is gaze
     """
 
-def action_loss(
-    action_preds:torch.Tensor,
-    action_targs:torch.Tensor,
-    ignore_index:int=-100,
-)->torch.Tensor:
-    """Behaviour cloning: cross-entropy of the demonstrator's actions
-
-    Args:
-        action_preds: Logits (b, k)
-        action_targs: What the demonstrator did: int64 (b,)
-        ignore_index: Label of frames without an action, which count for nothing
-
-    Returns:
-        0-d
-    """
-
 def ce_plus_gaze(
     action_preds:torch.Tensor,
     action_targs:torch.Tensor,
@@ -121,7 +100,7 @@ def ce_plus_gaze(
 
     Args:
         action_preds: Logits (b, k)
-        action_targs: Actions, int64 (b,)
+        action_targs: What the demonstrator did, int64 (b,)
         gaze_preds: How the class token scores the patches, (b, h, n)
         gaze_targs: Shares of gaze, (b, h, n)
         reg_lambda: Weight of the gaze loss
@@ -137,24 +116,22 @@ class GazeCB(Callback):
     Args:
         pool: As for `gaze_loss`: "probs", "logits" or "none"
         reg_lambda: Weight of the gaze loss; 0 only measures
-        layer: Which attention layer
         missing: Samples without gaze: "raise", or "skip" their gaze loss
-        layers: Several layers, whose losses are averaged
+        layers: Attention layers, whose losses are averaged
     """
     order = BatchTransformCB.order + 1
-    layers: Any
     loss: Any
-    metric: Any
     pool: str
     reg_lambda: float
     missing: str
+    layers: Sequence
+    metric: Any
     def __init__(
         self,
         pool:str='probs',
         reg_lambda:float=1.0,
-        layer:int=-1,
         missing:str='raise',
-        layers:Sequence | None=None,
+        layers:Sequence=(-1,),
     )->None: ...
     def before_fit(self, learn:Learner)->None:
         """Put the hooks on
@@ -209,18 +186,11 @@ class ShuffleCB(Callback):
     Args:
         below: Left out: less than so many even shares of attention
         layer: Whose attention
-        patch_size: Side, or (hgt, wid); None is the model's
     """
     order = GazeCB.order + 1
     below: float
     layer: int
-    patch_size: int | tuple | None
-    def __init__(
-        self,
-        below:float=1.0,
-        layer:int=-1,
-        patch_size:int | tuple | None=None,
-    )->None: ...
+    def __init__(self, below:float=1.0, layer:int=-1)->None: ...
     def seen(self, model:nn.Module, x:torch.Tensor)->torch.Tensor:
         """Which patches the clone looks at, by the mean of its heads
 
@@ -237,6 +207,8 @@ class ShuffleCB(Callback):
         Args:
             learn: Its frames are shuffled
         """
+
+action_loss = cross_entropy
 
 class ClsViT(ViT):
     """The ViT of the experiments: its last block works out its class token alone"""

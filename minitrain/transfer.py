@@ -13,22 +13,19 @@ from einops import rearrange
 from torch import nn
 
 from .core import need
-from .vit import ViT
+from .vit import ViT, timm_names
 
 # %% ../nbs/34_transfer.ipynb #timm-names
-_timm = (("patch_embed.1.", "patch_embed.proj."), (".attention.out.", ".attn.proj."),
-    (".attention.", ".attn."), (".mlp.0.", ".mlp.fc1."), (".mlp.2.", ".mlp.fc2."))
-
 def timm_state_dict(
     model:ViT # Of timm's make: `norm_eps=1e-6`, no `patch_norm`
 )->dict: # Tensors by timm's names, in its shapes; `ViT.from_weights` reads them
     "The weights of a ViT as timm's VisionTransformer has them"
-    plain = isinstance(model.patch_embed[0], nn.Identity)
-    need(plain and model.norm.eps == 1e-6, "model", f"patch_norm={not plain}, "
-        f"norm_eps={model.norm.eps:g}", "a ViT without patch_norm, norm_eps=1e-6")
+    plain,eps = isinstance(model.patch_embed[0], nn.Identity),model.norm.eps
+    need(plain and eps == 1e-6, "model", f"patch_norm={not plain}, norm_eps={eps:g}",
+        "a ViT without patch_norm, norm_eps=1e-6")
     (p1,p2),out = model.patch_size,{}
     for name,o in model.state_dict().items():
-        for ours,theirs in _timm: name = name.replace(ours, theirs)
+        for theirs,ours in timm_names: name = name.replace(ours, theirs)
         if name == "patch_embed.proj.weight":  # theirs is a convolution
             o = rearrange(o, "d (p1 p2 c) -> d c p1 p2", p1=p1, p2=p2)
         out[name] = o.contiguous()

@@ -31,14 +31,15 @@ def as_pair(
     need(ok, name, o, "a whole number, 1 or more, or a pair (hgt, wid) of them")
     return tuple(o)
 
-def patch_grid(
-    size:tuple, # (hgt, wid) of an image
-    patch_size:tuple # (hgt, wid) of a patch
-)->tuple[int, int]: # Rows and columns of patches
-    "How many patches an image is high and wide"
-    ok = all(s > 0 and s % p == 0 for s,p in zip(size, patch_size))
-    need(ok, "patch_size", patch_size, f"a (hgt, wid) that divides the image's, {size}")
-    return size[0]//patch_size[0], size[1]//patch_size[1]
+def patch_axes(
+    image_size:int|tuple, # Side of an image in pixels, or its (hgt, wid)
+    patch_size:int|tuple # Side of a patch in pixels, or (hgt, wid) of one
+)->dict: # h and w, rows and columns of patches; p1 and p2, pixels in a patch
+    "The lengths that einops asks for"
+    size,(p1,p2) = as_pair("image_size", image_size),as_pair("patch_size", patch_size)
+    ok = size[0] % p1 == 0 and size[1] % p2 == 0
+    need(ok, "patch_size", (p1, p2), f"a (hgt, wid) that divides the image's, {size}")
+    return dict(h=size[0]//p1, w=size[1]//p2, p1=p1, p2=p2)
 
 # %% ../nbs/28_vit.ipynb #patchify
 def patchify(
@@ -56,10 +57,8 @@ def unpatchify(
     image_size:int|tuple # Side of the image in pixels, or its (hgt, wid)
 )->torch.Tensor: # (b, c, hgt, wid)
     "The images that `patchify` cut"
-    (p1,p2),size = as_pair("patch_size", patch_size),as_pair("image_size", image_size)
-    h,w = patch_grid(size, (p1, p2))
-    pattern = "b (h w) (p1 p2 c) -> b c (h p1) (w p2)"
-    return rearrange(patches, pattern, h=h, p1=p1, p2=p2)
+    axes = patch_axes(image_size, patch_size)
+    return rearrange(patches, "b (h w) (p1 p2 c) -> b c (h p1) (w p2)", **axes)
 
 def patch_map(
     values:torch.Tensor, # (..., n): a number for each patch, in the order of `patchify`
@@ -67,9 +66,8 @@ def patch_map(
     image_size:int|tuple # Side of the image in pixels, or its (hgt, wid)
 )->torch.Tensor: # (..., hgt, wid): each patch filled with its number
     "Numbers of patches as a picture, to lay over the image"
-    (p1,p2),size = as_pair("patch_size", patch_size),as_pair("image_size", image_size)
-    h,w = patch_grid(size, (p1, p2))
-    return repeat(values, "... (h w) -> ... (h p1) (w p2)", h=h, p1=p1, p2=p2)
+    axes = patch_axes(image_size, patch_size)
+    return repeat(values, "... (h w) -> ... (h p1) (w p2)", **axes)
 
 # %% ../nbs/28_vit.ipynb #vit
 class ViT(nn.Module):
@@ -92,7 +90,8 @@ class ViT(nn.Module):
         super().__init__()
         self.image_size = as_pair("image_size", image_size)
         self.patch_size,self.channels = as_pair("patch_size", patch_size),channels
-        self.grid = patch_grid(self.image_size, self.patch_size)  # rows, columns
+        axes = patch_axes(image_size, patch_size)
+        self.grid = axes["h"],axes["w"]  # rows, columns
         need_flags(patch_norm=patch_norm)
         n,patch_dim = math.prod(self.grid),math.prod(self.patch_size)*channels
         norm = nn.LayerNorm if patch_norm else nn.Identity
@@ -112,8 +111,8 @@ class ViT(nn.Module):
     )->torch.Tensor: # (b, n+1, dim): the CLS token, then the patches
         "Tokens as the first block gets them"
         want = self.channels,*self.image_size
-        ok = x.shape[1:] == want
-        need(ok, "x", x, f"images of {want}; frames are stacked as channels")
+        need(x.shape[1:] == want, "x", x,
+            f"images of {want}; frames are stacked as channels")
         x = self.patch_embed(patchify(x, self.patch_size))  # (b, n, dim)
         cls = self.cls_token.expand(x.shape[0], -1, -1)
         return torch.cat([cls, x], 1) + self.pos_embed
@@ -168,35 +167,31 @@ def show_heat(
 
 # %% ../nbs/28_vit.ipynb #names
 #| code-fold: true
-_layer = r"^transformer\.layers\.(\d+)\."
-_names = dict(
-    vit_pytorch=[(r"^pos_embedding$", "pos_embed"),
-        (r"^to_patch_embedding\.([123])\.", lambda m: f"patch_embed.{int(m[1]) - 1}."),
-        (_layer + r"0\.norm\.", r"blocks.\1.norm1."),
-        (_layer + r"0\.to_qkv\.", r"blocks.\1.attention.qkv."),
-        (_layer + r"0\.to_out\.0\.", r"blocks.\1.attention.out."),
-        (_layer + r"1\.net\.0\.", r"blocks.\1.norm2."),
-        (_layer + r"1\.net\.1\.", r"blocks.\1.mlp.0."),
-        (_layer + r"1\.net\.4\.", r"blocks.\1.mlp.2."),
-        (r"^transformer\.norm\.", "norm."), (r"^mlp_head\.", "head.")],
-    timm=[(r"^patch_embed\.proj\.", "patch_embed.1."),
-        (r"\.attn\.proj\.", ".attention.out."), (r"\.attn\.", ".attention."),
-        (r"\.mlp\.fc1\.", ".mlp.0."), (r"\.mlp\.fc2\.", ".mlp.2.")])
+timm_names = [("patch_embed.proj.", "patch_embed.1."),
+    (".attn.proj.", ".attention.out."), (".attn.", ".attention."),
+    (".mlp.fc1.", ".mlp.0."), (".mlp.fc2.", ".mlp.2.")]  # theirs and ours
 
-def _translate(weights):
-    "Which of the two layouts, and the weights under our names, in our shapes"
-    kind,out = "vit_pytorch" if "pos_embedding" in weights else "timm",{}
-    ok = "pos_embedding" in weights or "patch_embed.proj.weight" in weights
-    need(ok, "weights", [*weights][:3], "the weights of a ViT of vit_pytorch or timm")
+_layer = r"^transformer\.layers\.(\d+)\."
+_vit_pytorch = [(r"^pos_embedding$", "pos_embed"),
+    (r"^to_patch_embedding\.([123])\.", lambda m: f"patch_embed.{int(m[1]) - 1}."),
+    (_layer + r"0\.norm\.", r"blocks.\1.norm1."),
+    (_layer + r"0\.to_qkv\.", r"blocks.\1.attention.qkv."),
+    (_layer + r"0\.to_out\.0\.", r"blocks.\1.attention.out."),
+    (_layer + r"1\.net\.0\.", r"blocks.\1.norm2."),
+    (_layer + r"1\.net\.1\.", r"blocks.\1.mlp.0."),
+    (_layer + r"1\.net\.4\.", r"blocks.\1.mlp.2."),
+    (r"^transformer\.norm\.", "norm."), (r"^mlp_head\.", "head.")]
+
+def _translate(weights, timm):
+    "The weights of timm, or of vit_pytorch, under our names, in our shapes"
+    out = {}
     for name,v in weights.items():
-        for old,new in _names[kind]: name = re.sub(old, new, name)
+        for old,new in (timm_names if timm else _vit_pytorch):
+            name = re.sub(old, new, name)
+        if name in ("cls_token", "pos_embed"): v = v.reshape(1, -1, v.shape[-1])
+        if v.ndim == 4: v = rearrange(v, "d c p1 p2 -> d (p1 p2 c)")  # a convolution
         out[name] = v
-    for name in ("cls_token", "pos_embed"):
-        if name in out and out[name].ndim == 2: out[name] = out[name][None]
-    if kind == "timm":  # its projection is a convolution
-        name = "patch_embed.1.weight"
-        out[name] = rearrange(out[name], "d c p1 p2 -> d (p1 p2 c)")
-    return kind, out
+    return out
 
 # %% ../nbs/28_vit.ipynb #from-weights
 #| code-fold: true
@@ -208,7 +203,10 @@ def from_weights(cls:ViT,
     heads:int # Heads of the attention
 )->ViT: # In evaluation mode
     "A ViT that computes what the model with these weights does"
-    (kind,w),p = _translate(weights),as_pair("patch_size", patch_size)
+    timm = "patch_embed.proj.weight" in weights
+    ok = timm or "pos_embedding" in weights
+    need(ok, "weights", [*weights][:3], "the weights of a ViT of vit_pytorch or timm")
+    w,p = _translate(weights, timm),as_pair("patch_size", patch_size)
     depth = len({name.split(".")[1] for name in w if name.startswith("blocks.")})
     first = {k[9:]: v for k,v in w.items() if k.startswith("blocks.0.")}
     dim,patch_dim = w["patch_embed.1.weight"].shape
@@ -219,10 +217,6 @@ def from_weights(cls:ViT,
         qkv_bias="attention.qkv.bias" in first,
         qk_norm="attention.q_norm.weight" in first,
         patch_norm="patch_embed.0.weight" in w,
-        norm_eps=1e-6 if kind == "timm" else 1e-5)
-    if heads == 1 and "attention.out.weight" not in first:  # vit_pytorch has none there
-        for i in range(depth):
-            w |= {f"blocks.{i}.attention.out.weight": torch.eye(dim),
-                f"blocks.{i}.attention.out.bias": torch.zeros(dim)}
+        norm_eps=1e-6 if timm else 1e-5)
     model.load_state_dict(w)
     return model.eval()

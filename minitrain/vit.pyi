@@ -19,15 +19,15 @@ def as_pair(name:str, o)->tuple[int, int]:
         (hgt, wid)
     """
 
-def patch_grid(size:tuple, patch_size:tuple)->tuple[int, int]:
-    """How many patches an image is high and wide
+def patch_axes(image_size:int | tuple, patch_size:int | tuple)->dict:
+    """The lengths that einops asks for
 
     Args:
-        size: (hgt, wid) of an image
-        patch_size: (hgt, wid) of a patch
+        image_size: Side of an image in pixels, or its (hgt, wid)
+        patch_size: Side of a patch in pixels, or (hgt, wid) of one
 
     Returns:
-        Rows and columns of patches
+        h and w, rows and columns of patches; p1 and p2, pixels in a patch
     """
 
 def patchify(x:torch.Tensor, patch_size:int | tuple)->torch.Tensor:
@@ -200,3 +200,5 @@ def show_heat(
     Returns:
         matplotlib Axes; its last image is what a colour bar asks for
     """
+
+timm_names = [('patch_embed.proj.', 'patch_embed.1.'), ('.attn.proj.', '.attention.out.'), ('.attn.', '.attention.'), ('.mlp.fc1.', '.mlp.0.'), ('.mlp.fc2.', '.mlp.2.')]

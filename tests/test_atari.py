@@ -5,7 +5,6 @@ import numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
 from torch import nn
 
-from minitrain import atari
 from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert,
     draw_actions, load_clone, play_atari, record_atari)
 from minitrain.catch import lamp_swap
@@ -239,7 +238,7 @@ def test_recordings(game, tmp_path):
 
 def test_the_eye_looks_at_the_ball():
     e = record_atari("pong", 1, 400, seed=3, noise=0., saccade=1., weights=[1, 0, 0], lag=0, blink=0.)[0]
-    played = atari._play_games(atari_expert, "demos", "pong", 1, 1, False, 400, 3, False)
+    played = play_atari(atari_expert, "pong", 1, steps=400, seed=3, kind="demos")
     want = played.objects[0][:, 0]
     assert torch.allclose(e.gaze[:, 0], want, atol=1e-5, equal_nan=True)
 

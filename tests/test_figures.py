@@ -1,11 +1,12 @@
 "Figures: one look, letters large enough, pages light enough, and a caption for each."
-import json, re, sys
+import io, json, re, sys
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from matplotlib import pyplot as plt
+from PIL import Image
 
 from conftest import ROOT
 from minitrain.core import as_pictures, subplots
@@ -55,6 +56,15 @@ def test_a_look_of_ones_own_is_kept():
     mpl.rcParams["axes.edgecolor"] = "red"
     figure()
     assert mpl.rcParams["axes.edgecolor"] == "red" and not mpl.rcParams["svg.hashsalt"]
+
+
+def test_the_png_beside_an_svg_is_light_and_looks_the_same():
+    fig, drawn = figure(), io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=72, bbox_inches="tight")
+    stored = as_pictures(fig)[0]["image/png"]
+    a, b = (np.array(Image.open(io.BytesIO(o)).convert("RGB")).astype(int) for o in (drawn.getvalue(), stored))
+    assert a.shape == b.shape and abs(a - b).max() < 30
+    assert len(stored) < 0.5*len(drawn.getvalue())
 
 
 def test_a_cloud_of_points_is_a_png():

@@ -11,7 +11,7 @@ import minitrain
 from minitrain.atari import AtariEnv
 from minitrain.attention import Attention, TransformerBlock
 from minitrain.callbacks import BatchTransformCB, EarlyStopCB, EMACB
-from minitrain.catch import CatchEnv, CatchGames, catch_demos, catch_expert, play, rollout
+from minitrain.catch import CatchEnv, CatchGames, catch_demos, rollout
 from minitrain.checkpoint import CheckpointCB
 from minitrain.compose import ReasoningClassifier
 from minitrain.core import ArgumentError, load_digits, load_final_digits
@@ -50,7 +50,7 @@ ASKED = {
     "BatchTransformCB": (partial(BatchTransformCB, abs), "on_train on_val"),
     "EarlyStopCB": (partial(EarlyStopCB, "loss"), "restore"), "EMACB": (EMACB, "validate"),
     "CatchGames": (partial(CatchGames, [0]), "lamps"), "CatchEnv": (lambda **o: CatchEnv(**o).reset(), "lamps"),
-    "play": (partial(play, catch_expert, [0], steps=1, size=24, keep=False), "lamps"), "catch_demos": (partial(catch_demos, 1), "lamps"),
+    "catch_demos": (partial(catch_demos, 1), "lamps"),
     "rollout": (partial(rollout, VIT, 1), "lamps"),
     "CheckpointCB": (partial(CheckpointCB, "run"), "resume"), "ReasoningClassifier": (classify, "intercept with_std"),
     "load_digits": (load_digits, "raw"), "load_final_digits": (load_final_digits, "raw"), "load_mnist": (partial(load_mnist, "no"), "final"),
@@ -68,7 +68,7 @@ ASKED = {
 }
 # torch raises; what is kept, drawn or printed; what one reads off the answer at once; what passes the flag on to one above
 ELSEWHERE = """set_seed.deterministic logsumexp.keepdim model_mode.training DataLoader.pin_memory show_image.noframe ProgressCB.plot
-    Learner.lr_find.plot Job.run.progress Job.resume.progress compare.progress final_digits.progress play.keep rollout.keep play_atari.keep
+    Learner.lr_find.plot Job.run.progress Job.resume.progress compare.progress final_digits.progress rollout.keep play_atari.keep
     Learner.get_preds.inps Learner.capture_preds.inps Learner.one_epoch.training HistoryCB.best.higher conv.act conv.bias load_mnist.raw
     play_atari.glyph record_atari.glyph watch_scenes.glyph judge_clone.glyph ceiling.variable_noise get_task_sampler.variable_noise""".split()
 

@@ -212,9 +212,7 @@ def test_it_learns_where_a_spot_is():
 
 @pytest.mark.parametrize("kwargs", [
     dict(image_size=24, patch_size=4, channels=1, dim=48, heads=4, dim_head=12, mlp_dim=96),
-    dict(image_size=(8, 12), patch_size=(4, 3), channels=3, dim=16, heads=3, dim_head=8, mlp_dim=20),
-    dict(image_size=8, patch_size=4, channels=2, dim=16, heads=1, dim_head=16, mlp_dim=32),  # no output projection there
-], ids=["digits", "frames", "one head"])
+    dict(image_size=(8, 12), patch_size=(4, 3), channels=3, dim=16, heads=3, dim_head=8, mlp_dim=20)], ids=["digits", "frames"])
 def test_equal_to_vit_pytorch(kwargs):
     set_seed(0)
     theirs = spread(load_vit_pytorch().ViT(num_classes=5, depth=3, **kwargs))
