@@ -1,13 +1,38 @@
 """What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
-import importlib.util, os, shutil, signal, subprocess, sys, zipfile
+import gc, importlib.util, os, shutil, signal, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 # A run started in the background may have inherited "ignore SIGINT", and would hand it on to the children that the tests interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What takes longest goes first, for all workers to be done at the same time
+LONGEST = "access site exercises scale cli reference stubs catch_widgets checkpoint compare reasoning_job atari notebooks".split()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda o: (*LONGEST, o.path.stem[5:]).index(o.path.stem[5:]))
+
+
+def pytest_collection_finish():
+    "What is there now stays: the collector of garbage need not go through it again and again"
+    gc.collect()
+    gc.freeze()
+
+
+class Scheduling(LoadFileScheduling):
+    "A worker gets all tests of a file, whose fixtures, caches and imports are then made once; notebooks are dealt out one by one"
+    def _split_scope(self, nodeid): return nodeid if "::test_runs[" in nodeid else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log): return Scheduling(config, log)
+
 
 OFFLINE = [sys.executable, str(ROOT/"tests"/"offline.py")]
 

@@ -47,8 +47,8 @@ class Kernel(Process):
 
 
 def fork_kernels():
-    "Import what every lesson imports, for the kernels to find it"
-    import ipykernel.kernelapp, matplotlib.pyplot, pandas, torch  # noqa: E401, F401
+    "Import what lessons import, and what torch imports for its first optimizer, for the kernels to find it"
+    import ipykernel.kernelapp, matplotlib.pyplot, pandas, torch._dynamo  # noqa: E401, F401
     local_provisioner.launch_kernel = Kernel
 
 

@@ -18,7 +18,6 @@ import convert  # noqa: E402
 DOCS = ROOT/"docs"
 PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
 GROUPS = 8
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")

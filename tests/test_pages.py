@@ -17,7 +17,6 @@ PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
 CFG = build_site.settings()
 SITE = CFG["doc_host"] + CFG["doc_baseurl"]
 LESSONS = {convert.page_name(p): p for p in sorted((ROOT/"nbs").glob("[0-4]*.ipynb"))}
-browser = pytest.mark.xdist_group("browser")
 
 
 def head(page):
@@ -73,7 +72,6 @@ def test_site_map_and_lists():
     assert (DOCS/"objects.inv").is_file()
 
 
-@browser
 def test_the_page_for_lost_readers_works_at_any_depth(tab, tmp_path):
     (tmp_path/CFG["doc_baseurl"].strip("/")).symlink_to(DOCS)
     deep = tmp_path/"some"/"where"
@@ -143,7 +141,6 @@ def test_formulas_are_mathml():
     with pytest.raises(ValueError, match="nosuchcommand"): maths.mathml([(r"\nosuchcommand{x}", False)])
 
 
-@browser
 def test_mathematics_without_scripts(tab):
     "With scripts turned off a formula is set: in its font, two lines high where it is a fraction"
     tab.call("Emulation.setScriptExecutionDisabled", value=True)
@@ -156,7 +153,6 @@ def test_mathematics_without_scripts(tab):
     finally: tab.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-@browser
 def test_formulas_side_by_side_stand_in_order(tab):
     "On a wide screen in one line, in the order of their TeX; on a phone nothing is cut off"
     with chromium.serve(DOCS) as base:

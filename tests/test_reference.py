@@ -429,7 +429,6 @@ HIDDEN = """[...document.querySelectorAll('article :is(pre, dl, dt, dd, p, table
     .map(o => o.innerText.slice(0, 60))"""
 
 
-@pytest.mark.xdist_group("browser")
 def test_nothing_is_hidden_at_the_side_of_a_phone(tab, tmp_path):
     (tmp_path/"bad.html").write_text("<!doctype html><meta name=viewport content='width=device-width'><article><pre>" + "x"*300)
     tab.window(390, 844, phone=True)
