@@ -1,5 +1,5 @@
 """What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
-import gc, importlib.util, os, shutil, signal, subprocess, sys, zipfile
+import compileall, gc, importlib.util, os, shutil, signal, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,7 @@ def built(tmp_path_factory) -> Path:
             done = subprocess.run([sys.executable, "-m", "build", "--outdir", out, source], capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
             with zipfile.ZipFile(next(out.glob("*.whl"))) as z: z.extractall(out/"unpacked")
+            compileall.compile_dir(out/"unpacked", quiet=1)  # once, and not in each process that imports it
             (out/"done").touch()
     return out
 
@@ -78,7 +79,7 @@ def run_offline(wheel_env, tmp_path):
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tab():
     "A tab of a headless Chromium; without one the test is skipped, or fails if MINITRAIN_BROWSER=required"
     import chromium
@@ -87,3 +88,10 @@ def tab():
         if os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {missing} is missing")
         pytest.skip(f"{missing} is missing")
     with chromium.page() as page: yield page
+
+
+@pytest.fixture(scope="session")
+def base():
+    "Where docs/ is served"
+    import chromium
+    with chromium.serve(ROOT/"docs") as address: yield address

@@ -7,7 +7,7 @@ The kernel must import minitrain from PACKAGE_FOLDER. Where a cell raises or a f
 traceback are printed, exit status 1. On Linux a kernel is a fork of a process that has imported torch, Matplotlib and pandas
 and nothing of minitrain, which saves seconds for each notebook.
 """
-import asyncio, json, multiprocessing, os, re, signal, sys, tempfile
+import asyncio, gc, json, multiprocessing, os, re, signal, sys, tempfile
 from pathlib import Path
 
 import nbformat
@@ -50,6 +50,7 @@ def fork_kernels():
     "Import what lessons import, and what torch imports for its first optimizer, for the kernels to find it"
     import ipykernel.kernelapp, matplotlib.pyplot, pandas, torch._dynamo  # noqa: E401, F401
     local_provisioner.launch_kernel = Kernel
+    gc.freeze()
 
 
 def main(path, package):

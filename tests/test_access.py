@@ -20,11 +20,6 @@ PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
 GROUPS = 8
 
 
-@pytest.fixture(scope="module")
-def base():
-    with chromium.serve(DOCS) as address: yield address
-
-
 _WORDS = re.compile(r"<(title|desc)\b.*?</\1>", re.S)
 
 

@@ -160,11 +160,6 @@ def test_a_difference_between_two_renderings_is_seen(tmp_path):
 SHOWN = [o for o in PAGES if o not in ("search.html", "404.html")]
 
 
-@pytest.fixture(scope="module")
-def base():
-    with chromium.serve(DOCS) as address: yield address
-
-
 def visit(tab, address):
     "Open a page; gives what went wrong"
     tab.open(address)
