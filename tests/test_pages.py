@@ -1,5 +1,6 @@
 "What every page of docs/ says to search engines and to those who link to it, what it weighs, and its mathematics."
 import gzip, json, re, sys
+from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
@@ -93,11 +94,15 @@ def linked(page, text):
     return {urlsplit(urljoin(f"/{page}", o)).path.lstrip("/") for o in found}
 
 
+@cache
+def weight(path): return len(gzip.compress((DOCS/path).read_bytes()))
+
+
 @pytest.mark.parametrize("page", [o for o in PAGES if o != "404.html"])
 def test_weight(page):
     "At most 350 KB compressed without figures, styles, scripts and the font of the formulas included; scripts wait"
     text = (DOCS/page).read_text(encoding="utf-8")
-    size = len(gzip.compress(without_figures(text).encode())) + sum(len(gzip.compress((DOCS/o).read_bytes())) for o in linked(page, text))
+    size = len(gzip.compress(without_figures(text).encode())) + sum(map(weight, linked(page, text)))
     if "<math" in text: size += (DOCS/"_static"/"stix-two-math.woff2").stat().st_size
     assert size <= 350_000
     for o in re.findall(r"<script[^>]*\bsrc=[^>]*>", text): assert "defer" in o
