@@ -1,13 +1,38 @@
 """What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
-import importlib.util, os, shutil, signal, subprocess, sys, zipfile
+import compileall, gc, importlib.util, os, shutil, signal, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 # A run started in the background may have inherited "ignore SIGINT", and would hand it on to the children that the tests interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What takes longest goes first, for all workers to be done at the same time
+LONGEST = "access site exercises scale cli reference stubs catch_widgets checkpoint compare reasoning_job atari notebooks".split()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda o: (*LONGEST, o.path.stem[5:]).index(o.path.stem[5:]))
+
+
+def pytest_collection_finish():
+    "What is there now stays: the collector of garbage need not go through it again and again"
+    gc.collect()
+    gc.freeze()
+
+
+class Scheduling(LoadFileScheduling):
+    "A worker gets all tests of a file, whose fixtures, caches and imports are then made once; notebooks are dealt out one by one"
+    def _split_scope(self, nodeid): return nodeid if "::test_runs[" in nodeid else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log): return Scheduling(config, log)
+
 
 OFFLINE = [sys.executable, str(ROOT/"tests"/"offline.py")]
 
@@ -27,6 +52,7 @@ def built(tmp_path_factory) -> Path:
             done = subprocess.run([sys.executable, "-m", "build", "--outdir", out, source], capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
             with zipfile.ZipFile(next(out.glob("*.whl"))) as z: z.extractall(out/"unpacked")
+            compileall.compile_dir(out/"unpacked", quiet=1)  # once, and not in each process that imports it
             (out/"done").touch()
     return out
 
@@ -53,7 +79,7 @@ def run_offline(wheel_env, tmp_path):
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tab():
     "A tab of a headless Chromium; without one the test is skipped, or fails if MINITRAIN_BROWSER=required"
     import chromium
@@ -62,3 +88,10 @@ def tab():
         if os.environ.get("MINITRAIN_BROWSER") == "required": pytest.fail(f"MINITRAIN_BROWSER=required, and {missing} is missing")
         pytest.skip(f"{missing} is missing")
     with chromium.page() as page: yield page
+
+
+@pytest.fixture(scope="session")
+def base():
+    "Where docs/ is served"
+    import chromium
+    with chromium.serve(ROOT/"docs") as address: yield address

@@ -18,12 +18,6 @@ import convert  # noqa: E402
 DOCS = ROOT/"docs"
 PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
 GROUPS = 8
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def base():
-    with chromium.serve(DOCS) as address: yield address
 
 
 _WORDS = re.compile(r"<(title|desc)\b.*?</\1>", re.S)

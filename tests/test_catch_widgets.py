@@ -14,7 +14,6 @@ from minitrain.core import widget
 from minitrain.gaze_training import AttentionExtractor
 from minitrain.vit import ViT
 
-pytestmark = pytest.mark.xdist_group("browser")
 NAMES = "plain", "probs", "shuffle"
 
 

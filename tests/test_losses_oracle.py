@@ -17,7 +17,6 @@ from minitrain.likelihood import cross_entropy, nll_loss
 from minitrain.softmax import log_softmax, logsumexp, softmax
 from minitrain.fast import fused_cross_entropy
 
-pytestmark = pytest.mark.xdist_group("losses_oracle")  # torch's tables take seconds to import: once is enough
 PINNED = torch.__version__.split("+")[0].startswith("2.13.")
 INF, NAN = math.inf, math.nan
 HALF = (torch.float16, torch.bfloat16)  # rounded at other places than torch's: a few units in the last place of the largest number

@@ -326,7 +326,6 @@ def test_stored_results_are_whole_and_of_these_settings():
 
 # the widget
 
-@pytest.mark.xdist_group("browser")
 def test_the_widget_convolves_as_torch_does(tab, tmp_path):
     kernel = torch.tensor([[-1., -2, 3], [0, 5, 1], [2, 0, 7]])
     kernels = {"a": kernel.int().tolist()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import OFFLINE, ROOT
 
 NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb"))
 # Any absolute path of two names or more, on whatever machine it was made, and other things that tell one machine from another.
@@ -12,11 +12,23 @@ NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb"))
 TRACE = re.compile(r"(?<![\w.:/<>\\~*)\]}-])/(?:[\w.+@-]+/)+[\w.+@-]+|\b[A-Za-z]:\\+\w|(?:site|dist)-packages| at 0x[0-9a-f]{4,}|file://|localhost|127\.0\.0\.1")
 
 
+@pytest.fixture(scope="module")
+def run(package, wheel_env):
+    "Run a notebook in a folder; gives the exit status and what was printed"
+    command = [*OFFLINE, sys.executable, str(ROOT/"tests"/"run_notebook.py"), "--serve", str(package)]
+    env = dict(wheel_env, MPLBACKEND="module://matplotlib_inline.backend_inline")
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        def run(path, folder):
+            print(json.dumps([str(path), str(folder)]), file=server.stdin, flush=True)
+            return json.loads(server.stdout.readline())
+        yield run
+        server.stdin.close()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(path, package, run_offline, tmp_path):
-    env = dict(MPLBACKEND="module://matplotlib_inline.backend_inline")
-    done = run_offline(sys.executable, ROOT/"tests"/"run_notebook.py", path, package, env=env)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_runs(path, run, tmp_path):
+    status, text = run(path, tmp_path)
+    assert status == 0, text
     assert not list(tmp_path.iterdir()), "a lesson leaves files behind in the reader's folder"
 
 
@@ -60,14 +72,19 @@ def test_traces_are_found(text, found):
     assert bool(traces(dict(data={"text/html": text, "image/png": "/9j/4AAQ/Sk"}))) == found
 
 
-def test_a_failing_notebook_fails(package, run_offline, tmp_path):
-    "The control: the runner reports a cell that raises, and one that meets another minitrain"
-    nb = dict(cells=[dict(cell_type="code", id="a", metadata={}, source=["1/0"], outputs=[], execution_count=None)],
+@pytest.mark.parametrize("source, error", [
+    ("1/0", "ZeroDivisionError"), ("import os\nos._exit(3)", "DeadKernelError"), ("from minitrain.all import *\nsubplots(suptitle='$\\\\nothing$');", "Unknown symbol")])
+def test_a_failing_notebook_fails(run, tmp_path, source, error):
+    "The control: the runner reports a cell that raises, a kernel that died and a figure that cannot be drawn"
+    nb = dict(cells=[dict(cell_type="code", id="a", metadata={}, source=[source], outputs=[], execution_count=None)],
               metadata={}, nbformat=4, nbformat_minor=5)
     (tmp_path/"bad.ipynb").write_text(json.dumps(nb))
-    done = run_offline(sys.executable, ROOT/"tests"/"run_notebook.py", "bad.ipynb", package)
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stdout
-    done = run_offline(sys.executable, ROOT/"tests"/"run_notebook.py", "bad.ipynb", "/elsewhere")
+    status, text = run("bad.ipynb", tmp_path)
+    assert status == 1 and error in text
+
+
+def test_another_minitrain_fails(run_offline):
+    done = run_offline(sys.executable, ROOT/"tests"/"run_notebook.py", NOTEBOOKS[0], "/elsewhere")
     assert done.returncode == 1 and "AssertionError" in done.stdout
 
 

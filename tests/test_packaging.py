@@ -163,7 +163,7 @@ def test_smoke_in_an_empty_environment(empty_env, tmp_path):
 
 def test_digits_runs_from_the_wheel(empty_env, tmp_path):
     "`minitrain digits` in an empty environment, offline, leaves a run folder and names it last"
-    done = subprocess.run([*OFFLINE, empty_env/"bin"/"minitrain", "digits", "--epochs", "1"], cwd=tmp_path,
+    done = subprocess.run([*OFFLINE, empty_env/"bin"/"minitrain", "digits", "--epochs", "1", "--width", "1"], cwd=tmp_path,
                           capture_output=True, text=True, timeout=300, env={"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     folder = tmp_path/done.stdout.strip().splitlines()[-1]

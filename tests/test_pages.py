@@ -1,5 +1,6 @@
 "What every page of docs/ says to search engines and to those who link to it, what it weighs, and its mathematics."
 import gzip, json, re, sys
+from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
@@ -17,7 +18,6 @@ PAGES = sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.html"))
 CFG = build_site.settings()
 SITE = CFG["doc_host"] + CFG["doc_baseurl"]
 LESSONS = {convert.page_name(p): p for p in sorted((ROOT/"nbs").glob("[0-4]*.ipynb"))}
-browser = pytest.mark.xdist_group("browser")
 
 
 def head(page):
@@ -73,7 +73,6 @@ def test_site_map_and_lists():
     assert (DOCS/"objects.inv").is_file()
 
 
-@browser
 def test_the_page_for_lost_readers_works_at_any_depth(tab, tmp_path):
     (tmp_path/CFG["doc_baseurl"].strip("/")).symlink_to(DOCS)
     deep = tmp_path/"some"/"where"
@@ -95,11 +94,15 @@ def linked(page, text):
     return {urlsplit(urljoin(f"/{page}", o)).path.lstrip("/") for o in found}
 
 
+@cache
+def weight(path): return len(gzip.compress((DOCS/path).read_bytes()))
+
+
 @pytest.mark.parametrize("page", [o for o in PAGES if o != "404.html"])
 def test_weight(page):
     "At most 350 KB compressed without figures, styles, scripts and the font of the formulas included; scripts wait"
     text = (DOCS/page).read_text(encoding="utf-8")
-    size = len(gzip.compress(without_figures(text).encode())) + sum(len(gzip.compress((DOCS/o).read_bytes())) for o in linked(page, text))
+    size = len(gzip.compress(without_figures(text).encode())) + sum(map(weight, linked(page, text)))
     if "<math" in text: size += (DOCS/"_static"/"stix-two-math.woff2").stat().st_size
     assert size <= 350_000
     for o in re.findall(r"<script[^>]*\bsrc=[^>]*>", text): assert "defer" in o
@@ -143,7 +146,6 @@ def test_formulas_are_mathml():
     with pytest.raises(ValueError, match="nosuchcommand"): maths.mathml([(r"\nosuchcommand{x}", False)])
 
 
-@browser
 def test_mathematics_without_scripts(tab):
     "With scripts turned off a formula is set: in its font, two lines high where it is a fraction"
     tab.call("Emulation.setScriptExecutionDisabled", value=True)
@@ -156,7 +158,6 @@ def test_mathematics_without_scripts(tab):
     finally: tab.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-@browser
 def test_formulas_side_by_side_stand_in_order(tab):
     "On a wide screen in one line, in the order of their TeX; on a phone nothing is cut off"
     with chromium.serve(DOCS) as base:

@@ -1,5 +1,5 @@
 "Laws of lesson 20: files that are whole, a folder that one run owns, typed configurations, results."
-import json, math, os, random, stat, subprocess, sys, time
+import json, math, multiprocessing, os, random, stat, subprocess, sys, time
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,23 +42,23 @@ def test_a_link_a_mode_and_a_device_stay(tmp_path):
     assert {o.name for o in tmp_path.iterdir()} == {"real", "link", "mine"}
 
 
-WRITER = """
-import sys; from minitrain.runs import atomic_write
-print("ready", flush=True)
-for i in range(10**6):
-    with atomic_write(sys.argv[1]) as f:
-        for _ in range(200): f.write(f"{i:07}\\n")
-"""
+def write_forever(path, ready):
+    ready.set()
+    for i in range(10**6):
+        with atomic_write(path) as f:
+            for _ in range(200): f.write(f"{i:07}\n")
 
 
 def test_a_file_killed_at_random_is_whole(tmp_path):
     "SIGKILL at 5 random instants: the file holds 200 equal lines each time, and one run's leftovers never block the next"
-    path, rng = tmp_path/"f", random.Random(0)
+    path, rng, context = tmp_path/"f", random.Random(0), multiprocessing.get_context("fork")
     for _ in range(5):
-        child = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE)
-        child.stdout.readline()
+        child = context.Process(target=write_forever, args=(path, ready := context.Event()))
+        child.start()
+        ready.wait()
         time.sleep(rng.uniform(0.02, 0.3))
-        child.kill(); child.wait(); child.stdout.close()
+        child.kill()
+        child.join()
         if path.exists():
             lines = path.read_text().splitlines()
             assert len(lines) == 200 and len(set(lines)) == 1

@@ -161,10 +161,7 @@ def test_the_index_is_small():
 
 # --------------------------------------------------------------------------------------------------------- in a browser
 
-browser = pytest.mark.xdist_group("browser")
 
-
-@browser
 @pytest.mark.parametrize("server", [True, False], ids=["served", "from files"])
 def test_a_hit_lands_on_its_section_with_the_words_marked(tab, server):
     "Typed into the dialog: hits at once, no page is fetched, the first leads to its section; the same from a folder of files"
@@ -191,7 +188,6 @@ def test_a_hit_lands_on_its_section_with_the_words_marked(tab, server):
         assert not server or tab.js("location.search") == ""
 
 
-@browser
 @pytest.mark.parametrize("word, found", [("logsumexp", True), ("xylophonequark", False)])
 def test_the_page_of_the_search(tab, word, found):
     "search.html answers an address; a word that is nowhere is the control"

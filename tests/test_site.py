@@ -157,13 +157,7 @@ def test_a_difference_between_two_renderings_is_seen(tmp_path):
 
 # --------------------------------------------------------------------------------------------------------- in a browser
 
-browser = pytest.mark.xdist_group("browser")
 SHOWN = [o for o in PAGES if o not in ("search.html", "404.html")]
-
-
-@pytest.fixture(scope="module")
-def base():
-    with chromium.serve(DOCS) as address: yield address
 
 
 def visit(tab, address):
@@ -177,7 +171,6 @@ def visit(tab, address):
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@browser
 @pytest.mark.parametrize("page", SHOWN)
 def test_page_in_the_browser(tab, base, page):
     "Light, 1280 wide, then the same page on a phone: no error, no failed or outside request, maths set, pictures there, no sideways scroll"
@@ -192,7 +185,6 @@ def test_page_in_the_browser(tab, base, page):
     assert tab.problems == []
 
 
-@browser
 @pytest.mark.parametrize("page", [o for o in ("index.html", "start.html", "softmax.html", "api/core.html") if o in SHOWN])
 def test_dark(tab, base, page):
     "A reader who prefers dark gets dark: light letters on a dark page, and code too"
@@ -208,7 +200,6 @@ def test_dark(tab, base, page):
         assert (tab.js(light % ("body", "backgroundColor")) < 60) == dark
 
 
-@browser
 def test_folded_cells_and_copy_buttons(tab, base):
     tab.window(1280)
     visit(tab, f"{base}/softmax.html")
@@ -219,7 +210,6 @@ def test_folded_cells_and_copy_buttons(tab, base):
     assert tab.wait("document.querySelectorAll('div.cell_input button.copybtn').length") == cells
 
 
-@browser
 def test_the_browser_test_can_fail(tab, tmp_path):
     "The control: an error, a missing picture, an outside request and a page too wide for a phone are each seen"
     (tmp_path/"bad.html").write_text("""<!doctype html><meta name=viewport content="width=device-width"><div style="width:900px">wide</div>

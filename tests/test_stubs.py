@@ -1,6 +1,8 @@
 """What tools see: stubs with every method of a class, for pyright and jedi; annotations
 that resolve; help() at run time."""
 import importlib, inspect, json, pydoc, re, shutil, subprocess, sys, tempfile, typing
+from collections import defaultdict
+from pathlib import Path
 
 import gymnasium
 import jedi
@@ -13,6 +15,7 @@ STUBS = sorted((ROOT/"minitrain").rglob("*.pyi"))
 jedi.settings.cache_directory = tempfile.mkdtemp()  # processes that share one read halves
 
 SCRIPT = """\
+# pyright: reportIncompatibleMethodOverride=true
 import torch.nn.functional as F
 from torch import nn
 from minitrain.all import Accuracy, AdamW, Callback, DataLoaders, Dataset, Learner, MetricsCB, TrainCB, get_dls
@@ -44,18 +47,30 @@ def dotted(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def said(folder, include, package, severity="error", **rules):
-    "What pyright says of the included files, `package` being where minitrain is"
-    config = dict(typeCheckingMode="standard", include=include, **rules)
-    config["extraPaths"] = [str(package)]
+def said(folder, include, package):
+    "What pyright says of the included files, by name, `package` being where minitrain is"
+    config = dict(typeCheckingMode="standard", reportIncompatibleMethodOverride=False,
+        include=include, extraPaths=[str(package)])
     (folder/"pyrightconfig.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "basedpyright", "--outputjson"]
     done = subprocess.run([*command, "--pythonpath", sys.executable, "-p", folder],
                           capture_output=True, text=True, cwd=folder)
     found = json.loads(done.stdout)
-    assert found["summary"]["filesAnalyzed"] > 0, done.stdout + done.stderr
-    found = [o for o in found["generalDiagnostics"] if o["severity"] == severity]
-    return [o["message"] for o in found]
+    assert found["summary"]["filesAnalyzed"] == len(include), done.stdout + done.stderr
+    out = defaultdict(list)
+    for o in found["generalDiagnostics"]: out[Path(o["file"]).name].append(o["message"])
+    return out
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    "What pyright says of a user's script, of questions of kind and of the stubs"
+    folder = tmp_path_factory.mktemp("told")
+    kinds = ["from torch import nn", "from minitrain.all import *"]
+    kinds += [f"reveal_type({o})" for o in KINDS]
+    (folder/"user.py").write_text(SCRIPT)
+    (folder/"kinds.py").write_text("\n".join(kinds))
+    return said(folder, ["user.py", "kinds.py", *map(str, STUBS)], ROOT)
 
 
 @pytest.fixture
@@ -66,11 +81,11 @@ def without_stubs(tmp_path):
     return tmp_path/"plain"
 
 
-def test_one_typo_is_the_one_error(tmp_path, without_stubs):
-    (tmp_path/"user.py").write_text(SCRIPT)
-    found = said(tmp_path, ["user.py"], ROOT)
+def test_one_typo_is_the_one_error(told, tmp_path, without_stubs):
+    found = told["user.py"]
     assert len(found) == 1 and found[0].startswith(TYPO), found
-    found = said(tmp_path, ["user.py"], without_stubs)  # the control
+    (tmp_path/"user.py").write_text(SCRIPT)
+    found = said(tmp_path, ["user.py"], without_stubs)["user.py"]  # the control
     assert len(found) > 5 and any(o.startswith(TYPO) for o in found), found
 
 
@@ -83,18 +98,13 @@ KINDS = {  # of a property, a classmethod, a dataclass, a named tuple, a functio
     "show_image([])": "Axes"}
 
 
-def test_definitions_keep_their_kind(tmp_path):
-    lines = ["from torch import nn", "from minitrain.all import *"]
-    lines += [f"reveal_type({o})" for o in KINDS]
-    (tmp_path/"user.py").write_text("\n".join(lines))
-    told = said(tmp_path, ["user.py"], ROOT, "information")
-    assert [o.partition(" is ")[2].strip('"') for o in told] == list(KINDS.values())
+def test_definitions_keep_their_kind(told):
+    assert [o.partition(" is ")[2].strip('"') for o in told["kinds.py"]] == list(KINDS.values())
 
 
-def test_stubs_are_sound(tmp_path):
+def test_stubs_are_sound(told):
     "Every name in a stub resolves and every type is one"
-    overrides = dict(reportIncompatibleMethodOverride=False)
-    assert said(tmp_path, [str(o) for o in STUBS], ROOT, **overrides) == []
+    assert {o: found for o, found in told.items() if o.endswith(".pyi")} == {}
 
 
 def completed(code, package):

@@ -52,7 +52,6 @@ def test_a_widget_is_small_and_asks_for_nothing(path):
 
 # ---------------------------------------------------------------------- in a browser
 
-browser = pytest.mark.xdist_group("browser")
 DATA = dict(labels=["a", "b", "c"], scores=[-1.5, 0.25, 2.0])
 
 
@@ -74,7 +73,6 @@ SHOWN = ("[...document.querySelectorAll('%s')]"
     ".map(o => o.getBoundingClientRect().height > 0)")
 
 
-@browser
 @pytest.mark.parametrize("scores", [[1., 2., 3.], [100., 0.], [-200., -201.], [1e4]*3,
     [0., -104., 50.], [-4.89, 2.6, 0.59, -2.07, -4.57]])
 def test_the_widget_computes_what_the_package_does(page, scores):
@@ -90,7 +88,6 @@ def test_the_widget_computes_what_the_package_does(page, scores):
     assert_close(tensor(warm), x/0.3 + 7)
 
 
-@browser
 @pytest.mark.parametrize("lr, momentum", [(0.019, 0), (0.01, 0.9), (0.03, 0.5)])
 def test_the_ravine_rolls_as_the_package_does(tab, tmp_path, lr, momentum):
     start, c = [-8., 1.5], torch.tensor([1., 100.])
@@ -113,7 +110,6 @@ def test_the_ravine_rolls_as_the_package_does(tab, tmp_path, lr, momentum):
     assert_close(torch.tensor(theirs), torch.tensor(ours))
 
 
-@browser
 def test_two_widgets_by_keyboard(page):
     "Each has its own state; an arrow key turns it, and it says what came of it"
     said = f"[...{WIDGET}].map(o => o.querySelector('[aria-live]').textContent)"
@@ -133,7 +129,6 @@ def test_two_widgets_by_keyboard(page):
     assert page.problems == []
 
 
-@browser
 def test_a_still_on_paper_and_without_scripts(page):
     still, live = SHOWN % ".mt-still", SHOWN % ".mt-live"
     assert page.js(still) == [False]*2 and page.js(live) == [True]*2
@@ -149,7 +144,6 @@ def test_a_still_on_paper_and_without_scripts(page):
     finally: page.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-@browser
 def test_an_untrusted_notebook_shows_images(page):
     "Jupyter takes away styles, scripts and SVG elements, and keeps the words in them"
     page.js("document.querySelectorAll('style, script').forEach(o => o.remove());"
@@ -169,7 +163,6 @@ STEPS = dict(order=["before_fit", "before_epoch", "cleanup_epoch", "cleanup_fit"
             ["cleanup_fit", True, 0]]))])
 
 
-@browser
 def test_a_run_is_stepped_through(tab, tmp_path):
     "Each press is one event; what has come is counted, and the end is the end"
     (tmp_path/"a.html").write_text("<!doctype html><meta charset=utf-8>"
@@ -197,7 +190,6 @@ def test_a_run_is_stepped_through(tab, tmp_path):
         assert tab.problems == []
 
 
-@browser
 def test_games_are_played_as_the_package_plays_them(tab, tmp_path):
     "Ball, paddle and catches of a random policy, to the end; Play stops there"
     g = torch.Generator().manual_seed(0)
@@ -280,7 +272,6 @@ def tap(tab, selector):
     tab.js("tapped.then(() => null)")
 
 
-@browser
 def test_bars_of_cross_entropy_are_the_packages(two):
     "Value and gradient; also where exponentials alone would be inf, or all of them 0"
     tab = two("cross_entropy", dict(scores=[0., 1.], label=0))
@@ -296,7 +287,6 @@ def test_bars_of_cross_entropy_are_the_packages(two):
             assert_close(slope, x.grad, rtol=1e-5, atol=1e-12)
 
 
-@browser
 def test_a_score_is_dragged_and_the_gradient_follows(two):
     "By finger and by key, in its own widget; a step follows the gradient that is shown"
     tab = two("cross_entropy", dict(scores=[1., -1., 0.], label=2, limit=8))
@@ -334,7 +324,6 @@ def strengths(tab, cells):
     return torch.tensor([float(re.search(r"([\d.e-]+)%", o)[1])/70 for o in found])
 
 
-@browser
 def test_letters_show_what_each_head_takes(two):
     "The weights of an Attention, asked for by mouse, finger and key; the other is left"
     torch.manual_seed(0)
@@ -372,7 +361,6 @@ def test_letters_show_what_each_head_takes(two):
     assert tab.js(SAID)[0] == before[0]
 
 
-@browser
 def test_a_digit_shows_what_each_patch_takes(two):
     "The rows of a ViT: numbers, words, and the colours over the patches"
     torch.manual_seed(0)
@@ -427,7 +415,6 @@ def test_a_digit_shows_what_each_patch_takes(two):
     assert tab.js(SAID)[0] == before[0]
 
 
-@browser
 def test_examples_are_added_and_taken_back(two):
     "By click, finger and key; the planes, the words and the points are those stored"
     g = torch.Generator().manual_seed(0)
@@ -485,7 +472,6 @@ def test_examples_are_added_and_taken_back(two):
 CELL = dict(image=[[0, 1, 0]]*3, kernels=dict(edge=[[0, 1, -1]]*3))
 
 
-@browser
 @pytest.mark.parametrize("name, data", [("softmax", DATA), ("ravine", {}),
     ("convolution", CELL), ("learner", STEPS), ("cross_entropy", {}),
     ("attention_text", {}), ("attention_image", {}), ("add_example", {}),
