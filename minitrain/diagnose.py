@@ -31,12 +31,13 @@ def _countable():
     "Recurrent and attention modules take the way that is made of plain matrix products"
     from torch.nn.attention import SDPBackend, sdpa_kernel
     b,fast = torch.backends,torch.backends.mha.get_fastpath_enabled()
-    with (warnings.catch_warnings(), b.mkldnn.flags(enabled=False),
-            b.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH)):
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using `torch.compile|TF32 acceleration")
-        b.mha.set_fastpath_enabled(False)
-        try: yield
-        finally: b.mha.set_fastpath_enabled(fast)
+        with (b.mkldnn.flags(enabled=False), b.cudnn.flags(enabled=False),
+                sdpa_kernel(SDPBackend.MATH)):
+            b.mha.set_fastpath_enabled(False)
+            try: yield
+            finally: b.mha.set_fastpath_enabled(fast)
 
 def _watch(m, count, stack):
     "A list that gets an entry for each call: shapes in and out, samples, operations"
