@@ -219,7 +219,7 @@ def test_reasoning(wheel_env, tmp_path, here):
     assert FILES <= {o.name for o in (tmp_path/"run").iterdir()}
     status, out, err = here("reasoning", "evaluate", "run", "--problems", "8", "--queries", "4", "--out", "seen")
     assert status == 0 and out.splitlines()[-1] == "seen" and "true weights" in out
-    assert {"panel.csv", "panel.png", "calibration.png"} <= {o.name for o in (tmp_path/"seen").iterdir()}
+    assert {"panel.csv", "panel.png"} <= {o.name for o in (tmp_path/"seen").iterdir()}
     (tmp_path/"train.csv").write_text("a,colour,kind\n1,red,u\n2,red,v\n3,blue,v\n0,blue,u\n1,red,u\n4,blue,v\n")
     (tmp_path/"test.csv").write_text("colour,a,kind\nred,1,u\nblue,4,v\nred,2,\n")
     status, out, err = here("reasoning", "predict", "run", "train.csv", "test.csv", "--label", "kind")

@@ -1,5 +1,5 @@
 "Arms times seeds: resumable, paired, with intervals that hold, and nothing touched that is not its own."
-import json, os, signal, subprocess, sys, time
+import json, multiprocessing, os, signal, subprocess, sys, threading, time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -71,6 +71,17 @@ def test_compare_says_what_failed(tmp_path):
     for wrong in (dict(arms={}), dict(primary="x"), dict(sweeps=dict(bc={})), dict(others=dict(bc={})), dict(arms={"a/b": {}}), dict(seeds=0)):
         with pytest.raises(ArgumentError): comparison(**wrong)
     with pytest.raises(ArgumentError, match="`lambda_`"): compare(gaze, comparison(arms=dict(bc=dict(lambda_=1)), primary="", against=[]), tmp_path/"b")
+
+
+def test_a_process_that_dies_loses_its_run_and_no_other(tmp_path):
+    plan = comparison(arms=dict(long=dict(epochs=300), short={}), seeds=1, sweeps={}, primary="", against=[])
+    def kill():
+        while not (tmp_path/"out"/"long"/"seed-0"/"metrics.csv").exists(): time.sleep(0.1)
+        for o in multiprocessing.active_children(): o.kill()
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(RuntimeError, match="1 of 2 runs failed; long, seed 0: BrokenProcessPool"):
+        compare(gaze, plan, tmp_path/"out", jobs=1, progress=False)
+    assert "short" in (tmp_path/"out"/"runs.csv").read_text()
 
 
 def test_killed_comparison_leaves_no_process(tmp_path):

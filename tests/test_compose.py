@@ -380,7 +380,7 @@ def test_routes_leak_nothing():
 
 def test_evaluate(tmp_path):
     rows = evaluate_reasoning(HEAD, tmp_path/"panel", problems=12, queries=8)
-    assert {o.name for o in (tmp_path/"panel").iterdir()} == {"config.yaml", "versions.json", "panel.csv", "panel.png", "calibration.png"}
+    assert {o.name for o in (tmp_path/"panel").iterdir()} == {"config.yaml", "versions.json", "panel.csv", "panel.png"}
     assert rows.attrs["folder"] == str(tmp_path/"panel")
     stored = pd.read_csv(tmp_path/"panel"/"panel.csv")
     assert len(stored) == len(rows) and (stored.accuracy.between(0, 1)).all() and np.isfinite(stored.loss).all()
@@ -398,7 +398,7 @@ def test_evaluate_a_run_of_ones_own(tmp_path):
         dims=Curriculum(3, 3), points=Curriculum(12, 12), steps=4, warmup=1, batch_size=4, log_every=4, valid_size=0, device="cpu")
     run = reasoning.run(config, tmp_path/"run", progress=False)[0]
     rows = evaluate_reasoning(run.path, problems=40, queries=32)
-    assert (run/"panel.csv").is_file() and (run/"calibration.png").is_file() and rows.examples.max() == 11
+    assert (run/"panel.csv").is_file() and (run/"panel.png").is_file() and rows.examples.max() == 11
     wide = rows.pivot(index="examples", columns="model", values="loss")
     assert wide.loc[11, "true weights"] < wide.loc[11, "MAP"] < np.log(2)
     y = predict_reasoning(run.path, pd.DataFrame(dict(a=[1, 2, 3, 4], y=[0, 0, 1, 1])), pd.DataFrame(dict(a=[0, 5])), "y")
@@ -547,7 +547,7 @@ CHANGES = [  # what is changed in a good pair of files, and what the one line sa
     ("test", (",y\n", "\n"), ["`test`", "3 cells in test.csv line 2"]),
     ("train", ("yes\n", "\n"), ["a value in every cell", "train.csv line", "column y"]),
     ("train", ("a,b,y", "a,a,y"), ["`train`", "a name of its own"]),
-    ("train", (",", ";"), ["commas between columns", "train.csv line 1"]),
+    ("train", (",", ";"), ["`label`", "a;b;y"]),
     ("test", (".", ","), ["cells in test.csv line 2"])]
 
 
@@ -597,13 +597,15 @@ def test_predict_refuses_in_one_line(frame, tmp_path):
             (dict(id="nobody"), "`id`: expected one of the columns"), (dict(test=test.drop(columns=["a", "b"])), "without a, b"),
             (dict(test=test.assign(d=1)), "with d"), (dict(train=train.assign(b=[np.nan, *range(29)])), "row 0, column b"),
             (dict(test=test.assign(c=[*range(28), None, 3])), "row 28, column c"), (dict(train=train.assign(kind=[None, *train.kind[1:]])), "column kind"),
-            (dict(train=train.assign(kind="good")), "which is good in every row"), (dict(label="a"), "30 values in 30 rows"), (dict(test=test.assign(a="x")), "row 0, column a: x"),
+            (dict(train=train.assign(kind="good")), "1 values in 30 rows, as good"), (dict(label="a"), "30 values in 30 rows"), (dict(test=test.assign(a="x")), "row 0, column a: x"),
             (dict(train=train[["kind"]], test=test[["kind"]]), "only the label"), (dict(test=test[:0]), "no rows"), (dict(train=tmp_path/"none.csv"), "a CSV file that exists"),
             (dict(train=tmp_path/"empty.csv"), "empty.csv"), (dict(train=tmp_path/"latin.csv"), "latin.csv"), (dict(train=train.assign(a=[np.inf]*30)), "row 0, column a: inf"),
-            (dict(head="nobody"), "expected one of"), (dict(train=Frame()), "a pandas DataFrame"), (dict(test=[[1, 2]]), "a pandas DataFrame"),
-            (dict(out=tmp_path/"file"/"x.csv"), f"{tmp_path/'file'/'x.csv'} can be"), (dict(out=tmp_path), f"{tmp_path} can be")):
+            (dict(head="nobody"), "expected one of"), (dict(train=Frame()), "a pandas DataFrame"), (dict(test=[[1, 2]]), "a pandas DataFrame")):
         with pytest.raises(ArgumentError) as e: predict_reasoning(**{**dict(head=HEAD, train=train, test=test, label="kind"), **change})
         assert words in str(e.value) and "\n" not in str(e.value) and ".tmp" not in str(e.value), str(e.value)
+    for out in (tmp_path/"file"/"x.csv", tmp_path):
+        with pytest.raises(OSError) as e: predict_reasoning(HEAD, train, test, "kind", out)
+        assert str(tmp_path) in str(e.value) and ".tmp" not in str(e.value)
     predict_reasoning(HEAD, train, test, "kind", tmp_path/"new"/"x.csv")
     assert (tmp_path/"new"/"x.csv").is_file()
 
@@ -629,4 +631,4 @@ def test_a_polars_frame():
     else: frames.append(lambda **o: polars.DataFrame(o))
     said = [predict(*[f(**columns)]*2, fill=True) for f in frames]
     for o in said[1:]: pd.testing.assert_frame_equal(said[0], o)
-    with pytest.raises(ArgumentError, match="`train`: expected .*, got 'a dict'"): predict(columns, columns)
+    with pytest.raises(ArgumentError, match="`train`: expected .* a pandas DataFrame, got {'a'"): predict(columns, columns)

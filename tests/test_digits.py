@@ -1,5 +1,5 @@
 """`minitrain digits` from inside: a run repeats, resumes to the same bits, keeps what it has, and is judged once."""
-import importlib.util, json, math, os, random, signal, subprocess, sys, time
+import importlib.util, json, math, os, random, shutil, signal, subprocess, sys, time
 from pathlib import Path
 
 import matplotlib
@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import load_file
 
-import minitrain.experiments.digits as m
+import minitrain.experiments.job
 from conftest import ROOT
 from minitrain.augment import digits_model
 from minitrain.core import ArgumentError, load_digits, load_results
@@ -85,6 +85,13 @@ def test_a_run_that_is_over_stays_as_it_is(run, capsys):
     assert all(o.read_bytes() == old for o, old in before.items())
 
 
+def test_a_torn_result_is_made_anew(run, tmp_path):
+    shutil.copytree(run.path, tmp_path/"run")
+    (tmp_path/"run"/"result.json").write_text("{")
+    with pytest.raises(ArgumentError, match="result.json"): digits.result(RunDir(tmp_path/"run"))
+    assert digits.result(resume(tmp_path/"run", progress=False)) == digits.result(run)
+
+
 def test_only_a_run_of_digits_is_resumed(tmp_path):
     with pytest.raises(ArgumentError, match="a folder that holds a run"): resume(tmp_path)
     RunDir(tmp_path/"other", dict(epochs=1, canvases=5))
@@ -139,7 +146,7 @@ def test_spoilt_weights_are_neither_kept_nor_gone_on_with(tmp_path):
 
 def test_a_failing_picture_takes_nothing_else_with_it(tmp_path, monkeypatch, capsys):
     def broken(*a, **k): raise OSError("disk full")
-    monkeypatch.setattr(m, "curves_figure", broken)
+    monkeypatch.setattr(minitrain.experiments.job, "curves_figure", broken)
     run = train(DigitsConfig(**{**SHORT, "epochs": 1}), tmp_path/"a", progress=False)
     assert names(run.path) == FILES - {"loss.png", "accuracy.png"}
     assert "disk full" in digits.result(run)["failed"]["loss.png"] and "disk full" in capsys.readouterr().err
@@ -220,7 +227,7 @@ def test_a_digit_of_mnist_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("write, words", [(lambda p: p.write_text("no"), "a picture"), (lambda p: Image.new("L", (60, 60), 255).save(p, "PNG"), "a digit"),
-    (lambda p: Image.new("L", (3, 60)).save(p, "PNG"), "8 pixels"), (lambda p: Image.new("1", (9000, 9000)).save(p, "PNG"), "million"), (lambda p: p.mkdir(), "exists")])
+    (lambda p: Image.new("L", (3, 60)).save(p, "PNG"), "8 pixels"), (lambda p: p.mkdir(), "exists")])
 def test_what_is_no_picture_of_a_digit_is_one_line(write, words, run, tmp_path):
     write(tmp_path/"p.png")
     with pytest.raises(ArgumentError, match=words) as e: predict_digits(run.path, [tmp_path/"p.png"], show=tmp_path/"s.png")
@@ -229,7 +236,7 @@ def test_what_is_no_picture_of_a_digit_is_one_line(write, words, run, tmp_path):
 
 
 def test_it_goes_elsewhere_as_a_graph(run, tmp_path):
-    model, x = load_run(run.path).model, load_digits().x_valid[:7]
+    model, x = load_run(run.path)[0], load_digits().x_valid[:7]
     shapes = {0: torch.export.Dim("batch")},
     with torch.no_grad(): want = model(x)
     again = torch.export.export(model, (x[:2],), dynamic_shapes=shapes).module()

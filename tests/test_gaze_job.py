@@ -115,6 +115,11 @@ def test_arms_of_the_cure():
     assert torch.equal(rows[:n].sum(0), moved[n:].sum(0)) or torch.allclose(rows[:n].sum(0), moved[n:].sum(0), atol=1e-3)
 
 
+def test_the_mean_map_trains(tmp_path):
+    run = train(GazeConfig(**TINY | dict(epochs=1, shuffle="mean", games=1)), tmp_path/"run", progress=False)
+    assert gaze.result(run)["samples"] == 3*128
+
+
 def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
     code = f"""
 import os, signal

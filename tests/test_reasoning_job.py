@@ -129,7 +129,7 @@ def test_several_processes_are_refused(tmp_path, monkeypatch):
 def test_other_folders_are_refused(run, tmp_path):
     with pytest.raises(ArgumentError, match="a folder that holds a run"): resume(tmp_path)
     RunDir(tmp_path/"other", dict(epochs=1, canvases=5))
-    with pytest.raises(ArgumentError, match="canvases"): resume(tmp_path/"other")
+    with pytest.raises(ArgumentError, match="minitrain reasoning train"): resume(tmp_path/"other")
     with pytest.raises(ArgumentError, match="new or empty folder"): train(ReasoningConfig(**SHORT), run.path)
     RunDir(tmp_path/"begun", asdict(ReasoningConfig(**SHORT)))
     with pytest.raises(ArgumentError, match="that is done"): load_head(tmp_path/"begun")

@@ -19,13 +19,11 @@ from torch import nn
 from ..atari import AtariEnv, atari_eye, load_clone, play_atari
 from ..catch import simulated_gaze
 from ..core import need
-from .gaze import Scenes, gif_bytes, write_scenes
-from .job import run_folder
+from .gaze import Scenes, attention_of, gif_bytes, write_scenes
+from .job import run_folder, write_file
 from ..gaze import stack_frames
-from ..gaze_training import AttentionExtractor
 from ..loop import model_mode
 from ..metrics import ConfusionMatrix
-from ..runs import atomic_write
 from ..vit import patch_map
 
 # %% ../../nbs/45_atari.ipynb #watch
@@ -49,13 +47,9 @@ def watch_scenes(
     places = played.objects[0][None]
     points = torch.full((len(x), 2), math.nan)
     if places.shape[2]: points = simulated_gaze(places, **atari_eye(places))[0, start:]
-    looks = []
-    with AttentionExtractor(clone, c.layer, detach=True) as seen:
-        for o in x.split(500):
-            clone(o.float()/255)
-            looks.append(seen.cls_logits.softmax(-1).mean(1))
+    _, (looks,) = attention_of(clone, x, [c.layer])
+    looks = patch_map(looks.softmax(-1).mean(1), c.patch_size, 84)
     names = [AtariEnv.action_names[o] for o in played.actions[0].tolist()[start:]]
-    looks = patch_map(torch.cat(looks), c.patch_size, 84)
     return Scenes(x[:, -1], looks, points, names)
 
 # %% ../../nbs/45_atari.ipynb #clip
@@ -97,17 +91,15 @@ def judge_clone(
     "Let a clone play full games; keep each score, and a strip and a clip of the first"
     import pandas as pd
     model = load_clone(clone)
-    got = f"one of frames of {model.config.size} pixels"
-    ok = model.config.size == 84
-    need(ok, "clone", got, "one of frames of 84, as `AtariEnv` shows them")
+    need(model.config.size == 84, "clone", f"one of {model.config.size} pixels",
+        "one of frames of 84, as `AtariEnv` shows them")
     played = play_atari(model, game, games, model.config.frames, glyph, seed=seed)
     folder = run_folder("atari", out)
     scenes = watch_scenes(model, game, glyph, seed=seed)
     for name in ("play.png", "play.gif"): write_scenes(scenes, folder/name)
     rows = dict(game=game, number=range(games), score=played.scores.tolist(),
         steps=played.steps.tolist(), cut=played.cut.tolist())
-    with atomic_write(folder/"games.csv") as f:
-        f.write(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+    write_file(folder/"games.csv", pd.DataFrame(rows))
     return folder
 
 # %% ../../nbs/45_atari.ipynb #confusion

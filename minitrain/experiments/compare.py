@@ -10,17 +10,16 @@ __all__ = ['CompareConfig', 'planned_runs', 'compare', 'permutation_p', 'holm', 
 #| code-fold: true
 import itertools, math, multiprocessing, re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from ..core import asset_path, is_int, load_results, need
-from .job import (Job, begin_worker, job_address, png_bytes,
-    run_folder, run_in_worker)
-from ..runs import (Config, RunDir, atomic_write, check_fields, load_config,
+from .job import Job, begin_worker, one_run, run_folder, write_file
+from ..runs import (Config, RunDir, check_fields, load_config,
     mean_interval, setting, typed_config)
 
 # %% ../../nbs/46_compare.ipynb #compare-config
@@ -43,101 +42,77 @@ class CompareConfig(Config):
         check_fields(self)
         names = [*self.arms, *self.others, *self.sweeps]
         need(self.arms, "arms", self.arms, "at least one arm")
-        need(len(set(names)) == len(names), "arms", names, "each name once")
-        for o in names: need(re.fullmatch(r"[A-Za-z0-9_][\w.-]*", o), "arms", o,
-            "names of letters, digits, '-', '_' and '.', the first a letter or a digit")
+        need(len({*names}) == len(names), "arms", names, "each name once")
+        for o in names: need(re.fullmatch(r"\w[\w.-]*", o), "arms", o, "a name")
         for o in filter(None, (self.primary, *self.against)):
-            need(o in self.arms, "primary", o,
-                f"one of {list(self.arms)}, the arms that are run first")
+            need(o in self.arms, "primary", o, f"one of the arms {[*self.arms]}")
 
 def planned_runs(
     job:Job, # What is run
     config:CompareConfig # Arms and seeds
 )->list: # (group, arm, configuration) of each run, in the order in which they are run
     "All runs: seed by seed over the arms of a group"
-    base, runs = asdict(load_config(config.config, job.config)) | config.common, []
-    c = config
-    groups = dict(first=(c.arms, c.seeds), other=(c.others, c.seeds),
-        sweep=(c.sweeps, c.sweep_seeds))
-    for group, (arms, n) in groups.items():
-        for seed in range(c.first_seed, c.first_seed + n):
-            for name, changes in arms.items():
-                settings = typed_config(job.config, base | changes | dict(seed=seed))
-                runs.append((group, name, settings))
-    return runs
+    c, base = config, asdict(load_config(config.config, job.config)) | config.common
+    groups = (("first", c.arms, c.seeds), ("other", c.others, c.seeds),
+        ("sweep", c.sweeps, c.sweep_seeds))
+    return [(group, name, typed_config(job.config, base | changes | dict(seed=seed)))
+        for group, arms, n in groups for seed in range(c.first_seed, c.first_seed + n)
+        for name, changes in arms.items()]
 
 # %% ../../nbs/46_compare.ipynb #one-run
-def _run_all(job, runs, jobs, take):
-    "Hand each (path, config) to a worker, and its result or what went wrong to `take`"
-    left, strikes = dict(enumerate(runs)), dict.fromkeys(range(len(runs)), 0)
-    while left:
-        before = set(multiprocessing.active_children())
-        spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(jobs, len(left)), spawn, begin_worker)
-        try:
-            address = job_address(job)
-            def begin(o): return pool.submit(run_in_worker, *address, *o)
-            todo = {begin(o): i for i, o in left.items()}
-            for done in as_completed(todo):
-                i = todo[done]
-                try: result, wrong = done.result(), None
-                except BrokenProcessPool: continue
-                except Exception as e: result, wrong = None, f"{type(e).__name__}: {e}"
-                take(i, result, wrong)
-                del left[i]
+def _in_process(job, path, config):
+    "`one_run` in a process of its own: if that dies, no other run is lost"
+    if (path/"result.json").exists(): return one_run(job, path, config)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, begin_worker) as pool:
+        return pool.submit(one_run, job, path, config).result()
+
+@contextmanager
+def _threads(n):
+    "Threads that wait for processes; when the block fails, all of these are ended"
+    before = {*multiprocessing.active_children()}
+    with ThreadPoolExecutor(n) as threads:
+        try: yield threads
         except BaseException:
-            for o in set(multiprocessing.active_children()) - before: o.kill()
+            threads.shutdown(wait=False, cancel_futures=True)
+            for o in {*multiprocessing.active_children()} - before: o.kill()
             raise
-        finally: pool.shutdown(wait=True, cancel_futures=True)
-        for i in list(left)[:jobs]:  # those that were running when a worker died
-            strikes[i] += 1
-            if strikes[i] > 1:
-                take(i, None, "its process died twice")
-                del left[i]
 
 # %% ../../nbs/46_compare.ipynb #comparison
 def _changed(config):
     "What some arm sets, other than the seed"
-    arms = (config[k].values() for k in ("arms", "others", "sweeps"))
-    names = dict.fromkeys(k for part in arms for o in part for k in o)
-    return [k for k in names if k != "seed"]
+    arms = config["arms"] | config["others"] | config["sweeps"]
+    return [*dict.fromkeys(k for o in arms.values() for k in o if k != "seed")]
 
-_COSTS = "parameters", "samples", "cpu_seconds"  # numbers of a result, no measures
+def _row(group, arm, settings, result, config):
+    "A run as a row of the table"
+    numbers = [k for k, v in result.items() if isinstance(v, (int, float, type(None)))]
+    names = [*config.measures, "cpu_seconds"] if config.measures else numbers
+    chosen = {k: getattr(settings, k) for k in _changed(asdict(config))}
+    found = {k: math.nan if result.get(k) is None else result[k] for k in names}
+    return dict(group=group, arm=arm, seed=settings.seed) | chosen | found
 
-class _Table:
-    "The rows of a comparison, written after each"
-    def __init__(self, plan, config, run, progress, on_row):
-        self.plan, self.config, self.run = plan, config, run
-        self.progress, self.on_row = progress, on_row
-        self.rows, self.failed = {}, {}
-        self.changed = _changed(asdict(config))
+def _measures(df, config):
+    "The columns of a table of runs that are measures: what no arm sets"
+    arms = df.groupby("arm", sort=False)
+    fixed = _changed(config) if config else [
+        k for k in df if not arms[k].nunique().gt(1).any()]
+    return config.get("measures") or [k for k in df.select_dtypes("float")
+        if k not in (*fixed, "cpu_seconds")]
 
-    def take(self, i, result, wrong):
-        "Note a result, or what went wrong"
-        group, arm, c = self.plan[i]
-        if wrong: self.failed[f"{arm}, seed {c.seed}"] = wrong; return
-        self.names = self.config.measures or [k for k, v in result.items()
-            if isinstance(v, (int, float)) and k not in _COSTS]
-        found = {k: result.get(k) for k in (*self.names, "cpu_seconds")}
-        self.rows[i] = dict(group=group, arm=arm, seed=c.seed,
-            **{k: getattr(c, k) for k in self.changed},
-            **{k: math.nan if v is None else v for k, v in found.items()})
-        table = self.frame()
-        self.run.write("runs.csv", table.to_csv(index=False, lineterminator="\n"))
-        self.run.write("table.txt", self.text())
-        if self.progress:
-            shown = "".join(f"  {k} {self.rows[i][k]:.3f}" for k in self.names[:3])
-            done = f"{len(self.rows):>4} of {len(self.plan)}"
-            print(f"{done}  {arm:<20} seed {c.seed:<4}{shown}", flush=True)
-        if self.on_row: self.on_row(table)
+def _begun(path, config):
+    "The folder of a comparison, new or its own, locked"
+    if not (path/"config.yaml").exists(): return RunDir(path, config)
+    run = RunDir(path)
+    need(run.config == config, "out", str(path), "a folder of this very comparison")
+    run.hold()
+    return run
 
-    def frame(self):
-        import pandas as pd
-        return pd.DataFrame([self.rows[i] for i in sorted(self.rows)])
-
-    def text(self):
-        means = self.frame().groupby("arm", sort=False)[self.names].mean().round(3)
-        return f"{len(self.rows)} of {len(self.plan)} runs\n{means.to_string()}\n"
+def _write_table(run, df, total, measures):
+    "The rows so far, and means by arm to look at meanwhile"
+    means = df.groupby("arm", sort=False)[measures].mean().round(3).to_string()
+    write_file(run/"runs.csv", df)
+    write_file(run/"table.txt", f"{len(df)} of {total} runs\n{means}\n")
 
 def compare(
     job:Job, # What is run
@@ -148,24 +123,28 @@ def compare(
     on_row:Callable|None=None # Called with the table of the runs so far after each
 )->object: # pandas DataFrame: a run a row: group, arm, seed, what arms change, measures
     "Run arms times seeds in parallel processes; a killed one goes on where it was"
+    import pandas as pd
     need(is_int(jobs, 1), "jobs", jobs, "a whole number, 1 or more")
-    plan, path = planned_runs(job, config), run_folder("compare", out)
-    if (path/"config.yaml").exists():
-        run = RunDir(path)
-        need(run.config == asdict(config), "out", str(path),
-            "a new folder, or that of a comparison with this configuration")
-        run.hold()
-    else: run = RunDir(path, asdict(config))
-    table = _Table(plan, config, run, progress, on_row)
-    todo = [(path/arm/f"seed-{c.seed}", c) for _, arm, c in plan]
-    try: _run_all(job, todo, jobs, table.take)
+    plan, rows, failed = planned_runs(job, config), {}, []
+    run = _begun(run_folder("compare", out), asdict(config))
+    try:
+        with _threads(jobs) as threads:
+            todo = {threads.submit(_in_process, job, run/arm/f"seed-{c.seed}", c): i
+                for i, (_, arm, c) in enumerate(plan)}
+            for done in as_completed(todo):
+                i, e = todo[done], done.exception()
+                name = f"{plan[i][1]}, seed {plan[i][2].seed}"
+                if progress: print(f"{name}: {e or 'done'}", flush=True)
+                if e: failed.append(f"{name}: {type(e).__name__}: {e}"); continue
+                rows[i] = _row(*plan[i], done.result(), config)
+                df = pd.DataFrame([rows[i] for i in sorted(rows)])
+                _write_table(run, df, len(plan), _measures(df, asdict(config)))
+                if on_row: on_row(df)
     finally: run.release()
-    if table.failed:
-        said = [f"{k}: {v}" for k, v in table.failed.items()]
-        raise RuntimeError("; ".join([f"{len(said)} of {len(plan)} runs failed", *said,
-            f"the others are in {path}"]))
-    if progress: print(table.text(), end="")
-    return table.frame()
+    if failed: raise RuntimeError("; ".join([
+        f"{len(failed)} of {len(plan)} runs failed", *failed, f"see {run.path}"]))
+    if progress: print((run/"table.txt").read_text(), end="")
+    return df
 
 # %% ../../nbs/46_compare.ipynb #permutation
 def permutation_p(
@@ -183,25 +162,16 @@ def holm(
     p:Sequence # p values of tests that are looked at together
 )->list: # Corrected, in the same order
     "Holm's correction for the number of tests"
-    p, out, worst = np.asarray(p, dtype=float), np.ones(len(p)), 0.
-    for rank, i in enumerate(np.argsort(p)):
-        worst = max(worst, min(1., (len(p) - rank)*p[i]))
-        out[i] = worst
-    return out.tolist()
+    p = np.asarray(p, dtype=float)
+    order, left = p.argsort(), len(p) - np.arange(len(p))  # tests that are not decided
+    p[order] = np.maximum.accumulate(left*p[order]).clip(max=1)
+    return p.tolist()
 
 # %% ../../nbs/46_compare.ipynb #report
 class CompareReport(NamedTuple):
     "What a comparison has shown"
     arms:object # pandas DataFrame: by arm: group, runs, means with 95 % intervals
     differences:object # pandas DataFrame: of the primary arm to others, paired by seed
-
-def _measures(df, config):
-    "The columns of a table of runs that are measures: what no arm sets"
-    known = {"cpu_seconds"}
-    if config: known |= {"group", "arm", "seed", *_changed(config)}
-    arms = df.groupby("arm", sort=False)
-    def measured(k): return config or arms[k].nunique().gt(1).any()
-    return [k for k in df if k not in known and df[k].dtype.kind == "f" and measured(k)]
 
 def arm_table(
     df, # Runs
@@ -211,12 +181,12 @@ def arm_table(
     import pandas as pd
     rows = []
     for arm, part in df.groupby("arm", sort=False):
-        row = dict(arm=arm, group=part.group.iloc[0] if "group" in part else "",
-            runs=len(part))
+        group = part.group.iloc[0] if "group" in part else ""
+        rows.append(dict(arm=arm, group=group, runs=len(part)))
         for k in measures:
             if part[k].isna().any(): continue
-            row |= zip((k, f"{k}_low", f"{k}_high"), mean_interval(part[k].tolist()))
-        rows.append(row)
+            names = k, f"{k}_low", f"{k}_high"
+            rows[-1] |= zip(names, mean_interval(part[k].tolist()))
     return pd.DataFrame(rows).set_index("arm")
 
 def difference_table(
@@ -227,18 +197,17 @@ def difference_table(
     "What one arm has more than another, by seed; `higher` counts seeds, Holm corrects"
     import pandas as pd
     rows, there = [], list(df.arm.unique())
+    for o in itertools.chain(*pairs):
+        need(o in there, "against", o, f"one of the arms {there}")
     for k in measures:
-        wide, mine = df.pivot(index="seed", columns="arm", values=k), []
-        for arm, other in pairs:
-            for o in (arm, other):
-                need(o in there, "against", o, f"one of the arms {there}")
-            d = (wide[arm] - wide[other]).dropna()
+        wide = df.pivot(index="seed", columns="arm", values=k)
+        gaps = [(wide[arm] - wide[other]).dropna() for arm, other in pairs]
+        tests = [permutation_p(d) for d in gaps]
+        for (arm, other), d, p, p_holm in zip(pairs, gaps, tests, holm(tests)):
             mean, low, high = mean_interval(d.tolist(), len(pairs))
-            mine.append(dict(arm=arm, against=other, measure=k, seeds=len(d),
-                difference=mean,
-                low=low, high=high, higher=int((d > 0).sum()), p=permutation_p(d)))
-        corrected = holm([o["p"] for o in mine])
-        rows += [row | dict(p_holm=p) for row, p in zip(mine, corrected)]
+            rows.append(dict(arm=arm, against=other, measure=k, seeds=len(d),
+                difference=mean, low=low, high=high, higher=int((d > 0).sum()),
+                p=p, p_holm=p_holm))
     return pd.DataFrame(rows)
 
 # %% ../../nbs/46_compare.ipynb #report-figure
@@ -249,8 +218,8 @@ def arms_figure(
     "Each run as a dot, each arm's mean with its interval"
     from matplotlib.figure import Figure
     arms = list(df.arm.unique())
-    fig = Figure(figsize=(min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)),
-        layout="constrained")
+    size = min(3.2*len(measures) + 1.6, 6.5), 0.8 + 0.27*len(arms)
+    fig = Figure(figsize=size, layout="constrained")
     axs = fig.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for ax, (k, label) in zip(axs, measures.items()):
         for y, arm in enumerate(arms):
@@ -259,8 +228,8 @@ def arms_figure(
             ax.plot(values, [y]*len(values), ".", color="tab:blue", alpha=0.4)
             ax.plot([low, high], [y, y], color="black", lw=1.5)
             ax.plot(mean, y, "|", color="black", ms=12, mew=2)
-        ax.set(xlabel=label, yticks=range(len(arms)), ylim=(len(arms) - 0.5, -0.5))
-        ax.set_yticklabels(arms)
+        ax.set(xlabel=label, yticks=range(len(arms)), yticklabels=arms,
+            ylim=(len(arms) - 0.5, -0.5))
         ax.grid(axis="x", alpha=0.3)
     return fig
 
@@ -273,29 +242,20 @@ def report(
     "Means by arm and paired differences, with intervals over seeds"
     import pandas as pd
     df, config = results, {}
-    if not isinstance(df, pd.DataFrame) and (Path(df)/"config.yaml").is_file():
-        run = RunDir(df)
-        df, config = run.table("runs.csv"), run.config
-        need(len(df), "results", str(results),
-            "a comparison with at least one run that is done (it has no runs.csv)")
-    elif not isinstance(df, pd.DataFrame):
-        df = load_results(asset_path("results", df, ".csv", "results"))
+    if not isinstance(df, pd.DataFrame):
+        run = RunDir(df) if (Path(df)/"config.yaml").is_file() else None
+        config = run.config if run else {}
+        df = run.table("runs.csv") if run else load_results(
+            asset_path("results", df, ".csv", "results"))
     need({"arm", "seed"} <= {*df}, "results", [*df], "columns arm and seed")
     if not primary:
-        primary, against = config.get("primary", ""), config.get("against", ())
-    measures = config.get("measures") or _measures(df, config)
-    pairs = [(primary, o) for o in against or ()]
-    differences = difference_table(df, pairs, measures) if pairs else pd.DataFrame()
+        primary, against = config.get("primary"), config.get("against", ())
+    measures, pairs = _measures(df, config), [(primary, o) for o in against]
+    differences = difference_table(df, pairs, measures)
     found = CompareReport(arm_table(df, measures), differences)
-    if out: _write_report(found, df, measures, Path(out))
+    if out:
+        write_file(Path(out)/"arms.csv", found.arms.reset_index())
+        write_file(Path(out)/"differences.csv", differences)
+        shown = {k: k for k in measures[:3] if df[k].notna().all()}
+        write_file(Path(out)/"arms.png", arms_figure(df, shown))
     return found
-
-def _write_report(found, df, measures, out):
-    "Both tables, and a figure of the first three measures"
-    out.mkdir(parents=True, exist_ok=True)
-    for name, o in found._asdict().items():
-        text = o.to_csv(lineterminator="\n", index=name == "arms")
-        with atomic_write(out/f"{name}.csv") as f: f.write(text)
-    shown = {k: k for k in measures[:3] if df[k].notna().all()}
-    picture = png_bytes(arms_figure(df, shown))
-    with atomic_write(out/"arms.png", "wb") as f: f.write(picture)

@@ -20,17 +20,16 @@ import torch.nn.functional as F
 from ..augment import RandAffine, digits_model, tta
 from ..callbacks import BatchTransformCB, DeviceCB
 from ..core import (ArgumentError, asset_path, def_device, load_digits,
-    load_final_digits, need, set_seed, show_image)
+    load_final_digits, need, set_seed)
 from ..data import DataLoader, Dataset
-from minitrain.experiments.job import (CountCB, Job, curves_figure, need_device,
-    png_bytes, run_folder)
+from .job import Job, curves, images_figure, run_folder, write_file
 from ..diagnose import summary
 from ..learner import Learner
 from ..likelihood import cross_entropy, nll_loss
 from ..metrics import Accuracy, MetricsCB
 from ..optim import AdamW
-from ..runs import Config, atomic_write, load_config, setting
-from ..scale import AccelerateCB, CompileCB, default_trainer
+from ..runs import Config, load_config, setting
+from ..scale import AccelerateCB, CompileCB, default_trainer, launched
 from ..schedule import BatchSchedCB, one_cycle
 
 # %% ../../nbs/41_digits.ipynb #config
@@ -57,12 +56,11 @@ class DigitsConfig(Config):
 def _loaders(c):
     "Loaders for training and validation (None with `train_on: all`)"
     d = load_digits()
-    x, y = d.x_train, d.y_train
+    x, y, valid = d.x_train, d.y_train, Dataset(d.x_valid, d.y_valid)
     if c.train_on == "all": x, y = torch.cat([x, d.x_valid]), torch.cat([y, d.y_valid])
     train = DataLoader(Dataset(x, y), min(c.batch_size, len(x)), shuffle=True,
         drop_last=True, seed=c.seed)
-    valid = DataLoader(Dataset(d.x_valid, d.y_valid), 250)
-    return (train,) if c.train_on == "all" else (train, valid)
+    return (train,) if c.train_on == "all" else (train, DataLoader(valid, 250))
 
 def _changes(c, share=1.):
     "The random changes of a run, at a share of their strength"
@@ -75,7 +73,6 @@ def make_digits(
     c:DigitsConfig # Of the run
 )->Learner: # Ready to fit
     "Model, data, loss, augmentation and schedule of a run"
-    need_device(c.device)
     set_seed(c.seed)
     model, dls = _model(c), _loaders(c)
     trainer = default_trainer(mixed_precision=c.precision)
@@ -112,36 +109,27 @@ def digits_mistakes(
     return wrong.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
 
 def _judge(learn, c):
-    one = learn.dls.train.dataset.x[:1].to(next(learn.model.parameters()).device)
-    samples = next(o.samples for o in learn.cbs if isinstance(o, CountCB))
-    def cost(): return round(3e6*summary(learn.model, one).mflops*samples)
-    return dict(multiply_adds=cost)
+    train = learn.dls.train
+    one = train.dataset.x[:1].to(next(learn.model.parameters()).device)
+    seen = c.epochs*len(train)*train.batch_size
+    return dict(multiply_adds=lambda: round(3e6*summary(learn.model, one).mflops*seen))
 
 # %% ../../nbs/41_digits.ipynb #pictures
 def _mistakes_figure(mistakes, images, most=24):
     "The worst mistakes: true label, answer and how sure it was"
-    from matplotlib.figure import Figure
-    rows = max(1, math.ceil(min(len(mistakes), most)/6))
-    fig = Figure(figsize=(6.5, 0.4 + 1.5*rows), layout="constrained")
-    more = f", the worst {most}" if len(mistakes) > most else ""
-    fig.suptitle(f"{len(mistakes)} of {len(images)} digits read wrongly{more}")
-    axs = fig.subplots(rows, 6)
-    for ax in axs.flat: ax.axis("off")
-    for ax, o in zip(axs.flat, mistakes.head(most).itertuples()):
-        title = f"{o.label} read as {o.answer}\n{o.probability:.0%}"
-        show_image(images[o.index], ax=ax).set_title(title, fontsize=9)
-    return fig
+    worst = mistakes[:most]
+    titles = [f"{o.label} read as {o.answer}\n{o.probability:.0%}"
+        for o in worst.itertuples()]
+    return images_figure(images[worst["index"].tolist()], titles,
+        title=f"{len(mistakes)} of {len(images)} digits read wrongly; the worst")
 
 def _pictures(learn, c, rows):
-    def curve(*args): return lambda: curves_figure(rows, *args) if len(rows) else None
-    tenth = "guessing, 0.1"
-    log_ten = "loss (nats per digit)", (math.log(10), "guessing, log 10")
-    out = {"loss.png": curve("loss", *log_ten),
-        "accuracy.png": curve("accuracy", "accuracy", (0.1, tenth))}
+    out = curves(rows, loss=("loss (nats per digit)", math.log(10), "guessing, log 10"),
+        accuracy=("accuracy", 0.1, "guessing, 0.1"))
     if learn.dls.valid is None: return out
-    wrong, images = digits_mistakes(learn, c), learn.dls.valid.dataset.x
-    return out | {"mistakes.png": lambda: _mistakes_figure(wrong, images),
-        "mistakes.csv": lambda: wrong.to_csv(index=False, lineterminator="\n")}
+    wrong = digits_mistakes(learn, c)
+    figure = partial(_mistakes_figure, wrong, learn.dls.valid.dataset.x)
+    return out | {"mistakes.png": figure, "mistakes.csv": wrong}
 
 digits = Job("digits", DigitsConfig, make_digits, _judge, _pictures, model=_model)
 
@@ -151,13 +139,10 @@ def error_interval(
     draws:int=10_000 # Bootstrap samples
 )->tuple[float, float, float]: # Mean share of wrong answers, ends of a 95 % interval
     "A mean over seeds and images with an interval that resamples both"
-    g, (s, n) = torch.Generator().manual_seed(0), wrong.shape
-    def counts(o):
-        at = torch.randint(o, (draws, o), generator=g)
-        return torch.zeros(draws, o).scatter_add_(1, at, torch.ones(draws, o))
-    means = ((counts(s) @ wrong.float())*counts(n)).sum(1)/(s*n)
-    ends = means.quantile(torch.tensor([0.025, 0.975])).tolist()
-    return wrong.float().mean().item(), *ends
+    rng, wrong = np.random.default_rng(0), wrong.numpy()
+    seeds, images = (rng.multinomial(n, [1/n]*n, draws) for n in wrong.shape)
+    means = ((seeds @ wrong)*images).sum(1)/wrong.size
+    return wrong.mean().item(), *np.quantile(means, (0.025, 0.975)).tolist()
 
 # %% ../../nbs/41_digits.ipynb #final-digits
 def final_digits(
@@ -171,20 +156,17 @@ def final_digits(
     path = asset_path("configs", config, ".yaml", "config")
     ledger = _ledger()
     commit = ledger["committed"](path) if ledger else None
-    settings = load_config(path, DigitsConfig)
-    rows, learners, folder = [], [], run_folder("final", out)
-    for seed in seeds:
-        config_of = replace(settings, seed=seed)
-        run, learn = digits.run(config_of, folder/f"seed-{seed}", progress)
-        if not learn.is_main: continue
-        learners.append(learn)
-        rows.append(dict(config=path.stem, seed=seed, **digits.result(run)))
-    if not rows: return pd.DataFrame()
+    settings, folder = load_config(path, DigitsConfig), run_folder("final", out)
+    need(launched() == 1, "WORLD_SIZE", launched(), "one process: there is one ledger")
+    runs = [digits.run(replace(settings, seed=seed), folder/f"seed-{seed}", progress)
+        for seed in seeds]
     x, y = load_final_digits()
     dl = DataLoader(Dataset(x, y), 250)
-    said = [digits_answers(o, settings, dl)[0].argmax(1) for o in learners]
+    said = [digits_answers(o, settings, dl)[0].argmax(1) for _, o in runs]
     wrong = torch.stack(said) != y
     mean, low, high = error_interval(wrong)
+    rows = [dict(config=path.stem, seed=seed, **digits.result(run))
+        for seed, (run, _) in zip(seeds, runs)]
     table = pd.DataFrame(rows).assign(errors=wrong.sum(1), images=len(y), mean=mean,
         low=low, high=high)
     command = f"minitrain digits --final {config}"
@@ -208,14 +190,9 @@ def read_digit(
     file = Path(file)
     need(file.is_file(), "images", str(file), "a picture that exists")
     try:
-        with Image.open(file) as im:
-            size = im.width*im.height
-            need(size <= 50e6, "images", f"{size:,} pixels", "50 million at most")
-            im.draft("L", (256, 256))
-            im = ImageOps.exif_transpose(im).convert("RGBA")
+        with Image.open(file) as im: im = ImageOps.exif_transpose(im).convert("RGBA")
         im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im).convert("L")
         im.thumbnail((128, 128))
-    except ArgumentError: raise
     except Exception as e:  # Pillow's readers raise what they like
         raise ArgumentError("images", f"{file}: {e}", "a picture") from None
     x = torch.from_numpy(np.array(im)).float()/255
@@ -233,14 +210,6 @@ def _ink(x):
         keep = rim & (rest.abs() <= 1.5*rest[keep].std() + 0.004)
     return (rest*rest.pow(3).sum().sign()).clamp(min=0)  # ink is the longer tail
 
-def _otsu(x):
-    "The threshold that leaves two groups with the least variance"
-    v = x.flatten().sort().values
-    n, total = torch.arange(1, len(v)), v.cumsum(0)
-    low, high = total[:-1]/n, (total[-1] - total[:-1])/(len(v) - n)
-    k = (n*(len(v) - n)*(high - low)**2).argmax()
-    return (low[k] + high[k])/2
-
 def _parts(mask):
     "A number for each connected part, on all of its pixels; 0 outside"
     found = torch.arange(1., mask.numel() + 1).view_as(mask)*mask
@@ -251,7 +220,8 @@ def _parts(mask):
 def _as_mnist(ink, file):
     "Cropped to the digit, scaled to 20 pixels, its centre of mass in the middle"
     need(ink.max() > 0.05, "images", str(file), "a picture with a digit")
-    parts = _parts(ink > _otsu(ink))
+    soft = F.avg_pool2d(ink[None], 3, 1, 1)[0]  # noise is gone, strokes are not
+    parts = _parts(soft > 0.4*soft.max())
     names, sizes = parts[parts > 0].unique(return_counts=True)
     mask = torch.isin(parts, names[sizes >= 0.1*sizes.max()])
     rows, cols = (mask.any(d).nonzero().flatten() for d in (1, 0))
@@ -282,21 +252,13 @@ def predict_digits(
     with torch.no_grad(): probs = model(torch.stack(seen)).softmax(1)
     rows = pd.DataFrame(dict(image=map(str, images), digit=probs.argmax(1),
         probability=probs.amax(1)))
-    files = {out: rows.to_csv(index=False, lineterminator="\n").encode()} if out else {}
-    if show: files[show] = png_bytes(_seen_figure(rows, pictures, seen))
-    for file, data in files.items():
-        with atomic_write(file, "wb") as f: f.write(data)
+    if out: write_file(out, rows)
+    if show: write_file(show, _seen_figure(rows, pictures, seen))
     return rows
 
 def _seen_figure(rows, pictures, seen, most=24):
     "Each picture with the answer, and beside it what the network saw"
-    from matplotlib.figure import Figure
-    pairs = [*zip(rows.itertuples(), pictures, seen)][:most]
-    lines = -(-len(pairs)//3)
-    fig = Figure(figsize=(6.5, 1.4*lines), layout="constrained")
-    axs = fig.subplots(lines, 6, squeeze=False).flatten()
-    for ax in axs: ax.axis("off")
-    for i, (row, x, small) in enumerate(pairs):
-        show_image(x, ax=axs[2*i]).set_title(f"{row.digit} ({row.probability:.0%})")
-        show_image(small, ax=axs[2*i + 1]).set_title("as seen")
-    return fig
+    images = [o for pair in zip(pictures, seen) for o in pair][:2*most]
+    titles = [o for row in rows[:most].itertuples()
+        for o in (f"{row.digit} ({row.probability:.0%})", "as seen")]
+    return images_figure(images, titles)

@@ -8,21 +8,23 @@ __all__ = ['gaze', 'GazeConfig', 'other_gaze', 'play_gaze']
 # %% ../../nbs/44_gaze.ipynb #exported-imports
 #| code-fold: true
 import math
+from collections import namedtuple
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
 from einops import reduce
+from fastcore.basics import noop
 from ..checkpoint import error_line
 from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
 from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light,
     rollout, simulated_gaze, switch_accuracy)
 from ..core import ArgumentError, def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
-from .job import Job, curves_figure, need_device, png_bytes
+from .job import Job, curves, images_figure, write_file
 from ..gaze import gaze_heatmap, patch_gaze_masks, stack_frames
 from ..gaze_files import load_episodes, split_episodes
 from ..gaze_training import (AttentionExtractor, GazeCB, ShuffleCB,
@@ -31,7 +33,7 @@ from ..learner import Learner, TrainCB
 from ..loop import model_mode
 from ..metrics import Accuracy, MetricsCB
 from ..optim import AdamW
-from ..runs import Config, RunDir, atomic_write, check_fields, setting
+from ..runs import Config, RunDir, check_fields, setting
 from ..schedule import BatchSchedCB, one_cycle
 from ..vit import patch_map
 from torch import nn
@@ -77,22 +79,15 @@ class GazeConfig(Config):
     def __post_init__(self):
         check_fields(self)
         c = self
-        need(c.size % c.patch_size == 0, "patch_size", c.patch_size,
-            f"a divisor of size={c.size}")
-        need(c.dim % c.heads == 0, "heads", c.heads, f"a divisor of dim={c.dim}")
-        need(-c.depth <= c.layer < c.depth, "layer", c.layer,
-            f"the number of a block, from {-c.depth} to {c.depth - 1}")
+        for name, whole in (("patch_size", c.size), ("heads", c.dim)):
+            part = getattr(c, name)
+            need(whole % part == 0, name, part, f"a divisor of {whole}")
+        need(-c.depth <= c.layer < c.depth, "layer", c.layer, f"a block of {c.depth}")
 
 # %% ../../nbs/44_gaze.ipynb #frames
-class _Frames(NamedTuple):
-    "Frames with what was done and where it was looked"
-    x:torch.Tensor # uint8 (n, f, hgt, wid)
-    actions:torch.Tensor # int64 (n,)
-    previous:torch.Tensor # int64 (n,): the action before
-    shares:torch.Tensor # float32 (n, f, patches); 0 where there is no gaze
-    soft:torch.Tensor # The same, by the softmax of patch means
-    episodes:torch.Tensor # int64 (n,): number of the game
-    classes:int # How many actions there are
+# frames uint8 (n, f, hgt, wid); actions int64 (n,), done and before; shares of gaze
+# float32 (n, f, patches), 0 where there is none, and their softmax; number of the game
+_Frames = namedtuple("_Frames", "x actions previous shares soft episodes")
 
 def _targets_of(
     points:torch.Tensor, # Gaze of one episode, (n, 2) or (n, m, 2)
@@ -106,37 +101,38 @@ def _targets_of(
     soft = means.softmax(-1)*shares.any(-1, keepdim=True)
     return tuple(stack_frames(o, config.frames) for o in (shares, soft))
 
+def _frames(
+    games, # Frames (n, hgt, wid), actions, actions before, gaze of each
+    config:GazeConfig # Of the run
+)->tuple: # `_Frames` of all games, one after the other
+    "Frames resized by area and stacked, with their targets"
+    rows, c = [], config
+    for i, (x, actions, before, gaze) in enumerate(games):
+        x = nn.functional.interpolate(x[:, None].float(), (c.size, c.size), mode="area")
+        x = stack_frames(x.round().byte()[:, 0], c.frames)
+        rows.append((x, actions, before, *_targets_of(gaze, c),
+            torch.full_like(actions, i)))
+    return _Frames(*map(torch.cat, zip(*rows)))
+
 # %% ../../nbs/44_gaze.ipynb #catch-data
-@lru_cache(4)
 def _catch_frames(
     games:int, # How many
-    lamps:bool, # Drawn or not
     seed:int, # Of the demonstrations
-    size:int, # Of the frames
-    patch_size:int, # Of the targets
-    sigma:float, # Of the targets
-    past:int # Of the targets
-)->_Frames: # Of all games, one after the other
+    config:GazeConfig # Of the run
+)->tuple: # `_Frames` of all games, one after the other
     "Demonstrations of Catch with targets from SIMULATED gaze"
-    d = catch_demos(games, lamps=lamps, seed=seed, size=size)
-    config = GazeConfig(size=size, patch_size=patch_size, sigma=sigma, past=past)
-    targets = [_targets_of(d.gaze[d.episodes == i], config) for i in range(games)]
-    shares, soft = map(torch.cat, zip(*targets))
-    return _Frames(d.frames, d.actions, d.previous, shares, soft, d.episodes, 3)
+    d = catch_demos(games, lamps=config.lamps, seed=seed, size=config.size)
+    parts = d.frames[:, 0], d.actions, d.previous, d.gaze
+    return _frames(zip(*(o.split(len(o)//games) for o in parts)), config)
 
 # %% ../../nbs/44_gaze.ipynb #file-data
 def _file_frames(
     episodes:list, # Games
     config:GazeConfig # Of the run
-)->_Frames: # Of all games, one after the other
-    "Frames resized by area and stacked, with their targets"
-    rows, size = [], (config.size, config.size)
-    for i, o in enumerate(episodes):
-        x = nn.functional.interpolate(o.frames[:, None].float(), size, mode="area")
-        x, a = x.round().byte()[:, 0], o.actions
-        rows.append((stack_frames(x, config.frames), a, torch.cat([a[:1], a[:-1]]),
-            *_targets_of(o.gaze, config), torch.full_like(a, i)))
-    return _Frames(*map(torch.cat, zip(*rows)), 18)
+)->tuple: # `_Frames` of all games, one after the other
+    "Recorded games; before its first action one had done the same"
+    return _frames(((o.frames, o.actions, torch.cat([o.actions[:1], o.actions[:-1]]),
+        o.gaze) for o in episodes), config)
 
 # %% ../../nbs/44_gaze.ipynb #other-gaze
 def other_gaze(
@@ -169,24 +165,22 @@ def gaze_frames(
     config:GazeConfig # Of the run
 )->tuple: # For training and for validation: other games
     "The data of a run"
-    if config.data is not None:
-        train, valid = (_file_frames(o, config) for o in gaze_episodes(config))
-        need(not config.gaze or train.shares.any(), "data", config.data,
-            "gaze in some frames, or gaze: false")
-        return train, valid
-    need(config.frames == 1, "frames", config.frames,
-        "1 with Catch, which shows all in one frame")
     c = config
-    def games(n, seed): return _catch_frames(
-        n, c.lamps, seed, c.size, c.patch_size, c.sigma, c.past)
-    return games(c.games, 2*c.seed), games(c.valid_games, 2*c.seed + 1)
+    if c.data is None:
+        need(c.frames == 1, "frames", c.frames, "1 with Catch, which shows all in one")
+        return (_catch_frames(c.games, 2*c.seed, c),
+            _catch_frames(c.valid_games, 2*c.seed + 1, c))
+    train, valid = (_file_frames(o, c) for o in gaze_episodes(c))
+    need(not c.gaze or train.shares.any(), "data", c.data, "gaze in some frames")
+    return train, valid
 
 def gaze_loaders(
-    config:GazeConfig # Of the run
-)->tuple: # Loaders of (frames, actions, shares) for both parts, and validation data
+    config:GazeConfig, # Of the run
+    train:tuple, # `_Frames` for training
+    valid:tuple # `_Frames` for validation
+)->tuple: # Loaders of (frames, actions, shares)
     "Batches of a run; only training targets are ever changed"
-    c, (train, valid) = config, gaze_frames(config)
-    shares, seed = train.shares, mix_seed(c.target, c.seed) % 2**63
+    c, shares, seed = config, train.shares, mix_seed(config.target, config.seed) % 2**63
     if c.target == "softmax": shares = train.soft
     if c.target == "other": shares = other_gaze(shares, train.episodes, seed)
     if c.target == "shuffled":
@@ -195,8 +189,8 @@ def gaze_loaders(
     data = TensorDataset(train.x, train.actions, shares)
     train_dl = DataLoader(data, min(c.batch_size, len(data)), shuffle=True,
         drop_last=True, seed=c.seed)
-    seen = TensorDataset(valid.x, valid.actions, valid.shares)
-    return train_dl, DataLoader(seen, 500), valid
+    kept = TensorDataset(valid.x, valid.actions, valid.shares)
+    return train_dl, DataLoader(kept, 500)
 
 # %% ../../nbs/44_gaze.ipynb #lamps
 def redraw(
@@ -205,186 +199,168 @@ def redraw(
 )->torch.Tensor: # The same games with their lamps elsewhere
     "Hang the lamps elsewhere"
     if lamps_at == "top": return x
-    out, field = x.clone(), x[:, -1, 4:-1]
-    row = 4 + field.amax(2).argmax(1)  # (b,): where the ball is
+    out, field, b = x.clone(), x[:, -1, 4:-1], torch.arange(len(x))[:, None, None]
     out[:, :, :4] = 0
+    row = 4 + field.amax(2).argmax(1)  # (b,): where the ball is
+    side = torch.arange(4, device=x.device)
+    rows = 4*(row//4)[:, None] + side  # (b, 4): of the ball's patch
     if lamps_at == "away":
-        for i in range(1, 5):
-            there = 1 + (row//4 + 1) % 4 == i
-            rows = slice(4*i, 4*i + 4)
-            out[there, :, rows] = x[there, :, rows].maximum(x[there, :, :4])
+        at = b[..., 0], slice(None), 4*(1 + (row//4 + 1) % 4)[:, None] + side
+        out[at] = out[at].maximum(x[:, :, :4].transpose(1, 2))
     if lamps_at == "ball":
-        frame, left = torch.arange(len(x)), (x.shape[-1] - 11)//2
-        column = field.amax(1).argmax(1)
-        lamps = x[:, :, 1, [left, left + 4, left + 8]]
-        glow = lamps.argmax(2)/4  # (b, f): 0, 1/4 or 1/2
-        for i in range(16):  # pixels of the ball's patch
-            at = frame, slice(None), row//4*4 + i//4, column//4*4 + i % 4
-            out[at] = out[at].maximum(glow)
+        left, column = (x.shape[-1] - 11)//2, field.amax(1).argmax(1)
+        glow = x[:, :, 1, [left, left + 4, left + 8]].argmax(2)/4  # (b, f): 0, 1/4, 1/2
+        at = b, slice(None), rows[..., None], (4*(column//4)[:, None] + side)[:, None]
+        out[at] = out[at].maximum(glow[:, None, None])
     return out
 
-class Redrawn(nn.Module):
-    "A clone behind `redraw`, so that it plays and is asked as any other"
-    def __init__(self, model, lamps_at):
+class Behind(nn.Module):
+    "A clone that sees changed frames; it plays and is asked as any other"
+    def __init__(self, change, clone):
         super().__init__()
-        self.model, self.lamps_at = model, lamps_at
+        self.change, self.clone = change, clone
 
-    def forward(self, x): return self.model(redraw(x, self.lamps_at))
+    def forward(self, x): return self.clone(self.change(x))
 
 # %% ../../nbs/44_gaze.ipynb #lit
 @torch.no_grad()
+def attention_of(
+    clone:nn.Module, # With one attention layer for each block
+    frames:torch.Tensor, # uint8 (n, f, hgt, wid)
+    layers=(-1,), # Which of them
+    change=noop # What is done to frames from 0 to 1 before it sees them
+)->tuple: # Scores (n, k), and logits of the class token (layers, n, h, patches)
+    "What a clone does on frames, and where it looks"
+    device, scores, logits = next(clone.parameters()).device, [], []
+    with model_mode(clone, False), AttentionExtractor(clone, layers=layers) as seen:
+        for x in frames.split(500):
+            scores.append(clone(change(x.to(device).float()/255)).cpu())
+            logits.append(torch.stack(seen.cls_logits).cpu())
+    return torch.cat(scores), torch.cat(logits, 1)
+
+@torch.no_grad()
 def obeys_lamps(
     policy:nn.Module, # A clone of Catch, on frames from 0 to 1
-    data:_Frames, # Frames of the expert
+    data:tuple, # `_Frames` of the expert
     c:GazeConfig # Of the run
 )->dict: # Figures by name
     "What a clone does when others light its lamps: in frames, and through whole games"
     under = torch.cat([lamp_swap(policy, x) for x in data.x.split(500)])  # (n, 3)
     wrong = data.actions[:, None] != torch.arange(3)  # (n, 3): lamp and expert disagree
     right = under == data.actions[:, None]
-    device, frozen = next(policy.parameters()).device, {}
+    frozen = {}
     for i, name in enumerate(CatchEnv.action_names):
-        def lit(x):
-            x = light(x, torch.full((len(x),), i))
-            return policy(x.to(device).float()/255)
-        with model_mode(policy, False):
-            played = rollout(lit, c.play_games//2, c.play_steps, True, seed=c.seed,
-                size=c.size)
+        lit = Behind(lambda x: light(x, torch.full((len(x),), i).to(x.device)), policy)
+        played = rollout(lit, c.play_games//2, c.play_steps, True, c.seed, size=c.size)
         frozen[f"frozen_{name}"] = catch_rate(played, n=1)[0]
     return dict(changed=(under != under[:, :1]).any(1).float().mean(),
         disagree_accuracy=right[wrong].float().mean(), frozen=sum(frozen.values())/3,
         **frozen)
 
 # %% ../../nbs/44_gaze.ipynb #make
-def _to_unit(batch, lamps_at="top"):
-    "Bytes to numbers, on the device"
-    x, *rest = batch
-    return redraw(x.float()/255, lamps_at), *rest
-
 class _MeanMapCB(ShuffleCB):
     "Shuffles where gaze hardly ever is: less than half an even share on average"
-    def __init__(self, shares): self.map = 2*len(shares.T)*shares.mean(0) >= 1
+    def __init__(self, shares):
+        super().__init__()
+        self.map = 2*len(shares.T)*shares.mean(0) >= 1
+
     def seen(self, model, x): return self.map.to(x.device).expand(len(x), -1)
+
+def _model(c): return clone_model(c, 3 if c.data is None else 18)
 
 def make_gaze(
     c:GazeConfig # Of the run
 )->Learner: # Ready to fit; its `data` are the validation frames
     "Model, data, losses and schedule of a run"
-    need_device(c.device)
-    train, valid, data = gaze_loaders(c)
+    seen, valid = gaze_frames(c)
+    dls = gaze_loaders(c, seen, valid)
     set_seed(c.seed % 2**32)
-    model = clone_model(c, data.classes)
+    model = _model(c)
     layers = [*range(c.depth)] if c.all_layers else [c.layer]
     gaze = GazeCB(c.pool, c.reg_lambda*c.gaze, missing="skip", layers=layers)
-    cycle = partial(one_cycle, max_lr=c.lr, total_steps=c.epochs*len(train))
-    unit = partial(_to_unit, lamps_at=c.lamps_at)
+    cycle = partial(one_cycle, max_lr=c.lr, total_steps=c.epochs*len(dls[0]))
+    def unit(batch): return redraw(batch[0].float()/255, c.lamps_at), *batch[1:]
     cbs = [TrainCB(), DeviceCB(c.device), BatchTransformCB(unit), gaze,
-        BatchSchedCB(cycle),
-        MetricsCB(accuracy=Accuracy(), gaze=gaze.metric)]
+        BatchSchedCB(cycle), MetricsCB(accuracy=Accuracy(), gaze=gaze.metric)]
     if c.shuffle == "attention": cbs.append(ShuffleCB(layer=c.layer))
-    if c.shuffle == "mean": cbs.append(_MeanMapCB(gaze_frames(c)[0].shares.mean(1)))
+    if c.shuffle == "mean": cbs.append(_MeanMapCB(seen.shares.mean(1)))
     if c.patience: cbs.append(EarlyStopCB("valid_loss", c.patience))
     opt = partial(AdamW, betas=(0.9, 0.99), weight_decay=c.weight_decay)
-    learn = Learner(model, (train, valid), action_loss, c.lr, cbs, opt)
-    learn.data = data
+    learn = Learner(model, dls, action_loss, c.lr, cbs, opt)
+    learn.data = valid
     return learn
 
 # %% ../../nbs/44_gaze.ipynb #judge
 @torch.no_grad()
 def _judge(learn, c):
-    model, data, preds, looks = Redrawn(learn.model, c.lamps_at), learn.data, [], []
-    device = next(model.parameters()).device
-    extractor = AttentionExtractor(learn.model, layers=[c.layer, 0])
-    with model_mode(model, False), extractor as seen:
-        for x in data.x.split(500):
-            preds.append(model(x.to(device).float()/255).cpu())
-            looks.append(torch.stack(seen.cls_logits).cpu())
-    preds, (looks, firsts) = torch.cat(preds), torch.cat(looks, 1)
+    data, change = learn.data, partial(redraw, lamps_at=c.lamps_at)
+    preds, (looks, firsts) = attention_of(learn.model, data.x, [c.layer, 0], change)
     known, has = data.actions >= 0, data.shares.flatten(1).any(1)
     targets = gaze_targets(data.shares, c.heads)[has]
-    right = (preds.argmax(1) == data.actions)[known]
-    out = dict(valid_loss=lambda: action_loss(preds, data.actions),
-        valid_accuracy=lambda: right.float().mean(),
-        switch_accuracy=lambda: switch_accuracy(preds[known], data.actions[known],
-            data.previous[known]),
+    preds, actions = preds[known], data.actions[known]
+    out = dict(valid_loss=lambda: action_loss(preds, actions),
+        valid_accuracy=lambda: (preds.argmax(1) == actions).float().mean(),
+        switch_accuracy=lambda: switch_accuracy(preds, actions, data.previous[known]),
         gaze_kl=lambda: gaze_kl(looks[has], targets, "probs").mean(),
         head_kl=lambda: gaze_kl(looks[has], targets).mean())
     if c.data is not None: return out
-    played = rollout(model, c.play_games, c.play_steps, c.lamps, seed=c.seed,
-        size=c.size)
+    model = Behind(change, learn.model)
+    played = rollout(model, c.play_games, c.play_steps, c.lamps, c.seed, size=c.size)
     top = lambda logits: logits.softmax(-1)[..., :c.size//c.patch_size].sum(-1).mean()
     return out | dict(catch_rate=catch_rate(played, n=1)[0],
         caught=played.caught.tolist(), balls=played.balls,
         top_row=top(looks), top_row_first=top(firsts), **obeys_lamps(model, data, c))
 
 def _pictures(learn, c, rows):
-    k = learn.data.classes
-    lines = dict(loss=("action loss (nats)", (math.log(k), f"guessing, log {k}")),
-        gaze=("gaze: cross-entropy less entropy (nats)", (0, "attention is gaze")),
-        accuracy=("accuracy", (1, "perfect")))
-    return {f"{name}.png": partial(curves_figure, rows, name, *o)
-        for name, o in lines.items() if len(rows)}
-
-def _model(c): return clone_model(c, 3 if c.data is None else 18)
+    k = 3 if c.data is None else 18
+    return curves(rows, loss=("action loss (nats)", math.log(k), f"guessing, log {k}"),
+        gaze=("gaze: cross-entropy less entropy (nats)", 0, "attention is gaze"),
+        accuracy=("accuracy", 1, "perfect"))
 
 gaze = Job("gaze train", GazeConfig, make_gaze, _judge, _pictures, model=_model)
 
 # %% ../../nbs/44_gaze.ipynb #gif
 #| code-fold: true
-class Scenes(NamedTuple):
-    "Frames with what a clone did and where it and somebody else looked"
-    frames:torch.Tensor # uint8 (n, hgt, wid)
-    looks:torch.Tensor # (n, hgt, wid): share of attention of each pixel's patch
-    points:torch.Tensor # (n, 2): gaze, as shares of the screen; nan where there is none
-    actions:list # Names or numbers
+# frames uint8 (n, hgt, wid); attention (n, hgt, wid), of each pixel its patch's share;
+# gaze (n, 2), as shares of the screen, nan where there is none; names of actions
+Scenes = namedtuple("Scenes", "frames looks points actions")
+
+def scene_pictures(
+    scenes:Scenes # What to show
+)->np.ndarray: # uint8 (n, hgt, wid, 3), enlarged
+    "Frames with attention in red, and gaze as a cyan dot"
+    x, zoom = scenes.frames.float(), 8 if scenes.frames.shape[-1] < 84 else 2
+    red = x.maximum(200*scenes.looks/scenes.looks.amax((1, 2), keepdim=True))
+    out = torch.stack([red, x, x], -1).byte().numpy().repeat(zoom, 1).repeat(zoom, 2)
+    hgt, wid, r = *out.shape[1:3], max(2, zoom//2)
+    for picture, (px, py) in zip(out, scenes.points.tolist()):
+        if not (0 <= px < 1 and 0 <= py < 1): continue
+        i, j = int(py*hgt), int(px*wid)
+        picture[max(0, i - r):i + r, max(0, j - r):j + r] = 0, 255, 255
+    return out
 
 def strip_figure(
     scenes:Scenes, # What to show
     n:int # Pictures
 )->object: # matplotlib Figure
-    "Frames, four to a row: attention in red, gaze as a cross"
-    from matplotlib.figure import Figure
+    "Some of the frames, four to a row"
     last = len(scenes.frames) - 1
     picked = np.linspace(0, last, min(n, last + 1)).round().astype(int)
-    rows, columns = -(-len(picked)//4), min(len(picked), 4)
-    fig = Figure(figsize=(1.6*columns, 1.8*rows), layout="constrained")
-    axs = fig.subplots(rows, columns, squeeze=False).flatten()
-    for ax in axs[len(picked):]: ax.remove()
-    for i, ax in zip(picked, axs):
-        ax.imshow(scenes.frames[i], cmap="gray", vmin=0, vmax=255)
-        look = scenes.looks[i]/scenes.looks[i].max()
-        ax.imshow(torch.stack([torch.ones_like(look), 0*look, 0*look, 0.7*look], -1))
-        hgt, wid = look.shape
-        ax.plot(*(scenes.points[i]*torch.tensor([wid, hgt]) - 0.5), "+", color="cyan",
-            ms=9, mew=2)
-        ax.set(xlim=(-0.5, wid - 0.5), ylim=(hgt - 0.5, -0.5), xticks=[], yticks=[])
-        ax.set_title(f"{i}: {scenes.actions[i]}")
-    return fig
+    titles = [f"{i}: {scenes.actions[i]}" for i in picked]
+    return images_figure(scene_pictures(scenes)[picked], titles, 4)
 
 def gif_bytes(
-    scenes:Scenes, # What to show
-    zoom:int=8 # Pixels for a pixel; frames of 84 and more are doubled only
+    scenes:Scenes # What to show
 )->bytes: # A GIF, 8 frames a second
-    "All frames one after the other: attention in red, gaze as a cyan dot"
+    "All frames one after the other"
     from io import BytesIO
     from PIL import Image
-    hgt,wid = scenes.frames.shape[1:]
-    zoom,pictures = zoom if wid < 84 else 2,[]
-    looks = (scenes.looks/scenes.looks.amax((1, 2), keepdim=True)).numpy()
-    for x, look, (px, py) in zip(scenes.frames.numpy(), looks, scenes.points.tolist()):
-        rgb = np.stack([np.maximum(x, 200*look), x, x], -1).astype(np.uint8)
-        rgb = rgb.repeat(zoom, 0).repeat(zoom, 1)
-        if px == px and 0 <= px < 1 and 0 <= py < 1:
-            i,j,r = int(py*hgt*zoom),int(px*wid*zoom),max(2, zoom//2)
-            rgb[max(0, i - r):i + r, max(0, j - r):j + r] = 0, 255, 255
-        pictures.append(Image.fromarray(rgb))
-    first, *rest = pictures
+    first, *rest = map(Image.fromarray, scene_pictures(scenes))
     first.save(out := BytesIO(), "GIF", append_images=rest, save_all=True, duration=125,
         loop=0)
     return out.getvalue()
 
 # %% ../../nbs/44_gaze.ipynb #scenes
-@torch.no_grad()
 def clone_scenes(
     run:RunDir, # A run of `gaze` that is done
     steps:int=60, # How many frames
@@ -398,12 +374,11 @@ def clone_scenes(
     else:
         episode = gaze_episodes(c)[1][0]
         x, points = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0]
-    extractor = AttentionExtractor(model, c.layer)
-    with extractor as seen: actions = model(x.float()/255).argmax(1).tolist()
-    looks = patch_map(seen.cls_logits.softmax(-1).mean(1), c.patch_size, c.size)
-    names = [CatchEnv.action_names[o] if c.data is None else f"action {o}"
-        for o in actions]
-    return Scenes(x[:, -1], looks, points, names)
+    scores, (looks,) = attention_of(model, x, [c.layer])
+    looks = patch_map(looks.softmax(-1).mean(1), c.patch_size, c.size)
+    names = CatchEnv.action_names if c.data is None else [
+        f"action {i}" for i in range(18)]
+    return Scenes(x[:, -1], looks, points, [names[o] for o in scores.argmax(1)])
 
 def write_scenes(
     scenes:Scenes, # What to show
@@ -411,12 +386,9 @@ def write_scenes(
     pictures:int=8 # In the strip
 )->Path: # The file that was written
     "A strip or a clip as a file"
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    strip = path.suffix == ".png"
-    data = png_bytes(strip_figure(scenes, pictures)) if strip else gif_bytes(scenes)
-    with atomic_write(path, "wb") as f: f.write(data)
-    return path
+    strip = Path(path).suffix == ".png"
+    write_file(path, strip_figure(scenes, pictures) if strip else gif_bytes(scenes))
+    return Path(path)
 
 # %% ../../nbs/44_gaze.ipynb #play-gaze
 def play_gaze(
@@ -431,7 +403,7 @@ def play_gaze(
     for name, o in dict(steps=steps, pictures=pictures).items():
         need(is_int(o, 1) and o <= 100_000, name, o, "a whole number from 1 to 100,000")
     paths = [run/"play.png", run/"play.gif"] if out is None else [Path(out)]
-    need(all(o.suffix in (".png", ".gif") for o in paths), "out", str(out),
-        "a path that ends in .png or .gif")
+    ok = {o.suffix for o in paths} <= {".png", ".gif"}
+    need(ok, "out", str(out), "a path that ends in .png or .gif")
     scenes = clone_scenes(run, steps, seed)
     return [write_scenes(scenes, path, pictures) for path in paths]

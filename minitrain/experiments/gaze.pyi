@@ -2,15 +2,18 @@
 cycle, `GazeCB`, and the clone at play.
 """
 # Made by tools/make_stubs.py: do not edit
+import numpy as np
 import torch
+from collections import namedtuple
 from dataclasses import dataclass
+from fastcore.basics import noop
 from matplotlib.figure import Figure
 from minitrain.core import def_device
 from minitrain.learner import Learner
 from minitrain.runs import Config, RunDir, setting
 from pathlib import Path
 from torch import nn
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 __all__ = ['gaze', 'GazeConfig', 'other_gaze', 'play_gaze']
 
@@ -86,26 +89,6 @@ class GazeConfig(Config):
     device: str = def_device
     def __post_init__(self)->None: ...
 
-class _Frames(NamedTuple):
-    """Frames with what was done and where it was looked
-
-    Args:
-        x: uint8 (n, f, hgt, wid)
-        actions: int64 (n,)
-        previous: int64 (n,): the action before
-        shares: float32 (n, f, patches); 0 where there is no gaze
-        soft: The same, by the softmax of patch means
-        episodes: int64 (n,): number of the game
-        classes: How many actions there are
-    """
-    x: torch.Tensor
-    actions: torch.Tensor
-    previous: torch.Tensor
-    shares: torch.Tensor
-    soft: torch.Tensor
-    episodes: torch.Tensor
-    classes: int
-
 def other_gaze(shares:torch.Tensor, episodes:torch.Tensor, seed:int)->torch.Tensor:
     """The gaze of other games: a control
 
@@ -138,14 +121,16 @@ def gaze_frames(config:GazeConfig)->tuple:
         For training and for validation: other games
     """
 
-def gaze_loaders(config:GazeConfig)->tuple:
+def gaze_loaders(config:GazeConfig, train:tuple, valid:tuple)->tuple:
     """Batches of a run; only training targets are ever changed
 
     Args:
         config: Of the run
+        train: `_Frames` for training
+        valid: `_Frames` for validation
 
     Returns:
-        Loaders of (frames, actions, shares) for both parts, and validation data
+        Loaders of (frames, actions, shares)
     """
 
 def redraw(x:torch.Tensor, lamps_at:str)->torch.Tensor:
@@ -159,21 +144,40 @@ def redraw(x:torch.Tensor, lamps_at:str)->torch.Tensor:
         The same games with their lamps elsewhere
     """
 
-class Redrawn(nn.Module):
-    """A clone behind `redraw`, so that it plays and is asked as any other"""
-    model: Any
-    lamps_at: Any
-    def __init__(self, model, lamps_at)->None: ...
+class Behind(nn.Module):
+    """A clone that sees changed frames; it plays and is asked as any other"""
+    change: Any
+    clone: Any
+    def __init__(self, change, clone)->None: ...
     def forward(self, x): ...
 
 @torch.no_grad()
-def obeys_lamps(policy:nn.Module, data:_Frames, c:GazeConfig)->dict:
+def attention_of(
+    clone:nn.Module,
+    frames:torch.Tensor,
+    layers=(-1,),
+    change=noop,
+)->tuple:
+    """What a clone does on frames, and where it looks
+
+    Args:
+        clone: With one attention layer for each block
+        frames: uint8 (n, f, hgt, wid)
+        layers: Which of them
+        change: What is done to frames from 0 to 1 before it sees them
+
+    Returns:
+        Scores (n, k), and logits of the class token (layers, n, h, patches)
+    """
+
+@torch.no_grad()
+def obeys_lamps(policy:nn.Module, data:tuple, c:GazeConfig)->dict:
     """What a clone does when others light its lamps: in frames, and through whole
     games
 
     Args:
         policy: A clone of Catch, on frames from 0 to 1
-        data: Frames of the expert
+        data: `_Frames` of the expert
         c: Of the run
 
     Returns:
@@ -192,22 +196,20 @@ def make_gaze(c:GazeConfig)->Learner:
 
 gaze: Any
 
-class Scenes(NamedTuple):
-    """Frames with what a clone did and where it and somebody else looked
+Scenes = namedtuple('Scenes', 'frames looks points actions')
+
+def scene_pictures(scenes:Scenes)->np.ndarray:
+    """Frames with attention in red, and gaze as a cyan dot
 
     Args:
-        frames: uint8 (n, hgt, wid)
-        looks: (n, hgt, wid): share of attention of each pixel's patch
-        points: (n, 2): gaze, as shares of the screen; nan where there is none
-        actions: Names or numbers
+        scenes: What to show
+
+    Returns:
+        uint8 (n, hgt, wid, 3), enlarged
     """
-    frames: torch.Tensor
-    looks: torch.Tensor
-    points: torch.Tensor
-    actions: list
 
 def strip_figure(scenes:Scenes, n:int)->Figure:
-    """Frames, four to a row: attention in red, gaze as a cross
+    """Some of the frames, four to a row
 
     Args:
         scenes: What to show
@@ -217,18 +219,16 @@ def strip_figure(scenes:Scenes, n:int)->Figure:
         matplotlib Figure
     """
 
-def gif_bytes(scenes:Scenes, zoom:int=8)->bytes:
-    """All frames one after the other: attention in red, gaze as a cyan dot
+def gif_bytes(scenes:Scenes)->bytes:
+    """All frames one after the other
 
     Args:
         scenes: What to show
-        zoom: Pixels for a pixel; frames of 84 and more are doubled only
 
     Returns:
         A GIF, 8 frames a second
     """
 
-@torch.no_grad()
 def clone_scenes(run:RunDir, steps:int=60, seed:int=0)->Scenes:
     """Let a clone play, and watch it
 

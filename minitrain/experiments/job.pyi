@@ -7,66 +7,66 @@ from matplotlib.figure import Figure
 from minitrain.learner import Callback, Learner
 from minitrain.runs import RunDir
 from pathlib import Path
-from torch import nn
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ['strict_json', 'measure', 'Job', 'Trained', 'load_run']
+__all__ = ['strict_json', 'measure', 'Job', 'load_run']
 
 class CountCB(Callback):
-    """Counts samples and CPU seconds of a run over all its resumptions"""
-    only_in_fit = True
-    samples: Any
-    cpu_seconds: Any
-    begun: Any
-    def __init__(self)->None: ...
+    """Counts samples, and CPU seconds up to the last checkpoint, over all
+    resumptions
+    """
+    only_in_fit, samples, cpu_seconds = (True, 0, 0.0)
+    begun = False
     def before_fit(self, learn)->None: ...
     def after_step(self, learn)->None: ...
-    def cleanup_fit(self, learn)->None: ...
-    @property
-    def so_far(self)->float:
-        """CPU time until now
-
-        Returns:
-            Seconds
-        """
     def state_dict(self): ...
     def load_state_dict(self, d)->None: ...
 
-def png_bytes(fig)->bytes:
-    """A figure as PNG
-
-    Args:
-        fig: A matplotlib figure
-
-    Returns:
-        The picture
-    """
-
-def curves_figure(
-    rows,
-    name:str,
-    ylabel:str,
-    reference:tuple[float, str],
-    x:tuple | None=None,
-)->Figure:
+def curves_figure(rows, name:str, ylabel:str, height:float, reference:str)->Figure:
     """A metric in training and validation against the epoch
 
     Args:
         rows: pandas DataFrame of metrics, an epoch a row
         name: Of a metric, "loss": columns train_loss and valid_loss are drawn
         ylabel: Of the vertical axis
-        reference: Height and label of a line to compare with
-        x: Values and label of the horizontal axis; None: epochs
+        height: Of a line to compare with
+        reference: What that line is
 
     Returns:
         matplotlib Figure
     """
 
-def need_device(device:str)->None:
-    """An ArgumentError unless tensors can be made there
+def curves(rows, **lines)->dict:
+    """The curves of a run as a job's pictures
 
     Args:
-        device: Such as "cpu" or "cuda:0"
+        rows: As for `curves_figure`
+        **lines: By metric: ylabel, height, reference
+
+    Returns:
+        Functions that draw, by file name; none where no epoch is done
+    """
+
+def images_figure(images, titles, columns:int=6, title:str='', **kwargs)->Figure:
+    """Images with titles
+
+    Args:
+        images: As many as there are titles, each as for `show_image`
+        titles: A text for each
+        columns: Images in a row
+        title: Above all
+        **kwargs: For `show_image`
+
+    Returns:
+        matplotlib Figure
+    """
+
+def write_file(path:str | Path, what)->None:
+    """Write text, bytes, a table as CSV or a figure as PNG, whole or not at all
+
+    Args:
+        path: File to write or replace; its folder is made
+        what: Text, bytes, a pandas DataFrame or a matplotlib Figure
     """
 
 def strict_json(o)->Any:
@@ -94,10 +94,17 @@ def run_folder(name:str, out:str | Path | None=None)->Path:
 
     Args:
         name: Of the job
-        out: The user's choice; None makes runs/<name>-<date>-<time>
+        out: The user's choice; None: runs/<name>-<date>-<time>
 
     Returns:
-        The user's folder, or a new one
+        The user's folder, or a new one; not made yet
+    """
+
+def need_device(device:str)->None:
+    """An ArgumentError unless tensors can be made there
+
+    Args:
+        device: Such as "cpu" or "cuda:0"
     """
 
 def discard(run:RunDir, made:list)->None:
@@ -199,20 +206,10 @@ class Job:
         Returns:
             As JSON has it: `job`, and `config` without what changes no weight
         """
+    def __reduce__(self):
+        """Another process finds a job by its name in its module"""
 
-class Trained(NamedTuple):
-    """What `load_run` gives
-
-    Args:
-        model: In evaluation mode, on the CPU
-        config: An instance of the job's dataclass
-        job: That made it
-    """
-    model: nn.Module
-    config: Any
-    job: Job
-
-def load_run(path:str | Path, job:Job | None=None)->Trained:
+def load_run(path:str | Path, job:Job | None=None)->tuple:
     """A trained network, whichever job made it; nothing is unpickled
 
     Args:
@@ -220,7 +217,7 @@ def load_run(path:str | Path, job:Job | None=None)->Trained:
         job: Which job's it is; None finds out among those of this book
 
     Returns:
-        model, config, job
+        The network, in evaluation mode on the CPU, its configuration, its job
     """
 
 def one_run(job:Job, path:Path, config)->dict:
@@ -234,12 +231,6 @@ def one_run(job:Job, path:Path, config)->dict:
     Returns:
         Its result
     """
-
-def run_in_worker(module, name, path, config):
-    """`one_run` of a job that another process has named"""
-
-def job_address(job):
-    """Where another process finds a job: its module and its name there"""
 
 def begin_worker()->None:
     """A worker has one thread, and ends with its parent"""

@@ -14,15 +14,15 @@ from functools import partial
 import torch
 from ..binary import binary_cross_entropy_with_logits
 from ..callbacks import DeviceCB
-from ..core import def_device, load_digits, need, set_seed, show_image
+from ..core import def_device, load_digits, need, set_seed
 from ..data import DataLoader, Dataset
-from .job import Job, curves_figure, need_device
+from .job import Job, curves, images_figure
 from ..learner import Learner, TrainCB
-from ..loop import model_mode
 from ..metrics import MetricsCB, MultilabelAccuracy
 from ..multilabel import (
     MultilabelNet, multilabel_canvases, pos_weights, test_loop)
 from ..optim import AdamW
+from ..predict import get_preds
 from ..runs import Config, check_fields, setting
 from ..schedule import EpochSchedCB
 from torch.optim.lr_scheduler import LinearLR
@@ -72,7 +72,6 @@ def make_canvases(
     c:MultilabelConfig # Of the run
 )->Learner: # Ready to fit
     "Model, data, loss and schedule of a run"
-    need_device(c.device)
     set_seed(c.seed)
     model, (train, valid) = canvas_model(c), canvas_data(c)
     train_dl = DataLoader(train, c.batch_size, shuffle=True, drop_last=True,
@@ -91,53 +90,37 @@ def answers_figure(
     x:torch.Tensor, # Canvases, (b, 1, hgt, wid)
     probs:torch.Tensor, # Probabilities, (b, k)
     y:torch.Tensor, # What is there, (b, k)
-    most:int=7 # Pictures in a row
+    most:int=7 # Pictures of each kind
 )->object: # matplotlib Figure
-    "The first canvases with every label right (above), and with a wrong one (below)"
-    from matplotlib.figure import Figure
+    "The first canvases with every label right, then the first with a wrong one"
     said, true = probs >= 0.5, y.bool()
+    parts = {"": said & true, "missed ": true & ~said, "invented ": said & ~true}
     wrong = (said != true).any(1)
-    def names(row): return " ".join(str(d) for d in row.nonzero().flatten().tolist())
-    fig = Figure(figsize=(min(1.5*most, 6.5), 3.4), layout="constrained")
-    fig.suptitle(f"{int((~wrong).sum())} of {len(y)} canvases with all labels right "
-        f"(above), {int(wrong.sum())} with a wrong one (below)")
-    for axs, rows in zip(fig.subplots(2, most, squeeze=False), (~wrong, wrong)):
-        for ax in axs: ax.axis("off")
-        for ax, i in zip(axs, rows.nonzero().flatten().tolist()):
-            parts = {"": said[i] & true[i], "missed ": true[i] & ~said[i],
-                "invented ": said[i] & ~true[i]}
-            title = "\n".join(k + names(v) for k, v in parts.items() if v.any())
-            show_image(x[i], ax=ax, interpolation="nearest").set_title(
-                title, fontsize=9, color="tab:red" if wrong[i] else "black")
-    return fig
+    def title(i):
+        found = {k: o[i].nonzero().flatten().tolist() for k, o in parts.items()}
+        return "\n".join(k + " ".join(map(str, v)) for k, v in found.items() if v)
+    shown = torch.cat([o.nonzero().flatten()[:most] for o in (~wrong, wrong)]).tolist()
+    return images_figure(x[shown], map(title, shown), most, interpolation="nearest",
+        title=f"{int(wrong.sum())} of {len(y)} canvases with a wrong label")
 
 # %% ../../nbs/42_multilabel.ipynb #judge
 def _scores(learn):
     return test_loop(learn.model, learn.dls.valid, binary_cross_entropy_with_logits)
 
 def _judge(learn, c):
-    scores = _scores(learn)
-    return {f"valid_{k}": v for k, v in scores.items() if k != "labels"} | {
-        "valid_loss": scores["loss"]}  # plain, where the column of the log is weighted
+    return {f"valid_{k}": v for k, v in _scores(learn).items() if k != "labels"}
 
 def _pictures(learn, c, rows):
     import pandas as pd
     def labels():
-        table = pd.DataFrame(_scores(learn)["labels"]).rename_axis("label")
-        return table.to_csv(lineterminator="\n")
+        return pd.DataFrame(_scores(learn)["labels"]).rename_axis("label").reset_index()
     def answers():
-        d = learn.dls.valid.dataset
-        x, y = d.x[:200], d.y[:200]
-        device = next(learn.model.parameters()).device
-        with model_mode(learn.model, False), torch.no_grad():
-            probs = learn.model(x.to(device)).sigmoid().cpu()
-        return answers_figure(x, probs, y)
-    def curve(name, label, line):
-        return lambda: curves_figure(rows, name, label, line) if len(rows) else None
-    return {"labels.csv": labels, "predictions.png": answers,
-        "loss.png": curve("loss", "weighted loss (nats per answer)",
-            (math.log(2), "one half for all, log 2")),
-        "accuracy.png": curve("accuracy", "share of right answers", (1, "perfect"))}
+        z, y = get_preds(learn)
+        return answers_figure(learn.dls.valid.dataset.x, z.sigmoid(), y)
+    half = math.log(2), "one half for all, log 2"
+    return {"labels.csv": labels, "predictions.png": answers} | curves(rows,
+        loss=("weighted loss (nats per answer)", *half),
+        accuracy=("share of right answers", 1, "perfect"))
 
 multilabel = Job("multilabel", MultilabelConfig, make_canvases, _judge, _pictures,
     model=canvas_model)

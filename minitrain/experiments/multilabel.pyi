@@ -84,14 +84,13 @@ def answers_figure(
     y:torch.Tensor,
     most:int=7,
 )->Figure:
-    """The first canvases with every label right (above), and with a wrong one
-    (below)
+    """The first canvases with every label right, then the first with a wrong one
 
     Args:
         x: Canvases, (b, 1, hgt, wid)
         probs: Probabilities, (b, k)
         y: What is there, (b, k)
-        most: Pictures in a row
+        most: Pictures of each kind
 
     Returns:
         matplotlib Figure

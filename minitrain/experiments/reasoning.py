@@ -8,7 +8,6 @@ __all__ = ['reasoning', 'ReasoningConfig', 'evaluate_reasoning', 'predict_reason
 # %% ../../nbs/43_reasoning.ipynb #exported-imports
 #| code-fold: true
 import csv, math, re
-from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,17 +21,16 @@ from minitrain.callbacks import (BatchTransformCB, DeviceCB, EMACB, GradAccumCB,
     GradClipCB)
 from minitrain.core import (ArgumentError, def_device, is_int, need, need_flags,
     set_seed)
-from minitrain.experiments.job import (Job, curves_figure, need_device,
-    png_bytes, run_folder)
+from .job import Job, curves, run_folder, write_file
 from ..learner import Learner
 from ..metrics import MetricsCB, MultilabelAccuracy
 from ..optim import AdamW
 from ..compose import (ReasoningClassifier, calibration_error, equal_views,
-    map_logistic, minus_log_posterior, query_views, reliability)
+    map_logistic, minus_log_posterior, query_views)
 from sklearn.linear_model import LogisticRegression
 from minitrain.reasoning import (ReasoningModel, learning_curve, load_head,
     reasoning_model)
-from ..runs import Config, RunDir, atomic_write, check_fields, setting
+from ..runs import Config, RunDir, check_fields, setting
 from ..scale import default_trainer, launched
 from ..schedule import BatchSchedCB, warmup_cosine
 from ..tasks import (Curriculum, GaussianSampler, LogisticRegressionTask,
@@ -82,8 +80,6 @@ class ReasoningConfig(Config):
         most("warmup", self.warmup, self.steps - 1, "steps - 1")
         most("dims.end", self.dims.end, self.n_dims, "n_dims")
         most("points.end", self.points.end, self.n_positions, "n_positions")
-        alone = self.backbone == "streams" and self.positions
-        need(not alone, "positions", self.positions, "false with two streams")
         samplers(self, self.batch_size)
 
 # %% ../../nbs/43_reasoning.ipynb #loader
@@ -95,8 +91,7 @@ class Problems(TaskLoader):
         config:ReasoningConfig # Its data, sizes and seed count
     ):
         c = config
-        self.total, self.size, self._step = c.steps, c.micro_batch or c.batch_size, None
-        self.parts = _parts(c)
+        self.total, self.size, self.parts = c.steps, c.micro_batch, _parts(c)
         batches = min(c.steps, c.log_every)*self.parts
         super().__init__(*samplers(c, c.batch_size), batches, c.points, c.dims, c.seed)
         self.batch_size = c.batch_size  # problems in an update
@@ -110,10 +105,8 @@ class Problems(TaskLoader):
             for step in steps for part in range(self.parts)]
 
     def _batch(self, epoch, indices):
-        first, *_, part = indices
-        if self._step is None or self._step[0] != first:
-            self._step = first, self.batch(first)
-        return tuple(o.split(self.size)[part] for o in self._step[1])
+        step, *_, part = indices
+        return tuple(o.split(self.size or len(o))[part] for o in self.batch(step))
 
 def samplers(
     config:ReasoningConfig, # Its task counts
@@ -132,34 +125,28 @@ def validation_problems(
     config:ReasoningConfig # Its data and sizes count, its seed does not
 )->TaskLoader|None: # Whole problems at full size, the same in each epoch
     "The problems to validate on"
-    c = config
-    if not c.valid_size: return None
-    parts = -(-c.valid_size//32)
+    c, parts = config, -(-config.valid_size//32)
+    if not parts: return None
     return TaskLoader(*samplers(c, -(-c.valid_size//parts)), parts, c.points.end,
         c.dims.end, _VALID_SEED, repeat=True)
 
 # %% ../../nbs/43_reasoning.ipynb #make
-def _with_targets(batch): return *batch, batch[1]  # the labels are input and target
-
 def _precision(c):
-    if c.precision != "auto": return c.precision
-    gpu = torch.device(c.device).type == "cuda"
-    return "bf16" if gpu and torch.cuda.is_bf16_supported() else "no"
+    gpu = torch.device(c.device).type == "cuda" and torch.cuda.is_bf16_supported()
+    return c.precision if c.precision != "auto" else "bf16" if gpu else "no"
 
 def make_reasoning(
     c:ReasoningConfig # Of the run
 )->Learner: # Ready to fit
     "Model, problems, loss and schedule of a run"
-    need_device(c.device)
-    need(launched() == 1, "WORLD_SIZE", launched(),
-        "one process: the loader of problems is not shared among several")
+    need(launched() == 1, "WORLD_SIZE", launched(), "one process")
     set_seed(c.seed)
     model, train = reasoning_model(c), Problems(c)
     sched = partial(warmup_cosine, total_steps=c.steps, warmup_steps=c.warmup,
         end_factor=c.lr_end)
-    cbs = [default_trainer(2, _precision(c)), DeviceCB(c.device),
-        BatchTransformCB(_with_targets), BatchSchedCB(sched),
-        MetricsCB(accuracy=MultilabelAccuracy())]
+    def with_targets(batch): return *batch, batch[1]  # labels are input and target
+    cbs = [default_trainer(2, _precision(c)), DeviceCB(c.device), BatchSchedCB(sched),
+        BatchTransformCB(with_targets), MetricsCB(accuracy=MultilabelAccuracy())]
     if train.parts > 1: cbs.append(GradAccumCB(train.parts))
     if c.clip: cbs.append(GradClipCB(c.clip))
     if c.ema: cbs.append(EMACB(c.ema))
@@ -168,38 +155,36 @@ def make_reasoning(
     return Learner(model, dls, binary_cross_entropy_with_logits, c.lr, cbs, opt)
 
 # %% ../../nbs/43_reasoning.ipynb #job-figures
-def _curve_figure(
-    rows, # pandas DataFrame from `learning_curve`
-    config:ReasoningConfig # Of the run
+def _examples_figure(
+    rows, # pandas DataFrame: model, examples, accuracy, loss
+    trained:int # Examples in training
 )->object: # matplotlib Figure
-    "Accuracy and loss by examples seen, with chance and the true weights"
+    "Accuracy and log loss by the number of examples"
     from matplotlib.figure import Figure
-    fig, c = Figure(figsize=(6.5, 3.2), layout="constrained"), config
-    best = ceiling(c.dims.end, c.weight_multiplier, c.variable_noise)
+    fig = Figure(figsize=(6.5, 3.4), layout="constrained")
     parts = ("accuracy", "accuracy", 0.5), ("loss", "log loss (nats)", math.log(2))
-    for ax, (name, label, chance), top in zip(fig.subplots(1, 2), parts, best):
-        ax.plot(rows["examples"], rows[name], label="model")
-        ax.axhline(chance, color="gray", ls=":", label="one half")
-        ax.axhline(top, color="gray", ls="--", label="true weights")
-        ax.set(xlabel="labelled examples seen", ylabel=label)
-        ax.legend()
+    for ax, (name, label, chance) in zip(fig.subplots(1, 2), parts):
+        wide = rows.pivot(index="examples", columns="model", values=name)
+        wide.plot(ax=ax, marker=".")
+        ax.axhline(chance, color="gray", lw=0.8, label="one half")
+        ax.axvline(trained, color="gray", lw=0.8, ls="--", label="length in training")
+        ax.set_xscale("log", base=2)
+        ax.set(xlabel="labelled examples", ylabel=label)
+        ax.legend().set_visible(name == "loss")
     return fig
-
-def _loss_figure(rows, c):
-    "Loss in training, whose problems grow with the curriculum, and in validation"
-    steps = ((rows["epoch"] + 1)*min(c.log_every, c.steps)).clip(upper=c.steps)
-    line = math.log(2), "one half, log 2"
-    x = steps, "updates"
-    return curves_figure(rows, "loss", "loss (nats per label)", line, x)
 
 # %% ../../nbs/43_reasoning.ipynb #pictures
 def _pictures(learn, c, rows):
-    out = {"loss.png": lambda: _loss_figure(rows, c) if len(rows) else None}
+    import pandas as pd
+    out = curves(rows, loss=("loss (nats per label)", math.log(2), "one half, log 2"))
     if not c.valid_size: return out
     xs, ys = map(torch.cat, zip(*validation_problems(c)))
     points = learning_curve(learn.model, xs, ys, 32)
-    return out | {"learning_curve.png": lambda: _curve_figure(points, c),
-        "learning_curve.csv": lambda: points.to_csv(index=False, lineterminator="\n")}
+    best = ceiling(c.dims.end, c.weight_multiplier, c.variable_noise)
+    both = pd.concat([points.assign(model="model"), points.assign(
+        model="true weights", accuracy=best[0], loss=best[1])])
+    figure = partial(_examples_figure, both, c.points.end)
+    return out | {"learning_curve.png": figure, "learning_curve.csv": points}
 
 def averaged(
     learn:Learner # After its fit
@@ -275,16 +260,15 @@ def _panel(
     problems:int, # How many
     queries:int, # For each problem
     seed:int # Of the problems
-)->tuple: # DataFrame by model and examples; log odds by model, labels, at full length
+)->object: # pandas DataFrame by model and examples
     "The head beside those who know the prior, and one who does not"
     import pandas as pd
-    c, sizes = head.config, _sizes(head.config)
+    c, sizes, rows = head.config, _sizes(head.config), []
     task = LogisticRegressionTask(c.n_dims, problems, c.weight_multiplier,
         c.variable_noise, seed=seed)
     sampler, most = GaussianSampler(c.n_dims), sizes[-1] + queries
     X, _ = sampler.sample_xs(most, problems, c.dims.end, seed=seed)
     Y, q = task.evaluate(X)[0], X[:, -queries:]
-    rows, kept, truth = [], {}, Y[:, -queries:]
     for k in sizes:
         x, y = X[:, :k], Y[:, :k]
         views = equal_views(8, k, c.n_dims, np.random.RandomState(0))
@@ -292,60 +276,11 @@ def _panel(
             "head, 8 views": query_views(head, x, y, q, views),
             "head": head.query(x, y, q),
             "logistic regression": default_log_odds(x, y, q)}
-        for name, z in said.items():
-            rows.append(dict(model=name, examples=k, **judge_log_odds(z, truth)))
-        if k <= c.points.end: kept = said
-    return pd.DataFrame(rows), (kept, truth)
-
-# %% ../../nbs/43_reasoning.ipynb #panel-figures
-def _panel_figure(
-    rows, # From `_panel`
-    trained:int # Examples in the head's training
-)->object: # matplotlib Figure
-    "Accuracy and log loss by the number of examples"
-    from matplotlib.figure import Figure
-    fig = Figure(figsize=(6.5, 3.4), layout="constrained")
-    ticks = sorted(rows["examples"].unique())
-    parts = ("accuracy", "accuracy", 0.5), ("loss", "log loss (nats)", math.log(2))
-    for ax, (name, label, chance) in zip(fig.subplots(1, 2), parts):
-        for model, o in rows.groupby("model", sort=False):
-            dash = ":" if model == "true weights" else "-"
-            ax.plot(o["examples"], o[name], marker=".", ls=dash, label=model)
-        ax.axhline(chance, color="gray", lw=0.8, label="one half")
-        ax.axvline(trained, color="gray", lw=0.8, ls="--", label="length in training")
-        ax.set(xlabel="labelled examples", ylabel=label, xscale="log", xticks=ticks,
-            xticklabels=ticks)
-        ax.minorticks_off()
-    ax.legend()
-    return fig
-
-# %% ../../nbs/43_reasoning.ipynb #calibration-figure
-def _calibration_figure(
-    said:dict, # Log odds by model
-    truth:torch.Tensor, # Labels
-    bins:int=10 # Of the probabilities
-)->object: # matplotlib Figure
-    "What was said against what happened"
-    from matplotlib.figure import Figure
-    fig = Figure(figsize=(4.6, 3.8), layout="constrained")
-    ax = fig.subplots()
-    ax.plot([0, 1], [0, 1], color="gray", ls=":", label="means what it says")
-    for model, z in said.items():
-        p, y = z.double().sigmoid(), truth.double()
-        _, x, happened = reliability(p.flatten(), y.flatten(), bins)
-        label = f"{model}, error {calibration_error(p, truth):.3f}"
-        ax.plot(x, happened, marker=".", label=label)
-    ax.set(xlabel="probability of a 1 that was said", ylabel="share of ones that came")
-    ax.legend()
-    return fig
+        rows += [dict(model=name, examples=k, **judge_log_odds(z, Y[:, -queries:]))
+            for name, z in said.items()]
+    return pd.DataFrame(rows)
 
 # %% ../../nbs/43_reasoning.ipynb #evaluate-reasoning
-def _head(name):
-    "A packaged head, or that of a run, whose weights must be its own"
-    if not Path(name).is_dir(): return load_head(name)
-    model, model.config = reasoning.load(name)
-    return model.requires_grad_(False)
-
 def evaluate_reasoning(
     head:str|Path, # Name of a packaged head, or the folder of a run
     out:str|Path|None=None, # Folder, new or empty; None: the run's, or a new one
@@ -356,14 +291,13 @@ def evaluate_reasoning(
     "Put a head beside the true weights, MAP and scikit-learn's logistic regression"
     for name, o in dict(problems=problems, queries=queries).items():
         need(is_int(o, 2), name, o, "an int of 2 or more")
-    model = _head(head)
-    rows, (said, truth) = _panel(model, problems, queries, seed)
+    model = load_head(head)
+    rows = _panel(model, problems, queries, seed)
     settings = dict(head=str(head), problems=problems, queries=queries, seed=seed)
     mine = out is None and Path(head).is_dir()
     run = RunDir(head) if mine else RunDir(run_folder("evaluation", out), settings)
-    run.write("panel.csv", rows.to_csv(index=False, lineterminator="\n"))
-    run.write("panel.png", png_bytes(_panel_figure(rows, model.config.points.end)))
-    run.write("calibration.png", png_bytes(_calibration_figure(said, truth)))
+    write_file(run/"panel.csv", rows)
+    write_file(run/"panel.png", _examples_figure(rows, model.config.points.end))
     rows.attrs["folder"] = str(run.path)
     return rows
 
@@ -371,192 +305,172 @@ def evaluate_reasoning(
 def _read(
     name:str, # Of the argument
     path # Of a CSV file
-)->tuple: # Header, rows of cells, where each row stands
-    "A CSV file as text; a row has as many cells as the header"
-    need(isinstance(path, (str, Path)), name, f"a {type(path).__name__}",
-        "the path of a CSV file, or a pandas DataFrame")
-    need((path := Path(path)).is_file(), name, str(path), "a CSV file that exists")
+)->object: # pandas DataFrame of text, indexed by where each row stands
+    "A CSV file; a row has as many cells as the header"
+    import pandas as pd
+    need(isinstance(path, (str, Path)) and Path(path).is_file(), name, path,
+        "a CSV file that exists, or a pandas DataFrame")
+    file = Path(path).name
     try:
         with open(path, encoding="utf-8-sig", newline="") as f:
             reader = csv.reader(f, skipinitialspace=True, strict=True)
-            at = f"{path.name} line "
-            lines = [(row, f"{at}{reader.line_num}") for row in reader if row]
+            rows = {f"{file} line {reader.line_num}": row for row in reader if row}
     except (UnicodeDecodeError, csv.Error) as e:
-        raise ArgumentError(name, f"{path.name}: {e}", "a CSV file in UTF-8") from None
-    need(lines, name, f"{path.name}, which is empty", "a CSV file with a header line")
-    (header,_),*lines = lines
-    need(len(header) > 1 or not re.search("[;\t]", header[0]), name,
-        f"{path.name} line 1",
-        "commas between columns")
-    for row,place in lines:
+        raise ArgumentError(name, f"{file}: {e}", "a CSV file in UTF-8") from None
+    need(rows, name, f"{file}, which is empty", "a CSV file with a header line")
+    header, *cells = rows.values()
+    for place, row in rows.items():
         need(len(row) == len(header), name, f"{len(row)} cells in {place}",
             f"{len(header)}, as in the header")
-    return header, [row for row,_ in lines], [place for _,place in lines]
+    return pd.DataFrame(cells, [*rows][1:], header)
 
-class _Table:
-    "A table as text: cells by column, and where each row stands"
-    def __init__(self,
-        name:str, # Of the argument
-        table # Path of a CSV file, or a DataFrame
-    ):
-        import pandas as pd
-        self.name = name
-        if hasattr(table, "to_dicts"):  # polars
-            table = pd.DataFrame(table.to_dicts(), dtype=object)
-        if isinstance(table, pd.DataFrame):
-            rows = table.astype(object).where(table.notna(), "").values.tolist()
-            header,self.places = list(table),[f"row {i}" for i in range(len(rows))]
-        else: header,rows,self.places = _read(name, table)
-        need(rows, name, "no rows", "a table with a row or more")
-        header = [str(o).strip() for o in header]
-        twice = [o for o,n in Counter(header).items() if n > 1]
-        need(not twice, name, f"{len(twice)} names twice, such as {twice[:1]}",
-            "a name of its own for each column")
-        self.cells = {c: [str(row[j]).strip() for row in rows]
-            for j, c in enumerate(header)}
+def _table(
+    name:str, # Of the argument
+    table # Path of a CSV file, or a DataFrame
+)->object: # pandas DataFrame of text; `.attrs["name"]`
+    "A table as text, indexed by where each row stands"
+    import pandas as pd
+    if hasattr(table, "to_dicts"):  # polars
+        table = pd.DataFrame(table.to_dicts(), dtype=object)
+    if isinstance(table, pd.DataFrame):
+        df = table.astype(object).where(table.notna(), "")
+        df.index = [f"row {i}" for i in range(len(df))]
+    else: df = _read(name, table)
+    need(len(df), name, "no rows", "a table with a row or more")
+    df = df.rename(columns=lambda o: str(o).strip()).map(lambda o: str(o).strip())
+    twice = [*df.columns[df.columns.duplicated()]]
+    need(not twice, name, f"{twice[:1]} twice", "a name of its own for each column")
+    df.attrs["name"] = name
+    return df
 
-    def refuse(self, i, c, want):
-        "An error with the place of a cell"
-        got = f"{self.places[i]}, column {c}: {self.cells[c][i]}"
-        raise ArgumentError(self.name, got, want)
-
-    def fill(self, c, gaps, fill):
-        "Refuse gaps in a column, unless they are to be filled"
-        if not gaps or fill: return
-        self.refuse(gaps[0], c, "a value in every cell, or fill")
+def _refuse(table, c, bad, want):
+    "An error with the place of the first bad cell of a column, if there is one"
+    for i in np.flatnonzero(bad)[:1]:
+        got = f"{table.index[i]}, column {c}: {table[c].iloc[i]}"
+        raise ArgumentError(table.attrs["name"], got, want)
 
 # %% ../../nbs/43_reasoning.ipynb #table-numbers
-_COMMA = re.compile(r"[+-]?\d+,\d+")
-_GAPS = {"", "?", "na", "n/a", "nan", "null", "none", "-", "."}  # among numbers
-_NUMBER = re.compile(r"([+-]?)\s*([$€£¥]?)\s*("
+_COMMA, _FILL = r"[+-]?\d+,\d+", "a value in every cell, or fill"
+_GAPS = "", "?", "na", "n/a", "nan", "null", "none", "-", "."  # among numbers
+_NUMBER = (r"^([+-]?)\s*([$€£¥]?)\s*("
     r"(?=\.?\d)(?:\d{1,3}(?:[,'_\s]\d{3})+|\d*)(?:\.\d*)?(?:e[+-]?\d+)?|inf(?:inity)?)"
-    r"\s*((?!(?:st|nd|rd|th)\b)[^\d,.;]{0,9})", re.I)
+    r"\s*((?!(?:st|nd|rd|th)\b)[^\d,.;]{0,9})$")
 
-def _number(cell): return _NUMBER.fullmatch(cell.replace("\u2212", "-"))
-def _float(m): return float(m[1] + re.sub(r"[,'_\s]", "", m[3]))
+def _numbers(
+    cells # pandas Series of text
+)->tuple: # float64, nan where there is no number; "currency unit", " " for plain ones
+    "The numbers of a column"
+    parts = cells.str.replace("\u2212", "-").str.extract(_NUMBER, re.I)
+    plain = parts[0] + parts[2].str.replace(r"[,'_\s]", "", regex=True)
+    return plain.map(float, "ignore").astype(float), parts[1] + " " + parts[3]
 
 def _unit(
-    cells:list # Of a column
-)->tuple|None: # (currency, unit), both "" for plain numbers; None for text
+    cells # pandas Series of text
+)->str|None: # As from `_numbers`; None for text
     "What half of a column's numbers or more carry"
-    filled = [o for o in cells if o.lower() not in _GAPS]
-    codes = any(re.fullmatch(r"0\d+", o) for o in filled)  # 02134 is no number
-    found = Counter(m.group(2, 4) for o in filled if (m := _number(o)))
-    if codes or not found: return None
-    unit,n = found.most_common(1)[0]
-    return unit if 2*n >= len(filled) else None
-
-def _nans(v): return np.flatnonzero(np.isnan(v)).tolist()
+    filled = cells[~cells.str.lower().isin(_GAPS)]
+    _, units = _numbers(filled)
+    codes = filled.str.fullmatch(r"0\d+").any()  # 02134 is no number
+    if codes or units.isna().all(): return None
+    unit = units.mode()[0]
+    return unit if 2*(units == unit).sum() >= len(filled) else None
 
 def _values(
-    table:_Table, # Has the column
+    table, # Has the column
     c:str, # Its name
-    unit:tuple # From `_unit`
-)->np.ndarray: # float64 (n,), nan for a gap
+    unit:str # From `_unit`
+)->object: # pandas Series, float64, nan for a gap
     "A column of numbers; whatever is none is refused with its place"
-    out,want = [],f"a number {' '.join(unit)}".strip() + ", as in the other rows"
-    for i,cell in enumerate(table.cells[c]):
-        m,gap = _number(cell),cell.lower() in _GAPS
-        if not gap and not (m and m.group(2, 4) == unit): table.refuse(i, c, want)
-        out.append(math.nan if gap else _float(m))
-        if math.isinf(out[-1]): table.refuse(i, c, "a finite number")
-    return np.array(out)
+    values, units = _numbers(table[c])
+    want = " ".join(["a number", *unit.split()]) + ", as in the other rows"
+    _refuse(table, c, (units != unit) & ~table[c].str.lower().isin(_GAPS), want)
+    _refuse(table, c, np.isinf(values), "a finite number")
+    return values
 
 # %% ../../nbs/43_reasoning.ipynb #table-columns
 _NAMELESS = r"|Unnamed: \d+"  # what pandas calls a column without a name
 
 def _identifier(
     c:str, # Name of a column
-    cells:list, # Of it, in the examples
-    unit:tuple|None # From `_unit`
+    cells # pandas Series: it in the examples
 )->str: # Why it says nothing about other rows; empty for a feature
     "Row numbers and identifiers, by name and content"
     if re.fullmatch(_NAMELESS, c): return "a column without a name"
-    if len(set(cells)) < len(cells) or len(cells) < 4: return ""
-    if unit is None and any(map(_COMMA.fullmatch, cells)): return ""
-    if unit is None: return "text that is different in every row"
-    if not all(o.isdecimal() and len(o) < 19 for o in cells): return ""
-    name = re.search(r"(?:^|[_ .-])(?:id|idx|index|row|uuid)$", c, re.I)
-    if name or c[-2:] in ("Id", "ID"): return "an identifier"
-    steps = np.diff([int(o) for o in cells])
+    if len(cells) < 4 or not cells.is_unique: return ""
+    if _unit(cells) is None:
+        comma = cells.str.fullmatch(_COMMA).any()
+        return "" if comma else "text that is different in every row"
+    if not cells.str.fullmatch("[0-9]{1,18}").all(): return ""
+    if re.search(r"(^|[_ .-])(?i:idx?|index|row|uuid)$|I[dD]$", c):
+        return "an identifier"
+    steps = np.diff(cells.astype("int64"))
     return "row numbers" if len(cells) > 7 and (steps == 1).all() else ""
 
 def _columns(
-    train:_Table, # Examples
-    test:_Table, # Queries
+    train, # Examples
+    test, # Queries
     c:str, # Name of a column of both
-    fill:bool # Put the examples' median, or most frequent word, into gaps
-)->tuple: # Numbers of both (n, columns), and what there is to say
+    fill:bool, # Put the examples' median, or most frequent word, into gaps
+    notes:list # Gets what there is to say
+)->list: # Numbers of both, (n, columns)
     "One column as a classifier wants it; what it may hold is read from `train` alone"
-    unit,both = _unit(train.cells[c]),(train, test)
+    unit, both = _unit(train[c]), (train, test)
     if unit is not None:
         values = [_values(o, c, unit) for o in both]
-        for o, v in zip(both, values): o.fill(c, _nans(v), fill)
-        median = np.median(values[0][~np.isnan(values[0])])
-        return [np.where(np.isnan(v), median, v)[:, None] for v in values], ""
+        for o, v in zip(both, values): _refuse(o, c, v.isna() & (not fill), _FILL)
+        return [v.fillna(values[0].median()).to_numpy()[:, None] for v in values]
     for o in both:
-        comma = [i for i,cell in enumerate(o.cells[c]) if _COMMA.fullmatch(cell)]
-        if comma: o.refuse(comma[0], c, "a number with a decimal point")
-        o.fill(c, [i for i,cell in enumerate(o.cells[c]) if not cell], fill)
-    often = Counter(o for o in train.cells[c] if o).most_common(1)
-    need(often, "train", f"column {c}, which is empty", "a column with values")
-    words = [np.array([cell or often[0][0] for cell in o.cells[c]]) for o in both]
-    known,rows = sorted(set(words[0])),[str(o) for o in words[1]]
-    new = Counter(o for o in rows if o not in known)
-    said = ", ".join(f"{o!r} in {n} row{'s' if n > 1 else ''}" for o,n in new.items())
-    return [(o[:, None] == known).astype(float) for o in words], said and (
+        _refuse(o, c, o[c].str.fullmatch(_COMMA), "a number with a decimal point")
+        _refuse(o, c, (o[c] == "") & (not fill), _FILL)
+    often = train[c][train[c] != ""].mode()
+    need(len(often), "train", f"column {c}, which is empty", "a column with values")
+    words = [o[c].where(o[c] != "", often[0]) for o in both]
+    known = sorted(set(words[0]))
+    new = words[1][~words[1].isin(known)].value_counts(sort=False)
+    said = ", ".join(f"{o!r} in {n} row{'s'[:n - 1]}" for o, n in new.items())
+    if said: notes.append(
         f"column {c}: {said} of test, never in train: read as none of its values")
+    return [np.stack([o == k for k in known], 1).astype(float) for o in words]
 
 # %% ../../nbs/43_reasoning.ipynb #table-features
 def _features(
-    train:_Table, # Examples
-    test:_Table, # Queries
+    train, # Examples
+    test, # Queries
     label:str, # Column to predict
     fill:bool, # As for `_columns`
     id:str # As for `predict_reasoning`
 )->tuple: # Inputs of both, float64 (n, f), and notes
     "Two tables as a classifier wants them, and what was left out or never seen"
-    left = {id: "the identifier"} if id not in ("auto", "none") else {}
-    if id == "auto":
-        left = {c: _identifier(c, o, _unit(o)) for c, o in train.cells.items()}
-    notes = [f"column {c or '(first)'} is left out: {why}" for c,why in left.items()
-        if why and c not in (label, id)]
-    def columns(o): return [c for c in o.cells if c != label and not left.get(c)]
-    known, asked = columns(train), columns(test)
-    need(known, "train", "; ".join(["only the label", *notes]),
-        "a column beside the label")
+    why = {c: _identifier(c, train[c]) for c in train if id == "auto" and c != label}
+    left = {label, *(c for c in why if why[c])} | ({id} - {"auto", "none"})
+    notes = [f"column {c or '(first)'} is left out: {o}" for c, o in why.items() if o]
+    known, asked = ([c for c in o if c not in left] for o in (train, test))
+    need(known, "train", "; ".join(["only the label", *notes]), "another column")
     missing = [c for c in known if c not in asked]
     extra = [c for c in asked if c not in known and not re.fullmatch(_NAMELESS, c)]
     said = f"without {', '.join(missing)}" if missing else f"with {', '.join(extra)}"
     need(not missing and not extra, "test", said, "the columns of train")
-    parts = [_columns(train, test, c, fill) for c in known]
-    notes += [said for _,said in parts if said]
-    return *(np.concatenate(o, 1) for o in zip(*(both for both,_ in parts))), notes
+    parts = zip(*(_columns(train, test, c, fill, notes) for c in known))
+    return *(np.concatenate(o, 1) for o in parts), notes
 
 def _classes(
-    train:_Table, # Examples
-    label:str # Its column
-)->tuple: # Class of each example (n,), their names, class of a cell (or None)
+    train, # Examples
+    test, # Queries, with labels or without
+    label:str # The column
+)->tuple: # Class of each example (n,), names; of queries: -1 unknown, None for no label
     "What is to be predicted: numbers by their value, all else as it is written"
-    cells,unit = train.cells[label],_unit(train.cells[label])
-    gaps = [i for i,o in enumerate(cells) if not o]
-    if unit is not None: gaps = _nans(_values(train, label, unit))
-    train.fill(label, gaps, False)
-    def key(cell):
-        m = unit is not None and _number(cell)
-        return _float(m) if m else cell
-    names = dict(zip(map(key, reversed(cells)), reversed(cells)))  # as first written
-    kinds = sorted(names)
-    got = f"{label}, which is {cells[0]} in every row of train"
-    need(len(kinds) > 1, "label", got, "a column with two classes or more")
-    need(len(kinds) <= max(2, len(cells)//2), "label",
-        f"{label}, with {len(kinds)} values in {len(cells)} rows",
-        "a column of classes, each with some examples")
-    which = {o: i for i,o in enumerate(kinds)}
-    y = np.array([which[key(o)] for o in cells])
-    names = [names[o] for o in kinds]
-    if unit == ("", ""): names = [int(o) if o.isdecimal() else key(o) for o in names]
-    return y, names, lambda cell: which.get(key(cell))
+    cells, unit = train[label], _unit(train[label])
+    keys = cells.where(cells != "") if unit is None else _values(train, label, unit)
+    _refuse(train, label, keys.isna(), "a value in every cell")
+    y, kinds = keys.factorize(sort=True)
+    got = f"{label}: {len(kinds)} values in {len(cells)} rows, as {cells.iloc[0]}"
+    need(1 < len(kinds) <= max(2, len(cells)//2), "label", got,
+        "a column of classes, two or more, each with some examples")
+    names = [cells.iloc[(y == i).argmax()] for i in range(len(kinds))]  # first written
+    if unit == " ":
+        names = [int(o) if o.isdecimal() else float(k) for o, k in zip(names, kinds)]
+    asked = test.get(label, cells[:0])
+    return y, names, kinds.get_indexer(asked if unit is None else _numbers(asked)[0])
 
 # %% ../../nbs/43_reasoning.ipynb #predict-reasoning
 def predict_reasoning(
@@ -571,30 +485,21 @@ def predict_reasoning(
     "Classify the rows of a table by the examples in another"
     import pandas as pd
     need_flags(fill=fill)
-    train,test = _Table("train", train),_Table("test", test)
-    for name,o in dict(label=label, id=id).items():
-        need(o in train.cells or (name, o) in (("id", "auto"), ("id", "none")), name, o,
-            f"one of the columns of train, {', '.join(train.cells)}")
-    y,names,of = _classes(train, label)
-    X,queries,notes = _features(train, test, label, fill, id)
-    probs = ReasoningClassifier(_head(head)).fit(X, y).predict_proba(queries)
-    best,said = probs.argmax(1),np.array(names, dtype=object)
-    df = pd.DataFrame(dict(prediction=said[best].tolist(), probability=probs.max(1)) |
-        {f"p({c})": o for c,o in zip(names, probs.T)})
-    if id in test.cells: df.insert(0, id, test.cells[id])
+    train, test = _table("train", train), _table("test", test)
+    columns = f"one of the columns of train, {', '.join(train)}"
+    need(label in train, "label", label, columns)
+    need(id in (*train, "auto", "none"), "id", id, columns)
+    y, names, truth = _classes(train, test, label)
+    X, queries, notes = _features(train, test, label, fill, id)
+    probs = ReasoningClassifier(load_head(head)).fit(X, y).predict_proba(queries)
+    best = probs.argmax(1)
+    said = dict(prediction=[names[i] for i in best], probability=probs.max(1))
+    df = pd.DataFrame(said | {f"p({c})": o for c, o in zip(names, probs.T)})
+    if id in test: df.insert(0, id, test[id].to_numpy())
     df.attrs["notes"] = notes
-    given = [(i, of(cell)) for i,cell in enumerate(test.cells.get(label, ())) if cell]
-    if given: df.attrs["accuracy"] = float(np.mean([best[i] == o for i,o in given]))
-    if out is not None: _write_answers(df, out)
+    given = test[label] != "" if label in test else np.array(False)
+    if given.any(): df.attrs["accuracy"] = float((best == truth)[given].mean())
+    if out is not None:
+        write_file(out, df)
+        df.attrs["written"] = str(out)
     return df
-
-def _write_answers(df, out):
-    "A CSV file, or an error with its name"
-    df.attrs["written"] = str(out)
-    try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        text = df.to_csv(index=False, lineterminator="\n")
-        with atomic_write(out) as f: f.write(text)
-    except OSError as e:
-        want = f"a place where {out} can be written"
-        raise ArgumentError("out", e.strerror, want) from None

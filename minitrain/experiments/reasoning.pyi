@@ -86,9 +86,9 @@ class Problems(TaskLoader):
     Args:
         config: Its data, sizes and seed count
     """
-    parts: Any
     total: Any
     size: Any
+    parts: Any
     def __init__(self, config:ReasoningConfig)->None: ...
     def __len__(self): ...
 
