@@ -87,11 +87,11 @@ class EpochSchedCB(BaseSchedCB):
 
     def after_epoch(self, learn:Learner): # A plateau reads the loss of its MetricsCB
         "Step, if there was an update"
-        if not isinstance(self.schedo, ReduceLROnPlateau): return self._step(learn)
         asked = learn.training != learn.validates  # training's if nothing is validated
-        if not asked or not self._updated: return
-        self.schedo.step(metrics_of(learn, self).rows[-1]["loss"])
-        self._updated = False
+        if not isinstance(self.schedo, ReduceLROnPlateau): self._step(learn)
+        elif asked and self._updated:
+            self.schedo.step(metrics_of(learn, self).rows[-1]["loss"])
+            self._updated = False
 
 # %% ../nbs/14_schedule.ipynb #sched-state-dict
 #| code-fold: true

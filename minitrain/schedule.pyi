@@ -90,7 +90,7 @@ class EpochSchedCB(BaseSchedCB):
     """Steps a scheduler after each training epoch; `ReduceLROnPlateau` by the mean
     loss
     """
-    def after_epoch(self, learn:Learner):
+    def after_epoch(self, learn:Learner)->None:
         """Step, if there was an update
 
         Args:
