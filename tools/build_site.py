@@ -326,7 +326,7 @@ def main():
     p.add_argument("--draft", action="store_true", help="let links lead to lessons that are not there yet")
     p.add_argument("--source", type=Path, help="also keep the converted sources in this new folder")
     args, cfg = p.parse_args(), settings()
-    gc.set_threshold(100_000)  # a site is many objects that stay: looking for garbage among them took a quarter of the time
+    gc.disable()  # a site is many objects that stay: looking for garbage among them took a third of the time
     os.chdir(ROOT)
     if args.source:
         args.source.mkdir(parents=True)
