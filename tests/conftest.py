@@ -9,6 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 ROOT = Path(__file__).parents[1]
 # A run started in the background may have inherited "ignore SIGINT", and would hand it on to the children that the tests interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.set_threshold(10_000)  # thousands of tests are many objects that stay: looking for garbage among them takes time
 
 # What takes longest goes first, for all workers to be done at the same time
 LONGEST = "access site exercises scale cli reference stubs catch_widgets checkpoint compare reasoning_job atari notebooks".split()
