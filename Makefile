@@ -61,5 +61,5 @@ clean:  ## Remove what the other targets made, the run folders excepted
 
 .venv/.dev: .venv/.made settings.ini setup.py constraints.txt
 	$(PIP) -e '.[dev,atari]'
-	$(PIP) --no-deps vit-pytorch  # one test reads its vit.py alone; its own requirements would bring torchvision
+	$(PIP) --no-deps vit-pytorch timm  # tests read their ViTs alone; their own requirements would bring torchvision
 	touch $@ .venv/.user

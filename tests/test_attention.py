@@ -1,8 +1,7 @@
 """Laws of lesson 24: attention is torch's in value and slope, no future leaks, masks mean what they say, and other people's blocks fit in ours."""
-import importlib.util, pickle
+import pickle
 from copy import deepcopy
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
+from foreign import theirs as vit_pytorch
 from minitrain.attention import (
     Attention, TransformerBlock, attention, attention_weights, block_cost,
     causal_mask)
@@ -212,19 +212,10 @@ def test_some_rows_are_rows_of_the_whole(causal, rows):
         for a, b in zip(*(slopes(f, x) for f in both)): assert_close(a, b)
 
 
-def vit_pytorch():
-    spec = importlib.util.find_spec("vit_pytorch")
-    if spec is None: pytest.skip("vit_pytorch is not installed")
-    spec = importlib.util.spec_from_file_location("vit_alone", Path(spec.origin).with_name("vit.py"))  # the package itself wants torchvision
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("heads, dim_head", [(4, 16), (3, 5), (1, 8)])
 def test_vit_pytorch_fits_in(heads, dim_head):
     torch.manual_seed(0)
-    theirs = vit_pytorch().Transformer(dim=24, depth=2, heads=heads, dim_head=dim_head, mlp_dim=40)
+    theirs = vit_pytorch("vit").Transformer(dim=24, depth=2, heads=heads, dim_head=dim_head, mlp_dim=40)
     ours, norm = nn.Sequential(*(TransformerBlock(24, heads, 40, head_dim=dim_head, qkv_bias=False) for _ in range(2))), nn.LayerNorm(24)
     for p in theirs.parameters(): nn.init.normal_(p, std=0.3)
     norm.load_state_dict(theirs.norm.state_dict())

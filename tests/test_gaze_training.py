@@ -1,5 +1,5 @@
 "Lesson 32: an extractor that vouches or raises, losses that say what they compare, a shuffle that keeps its law."
-import importlib, importlib.util, pickle, sys, types
+import pickle
 from copy import deepcopy
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import nn
 from torch.testing import assert_close
 
+from foreign import theirs, timm
 from minitrain.all import (Accuracy, ActivationStats, ArgumentError, BatchTransformCB, Callback,
     CancelFitException, EarlyStopCB, EMACB, GradAccumCB, GradClipCB, GradientStats, Learner, MetricsCB,
     MixupCB, TrainCB, ViT, patchify)
@@ -36,37 +37,6 @@ def row(model, x=None, **kwargs):
     "The row of a model's layer, after a call"
     with AttentionExtractor(model, **kwargs) as e: model(images() if x is None else x)
     return e.cls_logits
-
-
-# other people's models: vit_pytorch's files without its package, which asks for torchvision; timm
-# where it can be imported, with stand-ins for what it wants of torchvision
-
-def theirs(name):
-    spec = importlib.util.find_spec("vit_pytorch")
-    if spec is None: pytest.skip("vit_pytorch is not installed")
-    package = types.ModuleType("vit_alone")
-    package.__path__ = [*spec.submodule_search_locations]
-    sys.modules.setdefault("vit_alone", package)
-    return importlib.import_module(f"vit_alone.{name}")
-
-
-class Anything(types.ModuleType):
-    __path__ = []
-    def __getattr__(self, name):
-        if name.startswith("__"): raise AttributeError(name)
-        kinds = "NEAREST", "BILINEAR", "BICUBIC", "BOX", "HAMMING", "LANCZOS"
-        return type(name, (nn.Module,), {k: i for i, k in enumerate(kinds)})
-
-
-def timm(name):
-    if importlib.util.find_spec("timm") is None: pytest.skip("timm is not installed")
-    if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is None:
-        for o in ("", ".ops", ".ops.misc", ".transforms", ".transforms.functional", ".models",
-            ".models.feature_extraction", ".datasets"):
-            module = sys.modules.setdefault(f"torchvision{o}", Anything(f"torchvision{o}"))
-            if o.count(".") == 1: setattr(sys.modules["torchvision"], o[1:], module)
-        sys.modules["torchvision.transforms"].functional = sys.modules["torchvision.transforms.functional"]
-    return importlib.import_module(f"timm.models.{name}")
 
 
 BASE = dict(image_size=12, patch_size=4, num_classes=3, dim=16, depth=2, heads=2, mlp_dim=16)

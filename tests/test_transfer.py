@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from foreign import timm
 from minitrain.core import set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
@@ -28,6 +29,19 @@ def test_there_and_back(options):
     assert_close(ViT.from_weights(weights, (24, 36), (4, 6), 4)(x), model(x))
     conv = nn.functional.conv2d(x, weights["patch_embed.proj.weight"], weights["patch_embed.proj.bias"], stride=(4, 6))
     assert_close(conv.flatten(2).mT, model.embed(x)[:, 1:] - model.pos_embed[:, 1:], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, dict(qk_norm=True), dict(qkv_bias=False)], ids=str)
+def test_timm_itself_agrees(options):
+    "Weights of timm's own model here, and ours in timm's own: the same answers, to the bit"
+    config = dict(img_size=(24, 36), patch_size=(4, 6), num_classes=5, embed_dim=32, depth=2, num_heads=4, mlp_ratio=2.)
+    theirs, other = (timm("vision_transformer").VisionTransformer(**config, **options).eval() for _ in range(2))
+    set_seed(0)
+    for p in theirs.parameters(): nn.init.normal_(p, std=0.1)
+    model, x = ViT.from_weights(theirs.state_dict(), (24, 36), (4, 6), 4), torch.randn(2, 3, 24, 36)
+    assert_close(model(x), theirs(x), atol=1e-6, rtol=1e-6)
+    other.load_state_dict(timm_state_dict(model))
+    assert torch.equal(other(x), theirs(x))
 
 
 @pytest.mark.parametrize("opt_func", [partial(AdamW, weight_decay=0.05), torch.optim.SGD])

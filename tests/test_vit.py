@@ -1,9 +1,7 @@
 """Laws of lesson 28: the order of patches, other people's weights in our ViT, positions, shapes and clear refusals."""
 import base64
-import importlib.util
 import io
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
+from foreign import theirs as vit_pytorch
 from minitrain.core import ArgumentError, set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Learner, TrainCB
@@ -26,17 +25,7 @@ torch.set_num_threads(1)
 def batch(*shape, seed=0): return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def load_vit_pytorch():
-    "vit_pytorch's vit.py alone: the package itself wants torchvision"
-    spec = importlib.util.find_spec("vit_pytorch")
-    if spec is None: pytest.skip("vit_pytorch is not installed")
-    path = Path(spec.submodule_search_locations[0])/"vit.py"
-    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location("vit_pytorch_vit", path))
-    module.__spec__.loader.exec_module(module)
-    return module
-
-
-# timm's layout and names (VisionTransformer with qk_norm), for where timm cannot be imported
+# timm's layout and names (VisionTransformer with qk_norm), small; test_transfer.py reads timm's own
 
 class TimmAttention(nn.Module):
     def __init__(self, dim, heads, qkv_bias=True, qk_norm=True, fused=True):
@@ -215,7 +204,7 @@ def test_it_learns_where_a_spot_is():
     dict(image_size=(8, 12), patch_size=(4, 3), channels=3, dim=16, heads=3, dim_head=8, mlp_dim=20)], ids=["digits", "frames"])
 def test_equal_to_vit_pytorch(kwargs):
     set_seed(0)
-    theirs = spread(load_vit_pytorch().ViT(num_classes=5, depth=3, **kwargs))
+    theirs = spread(vit_pytorch("vit").ViT(num_classes=5, depth=3, **kwargs))
     ours = ViT.from_weights(theirs.state_dict(), kwargs["image_size"], kwargs["patch_size"], kwargs["heads"])
     hgt, wid = ours.image_size
     same(theirs, ours, batch(3, kwargs["channels"], hgt, wid))
@@ -225,7 +214,7 @@ def test_equal_to_vit_pytorch(kwargs):
 def test_the_comparison_can_fail():
     "Controls: another epsilon, another number of heads, another order of patches"
     set_seed(0)
-    vp = load_vit_pytorch()
+    vp = vit_pytorch("vit")
     theirs = spread(vp.ViT(image_size=(8, 12), patch_size=4, channels=2, num_classes=5, dim=16, depth=2, heads=4, dim_head=4, mlp_dim=20))
     x = 0.01*batch(3, 2, 8, 12)
     same(theirs, ViT.from_weights(theirs.state_dict(), (8, 12), 4, 4), x)
@@ -245,14 +234,6 @@ def test_equal_to_the_layout_of_timm(options):
     ours = ViT.from_weights(theirs.state_dict(), (8, 12), (4, 3), heads=4)
     same(theirs, ours, batch(3, 3, 8, 12))
     assert {m.eps for m in ours.modules() if isinstance(m, nn.LayerNorm)} == {1e-6}
-
-
-def test_equal_to_timm():
-    timm = pytest.importorskip("timm", reason="timm is not installed; its layout is tested above")
-    from timm.models.vision_transformer import VisionTransformer
-    set_seed(0)
-    theirs = spread(VisionTransformer(img_size=24, patch_size=4, in_chans=3, num_classes=5, embed_dim=48, depth=2, num_heads=4, qk_norm=True))
-    same(theirs, ViT.from_weights(theirs.state_dict(), 24, 4, 4), batch(2, 3, 24, 24))
 
 
 def changed(**kwargs):
