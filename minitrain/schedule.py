@@ -69,6 +69,7 @@ class BaseSchedCB(Callback):
     def _step(self, learn):
         "Step the scheduler, if there was an update since the last time"
         if not (learn.training and self._updated): return
+        learn.opt._opt_called = True  # torch warns where that was before a resume
         self.schedo.step()
         self._updated = False
 

@@ -178,6 +178,7 @@ def test_lessons_overwrites_nothing(here, tmp_path):
     assert here("lessons", "book")[0] == 2 and notebook.read_text() == "mine"
 
 
+@pytest.mark.filterwarnings("error:Detected call")  # torch's, of a scheduler that steps before its optimizer
 @pytest.mark.parametrize("command", SMALL)
 def test_ctrl_c_and_resume(command, wheel_env, tmp_path, here):
     "A run that is stopped can be read; what its last line says works, and ends where the run would have ended"
