@@ -1,6 +1,6 @@
 "What can be read from the package about its public names: signatures, docments, bases, events, errors"
 import ast, builtins, inspect, re, sys, textwrap
-from functools import cache
+from functools import cache, partial
 
 from fastcore.docments import docments
 
@@ -167,6 +167,15 @@ def written_signature(f):
     return out
 
 
+def value_text(o):
+    "A default as one would write it: functions and partial functions by name, other things by repr without their address"
+    if isinstance(o, partial):
+        options = [f"{k}={value_text(v)}" for k, v in o.keywords.items()]
+        return f"partial({', '.join([value_text(o.func), *map(value_text, o.args), *options])})"
+    if inspect.isroutine(o) or inspect.isclass(o): return o.__name__
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(o))
+
+
 def running_signature(f):
     "As `written_signature`, for a callable without a `def` of its own: a dataclass or a namedtuple, whose fields are read if they can be"
     empty, kinds = inspect.Parameter.empty, {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**",
@@ -175,7 +184,7 @@ def running_signature(f):
     def anno(p): return "" if p.annotation is empty else ast.unparse(fields[p.name].annotation) if p.name in fields else \
         p.annotation if isinstance(p.annotation, str) else inspect.formatannotation(p.annotation)
     def default(p): return "" if p.default is empty else ast.unparse(fields[p.name].value) if p.name in fields else \
-        re.sub(r" at 0x[0-9a-f]+", "", repr(p.default))
+        value_text(p.default)
     try: params = inspect.signature(f).parameters
     except (ValueError, TypeError): params = {}
     return {**{k: (kinds.get(p.kind, ""), anno(p), default(p)) for k, p in params.items()}, "return": ("", "", "")}
