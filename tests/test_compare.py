@@ -3,6 +3,7 @@ import json, multiprocessing, os, signal, subprocess, sys, threading, time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minitrain.core import ArgumentError
@@ -116,6 +117,8 @@ def test_permutation_and_holm_by_counting():
     flips = [abs(a*3 + b + c*2 - d*0.5) >= 5.5 for a in (1, -1) for b in (1, -1) for c in (1, -1) for d in (1, -1)]
     assert p == sum(flips)/16
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06]) and holm([0.9, 0.8]) == [1, 1]
+    p = np.array([0.01, 0.04])
+    assert holm(p) == pytest.approx([0.02, 0.04]) and p.tolist() == [0.01, 0.04]
 
 
 def test_a_name_from_a_file_is_never_a_path(tmp_path):

@@ -162,7 +162,7 @@ def holm(
     p:Sequence # p values of tests that are looked at together
 )->list: # Corrected, in the same order
     "Holm's correction for the number of tests"
-    p = np.asarray(p, dtype=float)
+    p = np.array(p, dtype=float)
     order, left = p.argsort(), len(p) - np.arange(len(p))  # tests that are not decided
     p[order] = np.maximum.accumulate(left*p[order]).clip(max=1)
     return p.tolist()
