@@ -201,7 +201,8 @@ def convert(
         for o in sorted(args, key=lambda o: o is not type(None)):
             with suppress(ArgumentError): return convert(name, o, v)
     elif kind is typing.Literal:
-        v, words = ("yes" if v else "no") if isinstance(v, bool) else v, f"one of {args}"
+        v = ("yes" if v else "no") if isinstance(v, bool) else v
+        words = f"one of {[*args]}"
         if v in args: return v  # YAML reads yes and no as True and False
     elif is_dataclass(kind) and isinstance(v, Mapping):
         try: return typed_config(kind, v)
