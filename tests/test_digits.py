@@ -227,7 +227,7 @@ def test_a_digit_of_mnist_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("write, words", [(lambda p: p.write_text("no"), "a picture"), (lambda p: Image.new("L", (60, 60), 255).save(p, "PNG"), "a digit"),
-    (lambda p: Image.new("L", (3, 60)).save(p, "PNG"), "8 pixels"), (lambda p: p.mkdir(), "exists")])
+    (lambda p: Image.new("L", (3, 60)).save(p, "PNG"), "8 pixels"), (lambda p: Image.new("1", (9000, 9000)).save(p, "PNG"), "million"), (lambda p: p.mkdir(), "exists")])
 def test_what_is_no_picture_of_a_digit_is_one_line(write, words, run, tmp_path):
     write(tmp_path/"p.png")
     with pytest.raises(ArgumentError, match=words) as e: predict_digits(run.path, [tmp_path/"p.png"], show=tmp_path/"s.png")

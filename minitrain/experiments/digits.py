@@ -190,11 +190,14 @@ def read_digit(
     file = Path(file)
     need(file.is_file(), "images", str(file), "a picture that exists")
     try:
-        with Image.open(file) as im: im = ImageOps.exif_transpose(im).convert("RGBA")
+        with Image.open(file) as im:
+            if im.width*im.height > 50e6: raise ValueError("over 50 million pixels")
+            im.draft("L", (256, 256))  # a JPEG is read at a size near this
+            im = ImageOps.exif_transpose(im).convert("RGBA")
         im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im).convert("L")
         im.thumbnail((128, 128))
     except Exception as e:  # Pillow's readers raise what they like
-        raise ArgumentError("images", f"{file}: {e}", "a picture") from None
+        raise ArgumentError("images", f"{file.name}: {e}", "a picture") from None
     x = torch.from_numpy(np.array(im)).float()/255
     need(min(x.shape) >= 8, "images", str(file), "8 pixels or more, high and wide")
     return x, _as_mnist(_ink(x), file)
