@@ -13,6 +13,7 @@ page faults differ. Before anything is timed, the same weights must give the sam
 minitrain          our blocks, with GPT-2's tanh GELU
 minitrain, whole   the same without slices of queries: one call of the fused attention
 minitrain, read    the same as minitrain, but the last block works out every other token
+minitrain, bf16    the same under autocast to bfloat16; its largest error is stored too
 GPT-2 eager        attention written out, as in the library
 GPT-2 sdpa         the library's default: fused attention, GELU as eight operations
 GPT-2 sdpa, fused GELU   the library's fastest form of the same mathematics
@@ -49,19 +50,21 @@ LAYERS, HEADS, DIM, TOKENS, BATCH, SEED, WARM = 12, 8, 256, 516, 8, 0, 4
 
 class Stack(nn.Module):
     "Positions, blocks, a final norm"
-    def __init__(self, whole=False, read=None):
+    def __init__(self, whole=False, read=None, half=False):
         super().__init__()
         if whole: minitrain.attention._SLICE = 10**9  # in this process
         act = partial(nn.GELU, approximate="tanh")
         self.positions = nn.Parameter(torch.zeros(TOKENS, DIM))
         self.norm = nn.LayerNorm(DIM)
-        self.read, self.blocks = read, nn.ModuleList(
+        self.half, self.read, self.blocks = half, read, nn.ModuleList(
             TransformerBlock(DIM, HEADS, causal=True, act=act) for _ in range(LAYERS))
 
     def forward(self, x):
         x, last = x + self.positions, self.blocks[-1]
-        for block in self.blocks[:-1]: x = block(x)
-        return self.norm(last(x) if self.read is None else last.read(x, self.read))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
+            for block in self.blocks[:-1]: x = block(x)
+            x = last(x) if self.read is None else last.read(x, self.read)
+            return self.norm(x).float()
 
 
 class GPT2(nn.Module):
@@ -78,7 +81,8 @@ class GPT2(nn.Module):
 
 
 MODELS = {"minitrain": Stack, "minitrain, whole": lambda: Stack(whole=True),
-    "minitrain, read": lambda: Stack(read=slice(0, None, 2))}
+    "minitrain, read": lambda: Stack(read=slice(0, None, 2)),
+    "minitrain, bf16": lambda: Stack(half=True)}
 if transformers: MODELS |= {
     "GPT-2 eager": lambda: GPT2("eager"), "GPT-2 sdpa": lambda: GPT2("sdpa"),
     "GPT-2 sdpa, fused GELU": lambda: GPT2("sdpa", "gelu_pytorch_tanh")}
@@ -102,7 +106,7 @@ def pairs(stack, gpt):
 
 
 def check():
-    "The same weights must give the same outputs and gradients"
+    "The same weights must give the same outputs and gradients; the error of bfloat16"
     x, y = data()
     models = {name: make() for name, make in MODELS.items() if "whole" not in name}
     reference = models.get("GPT-2 eager", models["minitrain"])
@@ -117,6 +121,9 @@ def check():
     for name, model in models.items():
         rows = getattr(model, "read", None) or slice(None)
         out = model(x)
+        if getattr(model, "half", False):
+            error = (out - want).abs().max().item()
+            continue
         assert_close(out, want[:, rows], atol=1e-4, rtol=0)
         if not (isinstance(model, Stack) and isinstance(reference, GPT2)): continue
         if name == "minitrain, read": continue  # another loss, another gradient
@@ -124,6 +131,7 @@ def check():
         for p, q, turned in pairs(model, reference):
             g = q.grad.T if turned else q.grad
             assert (p.grad - g).abs().max() < 1e-3*g.abs().max() + 1e-12, name
+    return error
 
 
 class Count(TorchDispatchMode):
@@ -231,8 +239,10 @@ def main():
     torch.set_num_threads(1)
     if sys.argv[1:2] == ["--model"]: return child(sys.argv[2])
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    check()
+    error = check()
+    print(f"largest error of bfloat16: {error:.3f}")
     df, rng = measure(rounds), np.random.default_rng(SEED)
+    df.loc[df.what == "minitrain, bf16", "error"] = round(error, 4)
     for column in ("cpu_s", "user_s"):
         wide = df.pivot(index="repeat", columns="what", values=column)
         floor = sum(wide[o] for o in FLOOR)

@@ -148,10 +148,18 @@ def block_cost(
 #| code-fold: true
 _SLICE = 192  # queries in a slice, at least; the kernel takes 64 at a time
 
+def _kernel(q, k, v, **options):
+    "PyTorch's fused kernel; on a CPU in float32, where half precision goes back slower"
+    kernel = F.scaled_dot_product_attention
+    wide = q.device.type != "cpu" or q.dtype not in (torch.bfloat16, torch.float16)
+    if wide: return kernel(q, k, v, **options)
+    with torch.autocast("cpu", enabled=False):
+        return kernel(*(o.float() for o in (q, k, v)), **options).to(q.dtype)
+
 @patch
 def _gather(self:Attention, q, k, v, mask):
-    "The same by PyTorch's fused kernel; on a CPU in up to four slices if causal"
-    fused = partial(F.scaled_dot_product_attention, scale=self.scale)
+    "The same by the fused kernel; on a CPU in up to four slices if causal"
+    fused = partial(_kernel, scale=self.scale)
     n,seen = q.shape[2],self._allowed(q.shape[2], mask, q.device)
     if mask is not None or not self.causal: return fused(q, k, v, attn_mask=seen)
     step = max(_SLICE, -(-n//256)*64)
@@ -173,7 +181,6 @@ def read(self:TransformerBlock,
     layer,n = self.attention,x.shape[1]
     mask,(q,k,v) = layer._allowed(n, mask, x.device),layer._split(self.norm1(x))
     if mask is not None: mask = mask.expand(*mask.shape[:-2], n, n)[..., rows, :]
-    out = F.scaled_dot_product_attention(
-        q[:, :, rows], k, v, attn_mask=mask, scale=layer.scale)
+    out = _kernel(q[:, :, rows], k, v, attn_mask=mask, scale=layer.scale)
     x = x[:, rows] + layer.out(rearrange(out, "b h n d -> b n (h d)"))
     return x + self.mlp(self.norm2(x))

@@ -304,3 +304,30 @@ BOOL = torch.ones(5, 5, dtype=torch.bool)
 @pytest.mark.parametrize("mask", [BOOL[None], BOOL.float()], ids=["heads?", "added"])
 def test_a_mask_that_torch_would_read_otherwise(mask):
     with pytest.raises(ValueError, match="`mask`"): Attention(8, 2)(randn(2, 5, 8), mask)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_half_precision_on_a_cpu_mixes_in_float32(causal, autocast):
+    "There the half-precision kernel is slower; each result is the float32 one, rounded once"
+    torch.manual_seed(0)
+    layer = Attention(16, 2, causal=causal)
+    layer.out = nn.Identity()
+    x = randn(3, 300, 16)
+    if not autocast: layer, x = layer.bfloat16(), x.bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        got, qkv = layer(x), layer.qkv(x)
+    q, k, v = qkv.float().view(3, 300, 3, 2, 8).permute(2, 0, 3, 1, 4)
+    want = attention(q, k, v, causal_mask(300) if causal else None).transpose(1, 2).flatten(2)
+    assert got.dtype == torch.bfloat16
+    assert (got == want.bfloat16()).float().mean() > 0.99
+    kernel = F.scaled_dot_product_attention(*(o.bfloat16() for o in (q, k, v)), is_causal=causal)
+    assert (kernel.transpose(1, 2).flatten(2) == want.bfloat16()).float().mean() < 0.97  # the control
+
+
+def test_reading_some_tokens_in_half_precision():
+    torch.manual_seed(0)
+    block, x = TransformerBlock(16, 2, causal=True), randn(3, 20, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got, want = block.read(x, slice(0, None, 3)), block(x)[:, ::3]
+    assert_close(got, want, atol=2e-2, rtol=0)
