@@ -8,19 +8,22 @@ those that name the changed function, until one fails that passes with nothing c
 A mutant that nothing kills is a survivor; the exit status is 1 unless the list says why
 nothing can notice it.
 
-    python bench/mutants.py [--lessons NN ...] [--left] [--only tests]
+    python bench/mutants.py [--lessons NN ...] [--left] [--only tests] [--emptied]
+
+With --emptied the mutants are not those of the list: each public function returns its
+first argument, each public class is empty.
 
 About 10 s a mutant for the lessons, which must pass with nothing changed: `make test`.
 
 Stores a row for each mutant that ran; the others' rows stay as they are.
 """
-import argparse, csv, json, multiprocessing, os, re, shutil, sys, tempfile, time
+import argparse, ast, csv, json, multiprocessing, os, re, shutil, sys, tempfile, time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parents[1]
-RESULT = HERE/"minitrain"/"assets"/"results"/"mutants.csv"
+RESULTS = HERE/"minitrain"/"assets"/"results"
 SLOW = """site packaging structure notebooks converter readme stubs defects exercises
     telling figures bench"""
 LEFT_OUT = """.git .venv docs build dist runs *.egg-info __pycache__
@@ -34,11 +37,13 @@ class Mutant(NamedTuple):
     lesson: str  # number
     old: str
     new: str
-    why: str  # nothing can notice it; or nothing
+    why: str = ""  # nothing can notice it
+    name: str = ""  # what is emptied
 
     @property
     def text(self):
         "In one line"
+        if self.name: return self.name
         both = (" / ".join(o.strip() for o in t.splitlines()) for t in self[1:3])
         return " -> ".join(both)
 
@@ -100,8 +105,8 @@ class Lesson:
         self.tree, self.notebook = tree, next((tree/"nbs").glob(f"{number}_*.ipynb"))
         cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
         self.cells = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-        self.name = re.search(r"default_exp (\w+)", "\n".join(self.cells))[1]
-        self.module = tree/"minitrain"/f"{self.name}.py"
+        self.name = re.search(r"default_exp ([\w.]+)", "\n".join(self.cells))[1]
+        self.module = tree/"minitrain"/f"{self.name.replace('.', '/')}.py"
         self.source = self.module.read_text(encoding="utf-8")
 
     def place(self, old: str) -> int:
@@ -133,11 +138,30 @@ class Lesson:
             for o in (self.tree/"tests").glob("test_*.py")
             if o.stem[5:] not in SLOW.split()}
         naming = [o for o in counts if counts[o]]
-        first = "test_laws", f"test_{self.name}"
+        first = "test_laws", f"test_{self.name.split('.')[-1]}"
         rest = [o for o in naming if o.stem not in first]
         own = [self.tree/"tests"/f"{name}.py" for name in first]
         most = sorted(rest, key=lambda o: -counts[o])[:4]
         return [o for o in own if o.exists()] + most
+
+
+    def emptied(self) -> list:
+        "A mutant for each public function and class of the lesson"
+        found, tree = [], ast.parse(self.source)
+        public = next(ast.literal_eval(o.value) for o in tree.body
+            if isinstance(o, ast.Assign) and o.targets[0].id == "__all__")
+        for o in tree.body:
+            if not hasattr(o, "name") or o.name not in public: continue
+            first = o.decorator_list[0] if o.decorator_list else o
+            lines = self.source.splitlines()[first.lineno - 1:o.end_lineno]
+            args = getattr(o, "args", None) and o.args.args
+            new = f"class {o.name}: pass" if isinstance(o, ast.ClassDef) else (
+                f"def {o.name}({ast.unparse(o.args)}): "
+                f"return {args[0].arg if args else None}")
+            patched = args and "@patch" in lines and f"{args[0].annotation.id}."
+            name = f"{self.name}.{patched or ''}{o.name}"
+            found.append(Mutant(self.notebook.name[:2], "\n".join(lines), new, name=name))
+        return found
 
 
 def run_cells(shell, cells):
@@ -200,30 +224,36 @@ def killers(tree: Path, number: str, mutants: list, limit: float, only: str):
         yield o, by, seconds + time.monotonic() - start
 
 
-def listed() -> list:
-    "All mutants of the list"
-    return read_mutants((HERE/"bench"/"mutants.txt").read_text(encoding="utf-8"))
+def listed(emptied=False) -> list:
+    "All mutants of the list, or those that empty what is public"
+    if not emptied:
+        return read_mutants((HERE/"bench"/"mutants.txt").read_text(encoding="utf-8"))
+    lessons = sorted((HERE/"nbs").glob("[0-4]*.ipynb"))
+    return [o for path in lessons for o in Lesson(HERE, path.name[:2]).emptied()]
 
 
-def killed() -> set:
+def table(emptied=False) -> Path: return RESULTS/("emptied.csv" if emptied else "mutants.csv")
+
+
+def killed(emptied=False) -> set:
     "Those with a stored killer"
-    if not RESULT.exists(): return set()
-    lines = RESULT.read_text(encoding="utf-8").splitlines()
+    if not table(emptied).exists(): return set()
+    lines = table(emptied).read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader(o for o in lines if not o.startswith("# "))
     return {o["mutant"] for o in rows if o["by"] != "NOTHING"}
 
 
-def store(rows: list):
+def store(rows: list, emptied: bool):
     "In a child, which imports the package: the new rows among the stored ones"
     import pandas as pd
     from minitrain.core import load_results
     from minitrain.runs import save_results
-    new = pd.DataFrame(rows)
-    old = load_results(RESULT) if RESULT.exists() else new[:0]
+    new, path = pd.DataFrame(rows), table(emptied)
+    old = load_results(path) if path.exists() else new[:0]
     both = pd.concat([old[~old.mutant.isin(new.mutant)], new]).set_index("mutant")
-    order = [o.text for o in listed() if o.text in both.index]
-    table = both.loc[order].reset_index()[[*new]]
-    save_results(table, RESULT, command="python bench/mutants.py")
+    order = [o.text for o in listed(emptied) if o.text in both.index]
+    command = "python bench/mutants.py" + " --emptied"*emptied
+    save_results(both.loc[order].reset_index()[[*new]], path, command=command)
     os._exit(0)
 
 
@@ -232,13 +262,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     def option(name, **kwargs): parser.add_argument(name, **kwargs)
     option("--lessons", nargs="+", metavar="NN", help="numbers such as 08, not all")
+    option("--emptied", action="store_true", help="empty what is public, one by one")
     option("--left", action="store_true", help="those without a stored killer alone")
     option("--only", choices=["lessons", "tests"], help="one of the two, not both")
     option("--limit", type=float, default=300,
         help="seconds for a test file or the rest of a lesson: beyond, it hangs")
     args = parser.parse_args()
-    done = killed() if args.left else set()
-    mutants = [o for o in listed() if o.text not in done
+    done = killed(args.emptied) if args.left else set()
+    mutants = [o for o in listed(args.emptied) if o.text not in done
         and (not args.lessons or o.lesson in args.lessons)]
     import hypothesis, IPython, pytest  # noqa: F401  once, for all children
     import matplotlib.pyplot, pandas, scipy.stats, sklearn, torch  # noqa: F401
@@ -255,7 +286,7 @@ def main():
                 rows.append(dict(lesson=int(number), mutant=o.text, by=by,
                     seconds=round(seconds, 1)))
                 print(f"{number} {by:<28} {seconds:6.1f} s  {o.text}", flush=True)
-            fails(60, store, rows)
+            fails(60, store, rows, args.emptied)
     n = len(mutants)
     print(f"{n - survivors} of {n} mutants are killed or explained")
     sys.exit(bool(survivors))
