@@ -1,5 +1,5 @@
-"""What a training consists of, found by forgetting one part after the other; then a
-file that no kill can tear and no stranger can arm.
+"""What a training consists of, found by forgetting it part by part; then a file that
+no kill tears and no stranger arms.
 """
 # Made by tools/make_stubs.py: do not edit
 from minitrain.learner import Callback, Learner

@@ -23,7 +23,7 @@ import torch
 # %% ../nbs/00_start.ipynb #set-seed
 def set_seed(
     seed:int=42, # From 0 to 2**32 - 1, the range that NumPy accepts
-    deterministic:bool|None=None # torch's deterministic algorithms on or off; None: as is
+    deterministic:bool|None=None # torch's deterministic algorithms; None: as is
 ):
     "Seed the generators of Python, NumPy and PyTorch (every device)"
     need(is_int(seed) and seed < 2**32, "seed", seed, "an int from 0 to 2**32 - 1")
@@ -35,7 +35,7 @@ def set_seed(
 # %% ../nbs/00_start.ipynb #argument-error-class
 #| code-fold: true
 class ArgumentError(ValueError, RuntimeError):
-    "A value that a function cannot work with: which argument, what came, what was expected"
+    "A value that a function cannot use: which argument, what came, what was expected"
     def __init__(self,
         name:str, # Name of the argument
         got, # What came
@@ -95,7 +95,7 @@ def need_unit(
     name:str, # Name of the argument
     x:torch.Tensor # Numbers that should be probabilities
 ):
-    "Require numbers from 0 to 1; what torch.compile traces, or has no data, is not looked at"
+    "Require numbers from 0 to 1; of what torch.compile traces nothing is required"
     if torch.compiler.is_compiling() or x.is_meta or x.numel() == 0: return
     lo,hi = x.aminmax()
     if not (lo >= 0 and hi <= 1):
@@ -166,7 +166,8 @@ def map_nested(
 
 # %% ../nbs/00_start.ipynb #to-device
 #| code-fold: true
-_has = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
+_has = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(),
+    cpu=True)
 def_device = next(o for o in _has if _has[o])  # "cuda", "mps" or "cpu"
 
 def to_device(
@@ -289,7 +290,7 @@ def as_pictures(fig, **kwargs):
         png.save(small := io.BytesIO(), "PNG", optimize=True)
         return {"image/svg+xml": svg, "image/png": small.getvalue()}, {}
     sharp = saved(format="png", dpi=144)
-    width = int.from_bytes(sharp[16:20], "big")  # in pixels of 1/144 inch; a page has 96
+    width = int.from_bytes(sharp[16:20], "big")  # pixels of 1/144 inch; a page has 96
     return {"image/png": sharp}, {"image/png": dict(width=width*2//3)}
 
 def show_as_svg():
@@ -312,7 +313,8 @@ def as_picture(
     if first and (tensor or not last): im = im.transpose(1, 2, 0)
     if im.ndim == 3 and im.shape[-1] == 1: im = im[..., 0]
     ok = im.ndim == 2 or im.ndim == 3 and im.shape[-1] in (3, 4)
-    need(ok, "im", im, "one image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c), c 1, 3 or 4")
+    shapes = "(hgt, wid), (c, hgt, wid) or (hgt, wid, c), c 1, 3 or 4"
+    need(ok, "im", im, f"one image: {shapes}")
     return im
 
 # %% ../nbs/00_start.ipynb #subplots
@@ -320,7 +322,7 @@ def as_picture(
 def subplots(
     nrows:int=1, # Rows of axes
     ncols:int=1, # Columns of axes
-    figsize:tuple|None=None, # Width and height of the whole figure in inches; None takes `imsize` for each axis
+    figsize:tuple|None=None, # Of the whole figure, in inches; None: by `imsize`
     imsize:float=3, # Width and height of one axis in inches
     suptitle:str|None=None, # Title above the whole figure
     **kwargs # Passed on to `plt.subplots`
@@ -328,13 +330,14 @@ def subplots(
     "Make a figure of `nrows` by `ncols` axes, each `imsize` inches wide and high"
     import matplotlib.pyplot as plt
     use_style()
-    fig,axs = plt.subplots(nrows, ncols, figsize=figsize or (ncols*imsize, nrows*imsize), **kwargs)
+    size = figsize or (ncols*imsize, nrows*imsize)
+    fig,axs = plt.subplots(nrows, ncols, figsize=size, **kwargs)
     show_as_svg()
     if suptitle is not None: fig.suptitle(suptitle)
     return fig,axs
 
 def show_image(
-    im, # Tensor on any device, NumPy array or PIL image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c)
+    im, # Tensor, array or PIL image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c)
     ax=None, # Matplotlib axes; None makes a new figure
     figsize:tuple|None=None, # Size of that new figure in inches
     title=None, # Written above the image; a 0-d tensor is written as its number
@@ -345,7 +348,8 @@ def show_image(
     im = as_picture(im)
     if ax is None: _,ax = subplots(figsize=figsize)
     ax.imshow(im, **({"cmap": "gray"} if im.ndim == 2 else {}) | kwargs)
-    if title is not None: ax.set_title(title.item() if isinstance(title, (torch.Tensor, np.generic)) else title)
+    if isinstance(title, (torch.Tensor, np.generic)): title = title.item()
+    if title is not None: ax.set_title(title)
     ax.set_xticks([]); ax.set_yticks([])
     if noframe: ax.axis("off")
     return ax
@@ -362,14 +366,15 @@ def get_grid(
     "A grid with room for `n` pictures, the rest switched off"
     if nrows is None: nrows = math.ceil(n/ncols) if ncols else math.isqrt(n)
     if ncols is None: ncols = math.ceil(n/nrows)
-    need(nrows*ncols >= n, "n", n, f"at most {nrows*ncols}, the places of a grid of {nrows} by {ncols}")
+    room = nrows*ncols
+    need(room >= n, "n", n, f"at most {room}, the places of {nrows} by {ncols}")
     fig,axs = subplots(nrows, ncols, squeeze=False, **kwargs)
     for ax in axs.flat[n:]: ax.set_visible(False)
     if title is not None: fig.suptitle(title, weight=weight, size=size)
     return fig,axs
 
 def show_images(
-    ims, # Images, each as for `show_image`: a list, or a tensor whose first dimension counts them
+    ims, # Images as for `show_image`: a list, or a tensor (n, ...)
     nrows:int|None=None, # Rows of the grid
     ncols:int|None=None, # Columns of the grid
     titles=None, # One title for each image, or fewer
@@ -377,9 +382,10 @@ def show_images(
 ):
     "Show images side by side in a grid"
     titles = [] if titles is None else titles
-    need(len(titles) <= len(ims), "titles", titles, f"at most {len(ims)}, the number of images")
-    _,axs = get_grid(len(ims), nrows, ncols, **kwargs)
-    for im,t,ax in zip_longest(ims, titles, axs.flat[:len(ims)]): show_image(im, ax=ax, title=t)
+    n = len(ims)
+    need(len(titles) <= n, "titles", titles, f"at most {n}, the number of images")
+    _,axs = get_grid(n, nrows, ncols, **kwargs)
+    for im,t,ax in zip_longest(ims, titles, axs.flat[:n]): show_image(im, ax, title=t)
 
 # %% ../nbs/00_start.ipynb #diagram
 #| code-fold: true
@@ -403,7 +409,8 @@ def diagram(
     words = " ".join(re.findall(r"<(?:title|desc)\b[^>]*>(.*?)</", svg, re.S))
     style = (".mt-diagram>div{display:block!important}.mt-diagram>img{display:none}"
         ".mt-diagram svg{display:block;width:100%;max-width:34rem;height:auto}")
-    image = f'<img width="544" style="max-width:100%" src="{_as_image(svg)}" alt="{words}">'
+    size = 'width="544" style="max-width:100%"'
+    image = f'<img {size} src="{_as_image(svg)}" alt="{words}">'
     return _Shown(f'<div class="mt-diagram"><style>{style}</style>'
         f'<div hidden="hidden">{svg}</div>{image}</div>')
 

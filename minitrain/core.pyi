@@ -19,11 +19,11 @@ def set_seed(seed:int=42, deterministic:bool | None=None)->None:
 
     Args:
         seed: From 0 to 2**32 - 1, the range that NumPy accepts
-        deterministic: torch's deterministic algorithms on or off; None: as is
+        deterministic: torch's deterministic algorithms; None: as is
     """
 
 class ArgumentError(ValueError, RuntimeError):
-    """A value that a function cannot work with: which argument, what came, what was
+    """A value that a function cannot use: which argument, what came, what was
     expected
 
     Args:
@@ -78,8 +78,7 @@ def need_flags(**flags)->None:
     """
 
 def need_unit(name:str, x:torch.Tensor)->None:
-    """Require numbers from 0 to 1; what torch.compile traces, or has no data, is not
-    looked at
+    """Require numbers from 0 to 1; of what torch.compile traces nothing is required
 
     Args:
         name: Name of the argument
@@ -259,8 +258,7 @@ def subplots(
     Args:
         nrows: Rows of axes
         ncols: Columns of axes
-        figsize: Width and height of the whole figure in inches; None takes
-            `imsize` for each axis
+        figsize: Of the whole figure, in inches; None: by `imsize`
         imsize: Width and height of one axis in inches
         suptitle: Title above the whole figure
         **kwargs: Passed on to `plt.subplots`
@@ -280,8 +278,7 @@ def show_image(
     """Show one image without ticks
 
     Args:
-        im: Tensor on any device, NumPy array or PIL image: (hgt, wid), (c, hgt,
-            wid) or (hgt, wid, c)
+        im: Tensor, array or PIL image: (hgt, wid), (c, hgt, wid) or (hgt, wid, c)
         ax: Matplotlib axes; None makes a new figure
         figsize: Size of that new figure in inches
         title: Written above the image; a 0-d tensor is written as its number
@@ -327,8 +324,7 @@ def show_images(
     """Show images side by side in a grid
 
     Args:
-        ims: Images, each as for `show_image`: a list, or a tensor whose first
-            dimension counts them
+        ims: Images as for `show_image`: a list, or a tensor (n, ...)
         nrows: Rows of the grid
         ncols: Columns of the grid
         titles: One title for each image, or fewer
