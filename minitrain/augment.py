@@ -186,8 +186,10 @@ class MixupCB(Callback):
     order = BatchTransformCB.order + 1  # mixes images that are changed already
 
     def __init__(self,
-        alpha:float=0.4 # Shares are Beta(alpha, alpha): at 0 hardly mixed, at 1 evenly
-    ): self.share = torch.distributions.Beta(alpha, alpha)
+        alpha:float=0.4 # Shares are Beta(alpha, alpha): near 0 hardly mixed, at 1 evenly
+    ):
+        need(alpha > 0, "alpha", alpha, "a number above 0")
+        self.share = torch.distributions.Beta(alpha, alpha)
 
     def before_batch(self,
         learn:Learner # Its images are mixed

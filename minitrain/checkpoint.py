@@ -19,7 +19,8 @@ from fastcore.basics import patch
 from torch import nn
 
 from .callbacks import EarlyStopCB, EMACB
-from .core import ArgumentError, need, need_flags, rng_state, set_rng_state
+from .core import (
+    ArgumentError, is_int, need, need_flags, rng_state, set_rng_state)
 from .data import DataLoader
 from .learner import Callback, CancelFitException, Learner
 from .metrics import MetricsCB
@@ -208,6 +209,7 @@ class CheckpointCB(Callback):
         mode:str|None=None # "min" or "max", which is best; None: as the metric says
     ):
         need_flags(resume=resume)
+        need(keep is None or is_int(keep, 1), "keep", keep, "1 or more, or None for all")
         self.path, self.every, self.keep = Path(getattr(run, "path", run)), every, keep
         self.resume, self.best, self.mode = resume, best, mode
         self._best, self._fits = None, 0
@@ -263,7 +265,7 @@ class CheckpointCB(Callback):
                 if isinstance(cb, MetricsCB): stack.enter_context(cb.together(learn))
             state = _capture(learn, epoch, batch)
         if not learn.is_main: return
-        if not (self.path/"config.yaml").exists(): RunDir(self.path, {})
+        if not (self.path/"config.yaml").exists(): RunDir(self.path, {}).release()
         state |= dict(fit=self._fits, best=self._best, config=_config(self.path),
             log=_log(self.path))
         _write(self.path, state, self.keep)

@@ -381,6 +381,7 @@ def show_images(
     **kwargs # Passed on to `get_grid`
 ):
     "Show images side by side in a grid"
+    need(len(ims), "ims", ims, "one image or more")
     titles = [] if titles is None else titles
     n = len(ims)
     need(len(titles) <= n, "titles", titles, f"at most {n}, the number of images")

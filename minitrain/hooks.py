@@ -8,8 +8,7 @@ __all__ = ['Hook', 'Hooks', 'append_stats', 'get_hist', 'get_min', 'HooksCallbac
 
 # %% ../nbs/15_hooks.ipynb #exported-imports
 #| code-fold: true
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable
 
 import torch
 from fastcore.basics import noop, patch
@@ -17,6 +16,7 @@ from torch import nn
 
 from .core import get_grid, need, need_flags
 from .learner import Callback, Learner
+from .loop import tensors_in
 
 # %% ../nbs/15_hooks.ipynb #hook
 class Hook:
@@ -70,16 +70,6 @@ def _histogram(rows):
     return torch.zeros(40, device=rows.device).scatter_add_(0, rows, ones)
 
 # %% ../nbs/15_hooks.ipynb #tensors
-def tensors_in(
-    x # Any nesting of tensors: an output, inputs, a batch
-)->Iterator[torch.Tensor]: # All of them, in order
-    "The tensors in a nest of tuples, lists, dicts and dataclasses"
-    if isinstance(x, torch.Tensor): yield x
-    if isinstance(x, Mapping): x = x.values()
-    elif is_dataclass(x) and not isinstance(x, type): x = vars(x).values()
-    elif not isinstance(x, (list, tuple)): return
-    for o in x: yield from tensors_in(o)
-
 def _of_output(x):
     "The first tensor of floating point that is not empty, or None"
     return next((o for o in tensors_in(x) if o.is_floating_point() and o.numel()), None)
@@ -91,8 +81,8 @@ def _append(hook, x, row):
     if x is None: return
     x = x.detach().float().flatten()
     n,mean = len(x),x.mean()
-    var = (x.dot(x) - n*mean**2).clamp_min(0)/(n - 1)
-    stats = mean,var.sqrt(),_histogram(row(x[::101] if n > 2**15 else x))
+    std = torch.linalg.vector_norm(x - mean)/(n - 1)**0.5 if n > 1 else mean*torch.nan
+    stats = mean,std,_histogram(row(x[::101] if n > 2**15 else x))
     for record,o in zip(hook.stats, stats): record.append(o)
 
 def append_stats(
@@ -134,7 +124,8 @@ class HooksCallback(Callback):
         mods:Iterable[nn.Module]|None=None # Modules to watch, in place of `mod_filter`
     ):
         need_flags(on_train=on_train, on_valid=on_valid)
-        self.hookfunc,self.mod_filter,self.mods = hookfunc,mod_filter,mods and [*mods]
+        self.hookfunc,self.mod_filter = hookfunc,mod_filter
+        self.mods = None if mods is None else [*mods]
         self.on_train,self.on_valid,self.hooks = on_train,on_valid,Hooks([], hookfunc)
 
     def before_fit(self,
@@ -142,7 +133,8 @@ class HooksCallback(Callback):
     ):
         "Put the hooks on; a module that was watched before gets its old hook"
         names = {m: n for n,m in learn.model.named_modules()}
-        mods = self.mods or [m for m in names if self.mod_filter(m)]
+        mods = self.mods
+        if mods is None: mods = [m for m in names if self.mod_filter(m)]
         need(mods, "mod_filter", self.mod_filter, "one that is true for some module")
         old = {h.module: h for h in self}
         self.hooks[:] = [old.get(m) or Hook(m, None) for m in mods]
@@ -188,7 +180,10 @@ class ActivationStats(HooksCallback):
         for h in self:
             h.stats = self._loaded.pop(h.name, getattr(h, "stats", ([], [], [])))
 
-    def _recorded(self): return [h for h in self if h.stats[0]]
+    def _recorded(self):
+        found = [h for h in self if h.stats[0]]
+        need(found, "self", self, "one whose fit has recorded something")
+        return found
 
     @property
     def df(self)->object: # pandas DataFrame: module, call, mean, std, lowest
@@ -222,10 +217,9 @@ def plot_stats(self:ActivationStats,
     "Means and standard deviations of each module's values, by batch"
     _,axs = get_grid(2, 1, 2, figsize=figsize, layout="constrained")
     for i,ax in enumerate(axs.flat):
-        ax.set(xlabel="batch", ylabel=("mean", "standard deviation")[i])
+        ax.set(xlabel="recorded batch", ylabel=("mean", "standard deviation")[i])
         for h in self._recorded():
-            batches = torch.arange(len(h.stats[i]))*self.every
-            ax.plot(batches, _stack(h.stats[i]), label=_title(h))
+            ax.plot(_stack(h.stats[i]), label=_title(h))
     if self._range[0] < 0: axs.flat[1].set_yscale("log")
     axs.flat[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -236,7 +230,7 @@ def _panels(self:ActivationStats, figsize, ylabel):
     "Axes and hook, for each module that was recorded"
     hooks = self._recorded()
     fig,axs = get_grid(len(hooks), figsize=figsize, layout="constrained")
-    for put,o in (fig.supxlabel, "batch"), (fig.supylabel, ylabel): put(o, fontsize=10)
+    for put,o in (fig.supxlabel, "recorded batch"), (fig.supylabel, ylabel): put(o, fontsize=10)
     for ax,h in zip(axs.flat, hooks):
         ax.set_title(_title(h), fontsize=9)
         yield ax,h

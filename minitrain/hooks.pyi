@@ -3,7 +3,7 @@ can and cannot tell.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fastcore.basics import noop
 from minitrain.learner import Callback, Learner
 from pandas import DataFrame
@@ -45,16 +45,6 @@ class Hooks(list):
     def __enter__(self): ...
     def __exit__(self, *args)->None: ...
     def __delitem__(self, i)->None: ...
-
-def tensors_in(x)->Iterator[torch.Tensor]:
-    """The tensors in a nest of tuples, lists, dicts and dataclasses
-
-    Args:
-        x: Any nesting of tensors: an output, inputs, a batch
-
-    Returns:
-        All of them, in order
-    """
 
 def append_stats(hook:Hook, mod:nn.Module, inp:tuple, outp)->None:
     """Append the statistics of one forward pass: for `Hook`, `Hooks` and
@@ -98,9 +88,9 @@ class HooksCallback(Callback):
         mods: Modules to watch, in place of `mod_filter`
     """
     only_in_fit = True
+    mods: Any
     hookfunc: Callable
     mod_filter: Callable
-    mods: Any
     on_train: bool
     on_valid: bool
     hooks: Any

@@ -20,6 +20,7 @@ from torch import nn
 from .core import def_device, is_int, need
 from .hooks import Hook
 from .loop import model_mode
+from .norm import BatchNorm
 
 # %% ../nbs/18_init.ipynb #init-weights
 def init_weights(
@@ -74,8 +75,8 @@ def conv(
     if act: after.append(nn.ReLU() if act is True else act())
     return nn.Sequential(nn.Conv2d(ni, nf, ks, stride, ks//2, bias=bias), *after)
 
-_centring = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
-    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+_centring = (BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
+    nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 # %% ../nbs/18_init.ipynb #get-model
 def get_model(

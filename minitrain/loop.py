@@ -7,8 +7,9 @@ __all__ = ['accuracy', 'report', 'Mean', 'train_epoch', 'evaluate', 'fit']
 
 # %% ../nbs/05_loop.ipynb #exported-imports
 #| code-fold: true
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 
 import torch
 from torch import nn
@@ -58,14 +59,21 @@ class Mean:
 
 # %% ../nbs/05_loop.ipynb #count
 #| code-fold: true
+def tensors_in(
+    x # Any nesting of tensors: an output, inputs, a batch
+)->Iterator[torch.Tensor]: # All of them, in order
+    "The tensors in a nest of tuples, lists, dicts and dataclasses"
+    if isinstance(x, torch.Tensor): yield x
+    if isinstance(x, Mapping): x = x.values()
+    elif is_dataclass(x) and not isinstance(x, type): x = vars(x).values()
+    elif not isinstance(x, (list, tuple)): return
+    for o in x: yield from tensors_in(o)
+
 def count_samples(
     x # Any nesting of tensors
-)->int|None: # Length of the first axis of the first tensor in it; None without one
+)->int|None: # Length of the first axis of the first tensor that has one, or None
     "How many samples a nested batch holds"
-    if isinstance(x, torch.Tensor): return x.shape[0] if x.dim() else None
-    if not isinstance(x, (list, tuple)): x = x.values() if isinstance(x, Mapping) else ()
-    for o in x:
-        if (n := count_samples(o)) is not None: return n
+    return next((len(o) for o in tensors_in(x) if o.dim()), None)
 
 def need_mean(
     loss_func:Callable # A loss; torch's classes say how they reduce

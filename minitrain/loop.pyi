@@ -49,6 +49,16 @@ class Mean:
             Sum of value*n over the sum of n
         """
 
+def tensors_in(x)->Iterator[torch.Tensor]:
+    """The tensors in a nest of tuples, lists, dicts and dataclasses
+
+    Args:
+        x: Any nesting of tensors: an output, inputs, a batch
+
+    Returns:
+        All of them, in order
+    """
+
 def count_samples(x)->int | None:
     """How many samples a nested batch holds
 
@@ -56,7 +66,7 @@ def count_samples(x)->int | None:
         x: Any nesting of tensors
 
     Returns:
-        Length of the first axis of the first tensor in it; None without one
+        Length of the first axis of the first tensor that has one, or None
     """
 
 def need_mean(loss_func:Callable)->None:

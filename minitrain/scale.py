@@ -21,7 +21,7 @@ from .learner import (
     Callback, CancelStepException, Learner, TrainCB, batch_parts)
 from .metrics import is_sum_loss, loss_weight, wide_dtype
 from .callbacks import DeviceCB, MixedPrecision
-from .hooks import tensors_in
+from .loop import tensors_in
 
 # %% ../nbs/22_scale.ipynb #part
 def part(

@@ -14,7 +14,7 @@ from minitrain.augment import (
     rand_erase, tta)
 from minitrain.callbacks import BatchTransformCB, GradAccumCB, MixedPrecision
 from minitrain.checkpoint import CheckpointCB
-from minitrain.core import load_digits, load_results, set_seed
+from minitrain.core import ArgumentError, load_digits, load_results, set_seed
 from minitrain.data import DataLoader, DataLoaders, Dataset
 from minitrain.learner import Callback, CancelFitException, Learner, TrainCB
 from minitrain.likelihood import cross_entropy
@@ -352,3 +352,8 @@ def test_the_digit_classifier_is_exported_for_any_batch():
         program = torch.export.export(model, (torch.randn(2, 28, 28),), dynamic_shapes=(batch,)).module()
         x = torch.randn(7, 28, 28)
         assert_close(program(x), model(x))
+
+
+def test_mixup_needs_a_share():
+    for alpha in (0, -1.):
+        with pytest.raises(ArgumentError, match="alpha"): MixupCB(alpha)

@@ -661,3 +661,17 @@ def test_a_scheduler_of_schedulers_is_resumed_before_its_milestone(tmp_path):
     run_fit(base(0, EpochSchedCB(seq), CheckpointCB(tmp_path/"run")), 1)
     run_fit(again := base(7, EpochSchedCB(seq), CheckpointCB(tmp_path/"run", resume=True)), 4)
     assert state_of(again) == state_of(whole)
+
+
+def test_how_many_stay_is_a_number_or_none(tmp_path):
+    for keep in (0, -1, 1.5):
+        with pytest.raises(ArgumentError, match="keep"): CheckpointCB(tmp_path, keep=keep)
+
+
+def test_the_folder_is_not_held_after_it_was_made(tmp_path):
+    ds = Dataset(torch.randn(8, 2), torch.randn(8, 1))
+    learn = Learner(nn.Linear(2, 1), DataLoaders(DataLoader(ds, 4)), nn.functional.mse_loss, cbs=[TrainCB(), CheckpointCB(tmp_path/"run")])
+    learn.fit(1)
+    run = RunDir(tmp_path/"run")
+    run.hold()  # an error if somebody else does
+    run.release()

@@ -538,3 +538,16 @@ def test_function_is_drawn_as_it_is():
     plot_func(torch.relu)  # on the current axes
     assert right.lines[0].get_xdata()[[0, -1]].tolist() == [-5, 5] and len(right.lines[0].get_xdata()) == 100
     plt.close(fig)
+
+
+@pytest.mark.parametrize("mean, std", [(1000., 0.1), (10., 0.01), (-100., 0.1), (0., 1.)])
+def test_deviation_far_from_zero(mean, std):
+    x = mean + std*torch.randn(5000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with Hook(nn.Identity(), append_stats) as h: h.module(x.float())
+    assert_close(h.stats[1][0], x.float().double().std().float(), rtol=1e-3, atol=0)
+
+
+def test_no_modules_are_none_and_nothing_recorded_is_said():
+    with pytest.raises(ArgumentError): learner(cbs=[HooksCallback(append_stats, mods=[])]).fit(1)
+    for look in (lambda o: o.df, ActivationStats.color_dim, ActivationStats.plot_stats):
+        with pytest.raises(ArgumentError, match="recorded"): look(ActivationStats())

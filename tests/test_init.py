@@ -223,3 +223,8 @@ def test_lsuv_where_there_is_nothing_to_scale():
         with pytest.raises(ValueError): lsuv_init(net, m, net[0], x)
     with pytest.raises(RuntimeError): lsuv_init(model, model[1], model[0], batch(9, 5))
     assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_a_convolution_before_our_own_batchnorm_has_no_bias():
+    from minitrain.norm import BatchNorm
+    assert conv(1, 8, norm=BatchNorm)[0].bias is None

@@ -1,6 +1,7 @@
 """Laws of lesson 05: averages over samples, modes put back, loaders and optimizers of both houses."""
 import math
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.testing import assert_close
 
 from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, Dataset
-from minitrain.loop import Mean, accuracy, evaluate, fit, report, train_epoch
+from minitrain.loop import Mean, accuracy, count_samples, evaluate, fit, report, train_epoch
 from minitrain.optim import SGD, AdamW
 
 torch.set_num_threads(1)
@@ -277,3 +278,19 @@ def test_fit_hands_out_each_row_at_once():
         if row["epoch"] == 1: raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt): fit(5, model, cross_entropy, opt_of(model), dl, dl, on_epoch=stop)
     assert [o["epoch"] for o in seen] == [0, 1] and set(seen[0]) == {"epoch", "train_loss", "loss", "accuracy"}
+
+
+def test_samples_of_any_nesting():
+    @dataclass
+    class Pair:
+        name: str
+        x: torch.Tensor
+    x = torch.zeros(5, 2)
+    nests = x, [x], ("a", x), dict(scale=torch.tensor(2.), x=x), Pair("a", x), [Pair("b", x), torch.zeros(3)]
+    assert [count_samples(o) for o in nests] == [5]*6
+    assert count_samples(["a", torch.tensor(1.)]) is None
+    labels = torch.arange(4)
+    def model(o): return o.x if isinstance(o, Pair) else o
+    data = [(Pair("a", torch.randn(n, 4)), labels[:n]) for n in (4, 1)]
+    plain = [(a.x, b) for a, b in data]
+    assert evaluate(model, data, cross_entropy)["loss"] == evaluate(model, plain, cross_entropy)["loss"]
