@@ -229,7 +229,6 @@ class ValidEveryCB(Callback):
         "Give the loaders back"
         learn.dls = self._dls
 
-# %% ../nbs/12_callbacks.ipynb #stop-after
 class StopAfterCB(Kept, Callback):
     "Ends the fit after a number of updates, with a last validation"
     order,only_in_fit = 950,True

@@ -281,16 +281,6 @@ def _call(self:Learner, who, name):
         raise
 
 # %% ../nbs/09_learner.ipynb #add-cb
-@patch
-def add_cb(self:Learner, cb): # A callback
-    "Add a callback, whose methods must be what they look like"
-    if isinstance(cb, type):
-        raise ArgumentError("cbs", cb, f"an instance: write {cb.__name__}()")
-    need(not any(cb is o for o in self.cbs), "cbs", cb, "callbacks not there yet")
-    _check_names(cb, self.events)
-    self.cbs.append(cb)
-
-# %% ../nbs/09_learner.ipynb #check-names
 #| code-fold: true
 def _check_names(cb, events):
     "No method may be nearly an event"
@@ -299,6 +289,15 @@ def _check_names(cb, events):
         odd = o.startswith(_when) or get_close_matches(o, [near], 1, 0.85)
         need(not odd or not callable(getattr(cb, o)), f"{type(cb).__name__}.{o}", o,
             f"an event; did you mean {near!r}?")
+
+@patch
+def add_cb(self:Learner, cb): # A callback
+    "Add a callback, whose methods must be what they look like"
+    if isinstance(cb, type):
+        raise ArgumentError("cbs", cb, f"an instance: write {cb.__name__}()")
+    need(not any(cb is o for o in self.cbs), "cbs", cb, "callbacks not there yet")
+    _check_names(cb, self.events)
+    self.cbs.append(cb)
 
 # %% ../nbs/09_learner.ipynb #update
 @patch

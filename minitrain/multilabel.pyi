@@ -1,5 +1,5 @@
-"""Which digits are on the canvas? Scores that a network cannot win without looking,
-a convolutional network, and what a weight does for rare labels.
+"""Which digits are on the canvas? Scores that need looking, a convolutional network,
+and what a weight does for rare labels.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
