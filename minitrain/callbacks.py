@@ -22,7 +22,7 @@ from torch.nn.parameter import is_lazy
 
 from .core import (
     def_device, is_int, map_nested, need, need_flags, show_images, to_cpu, to_device)
-from .data import DataLoaders
+from .data import DataLoader, DataLoaders
 from .learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts)
@@ -42,11 +42,14 @@ def position_kept(
         inner = [getattr(o, name, None) for name in names]
         parts += [p for p in inner if p is not None and all(p is not q for q in parts)]
     generators = [(o, o.get_state()) for o in parts if isinstance(o, torch.Generator)]
-    state = dl.state_dict() if hasattr(dl, "load_state_dict") else None
+    ours = isinstance(dl, DataLoader)  # an epoch that was left early stays left
+    if ours: state = vars(dl).copy()
+    else: state = dl.state_dict() if hasattr(dl, "load_state_dict") else None
     try: yield
     finally:
         for o,was in generators: o.set_state(was)
-        if state is not None: dl.load_state_dict(state)
+        if ours: vars(dl).update(state)
+        elif state is not None: dl.load_state_dict(state)
 
 # %% ../nbs/12_callbacks.ipynb #device
 class DeviceCB(Callback):
@@ -147,6 +150,7 @@ class EarlyStopCB(Kept, Callback):
         self.monitor,self.mode,self.restore = monitor,mode,restore
         self.patience,self.min_delta = patience,min_delta
         self.best = self.best_epoch = self._weights = None
+        self.waited,self.stopped = 0,False
 
     def before_fit(self,
         learn:Learner # Must have a MetricsCB that knows what is watched
@@ -189,6 +193,8 @@ class _Pieces:
     "A loader of `n` batches of another one, each time going on where it ended"
     def __init__(self, dl, n):
         self.dl,self.n,self._done = dl,n,0
+        if hasattr(dl, "load_state_dict"):
+            self.state_dict,self.load_state_dict = self._position,self._go_to
         self._begin(0)
 
     def _begin(self, start):
@@ -202,9 +208,9 @@ class _Pieces:
         rest = islice(self._rest, self.n - start)
         for self._done,batch in enumerate(rest, start + 1): yield batch
 
-    def state_dict(self): return dict(done=self._done, dl=self.dl.state_dict())
+    def _position(self): return dict(done=self._done, dl=self.dl.state_dict())
 
-    def load_state_dict(self, state):
+    def _go_to(self, state):
         self.dl.load_state_dict(state["dl"])
         self._begin(state["done"] % self.n)
 

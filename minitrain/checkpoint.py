@@ -209,7 +209,7 @@ class CheckpointCB(Callback):
         mode:str|None=None # "min" or "max", which is best; None: as the metric says
     ):
         need_flags(resume=resume)
-        need(keep is None or is_int(keep, 1), "keep", keep, "1 or more, or None for all")
+        need(keep is None or is_int(keep, 1), "keep", keep, "1 or more; None for all")
         self.path, self.every, self.keep = Path(getattr(run, "path", run)), every, keep
         self.resume, self.best, self.mode = resume, best, mode
         self._best, self._fits = None, 0

@@ -273,7 +273,7 @@ def get_dls(
     drop_last:bool=False, # Leave out a short last batch, in training alone
     num_workers:int=0, # More make torch's loaders, with so many processes
     **kwargs # Passed on to both loaders
-)->tuple[DataLoader, DataLoader]: # Shuffled training loader, validation loader in order
+)->tuple: # Shuffled training loader, validation loader in order
     "A training and a validation loader"
     make = partial(_TorchLoader, num_workers=num_workers) if num_workers else DataLoader
     train = make(train_ds, bs, shuffle=True, drop_last=drop_last, **kwargs)
@@ -342,7 +342,7 @@ def load_mnist(
     dir:str|Path, # Folder that keeps the files (11.6 MB); made if it is not there
     raw:bool=False, # Images as uint8 from 0 to 255, not as float32 from 0 to 1
     final:bool=False # The 10,000 test images and labels instead, a tuple of two
-)->Digits: # 50,000 training images to train on, the other 10,000 for validation
+)->Digits|tuple: # 50,000 training images to train on, the other 10,000 for validation
     "All of MNIST, downloaded once, checked by SHA-256"
     import pooch
     need_flags(final=final)

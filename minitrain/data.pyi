@@ -158,7 +158,7 @@ def get_dls(
     drop_last:bool=False,
     num_workers:int=0,
     **kwargs,
-)->tuple[DataLoader, DataLoader]:
+)->tuple:
     """A training and a validation loader
 
     Args:
@@ -216,7 +216,7 @@ def inplace(f:Callable)->Callable:
         The same, returning its argument
     """
 
-def load_mnist(dir:str | Path, raw:bool=False, final:bool=False)->Digits:
+def load_mnist(dir:str | Path, raw:bool=False, final:bool=False)->Digits | tuple:
     """All of MNIST, downloaded once, checked by SHA-256
 
     Args:

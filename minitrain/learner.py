@@ -8,8 +8,9 @@ __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException',
 
 # %% ../nbs/09_learner.ipynb #exported-imports
 #| code-fold: true
+import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from difflib import get_close_matches
 from functools import partial, partialmethod
@@ -23,6 +24,7 @@ from torch import nn
 from .core import (
     ArgumentError, map_nested, need, need_flags, rng_state, set_rng_state)
 from .data import DataLoaders
+from .loop import count_samples
 from .optim import Momentum
 
 # %% ../nbs/09_learner.ipynb #cancel
@@ -100,8 +102,10 @@ def _loss(loss_func, preds, targets):
     "Run a loss; none of torch's may stretch a target to the shape of the predictions"
     f = getattr(loss_func, "func", loss_func)  # inside a `partial`
     if targets and getattr(f, "__module__", "").startswith("torch.nn"):
-        fits = not targets[0].is_floating_point() or preds.shape == targets[0].shape
-        need(fits, "preds", preds, f"the shape of the target, {(*targets[0].shape,)}")
+        name = getattr(f, "__name__", type(f).__name__).lower()
+        y,of_classes = targets[0],re.search("cross|nll|ctc|margin", name)
+        fits = preds.shape == y.shape or of_classes and not y.is_floating_point()
+        need(fits, "preds", preds, f"the shape of the target, {(*y.shape,)}")
     return loss_func(preds, *targets)
 
 # %% ../nbs/09_learner.ipynb #train-cb
@@ -259,7 +263,7 @@ def _stage(self:Learner, name, body):
 def _end(self:Learner, name, cbs, waiting, errors):
     "cleanup of those who have begun, even if one fails; the first error comes out"
     for cb in cbs:
-        try: cb in waiting or self._call(cb, f"cleanup_{name}")
+        try: any(cb is o for o in waiting) or self._call(cb, f"cleanup_{name}")
         except _stages[name]: pass  # it is over already
         except BaseException as e: errors.append(e)
     errors.sort(key=lambda e: isinstance(e, CANCELS))  # a real error before a cancel
@@ -277,7 +281,9 @@ def _call(self:Learner, who, name):
         e.add_note(f"raised in {whose}.{name}, epoch {self.epoch}, batch {self.iter}, "
             f"in {mode} (counted from 0)")
         def form(o): return f"{o.dtype} {tuple(o.shape)}" if torch.is_tensor(o) else o
-        if name in _parts: e.add_note(f"batch: {map_nested(form, self.batch)}"[:300])
+        if name not in _parts: raise
+        with suppress(Exception):  # of a batch that cannot be built anew
+            e.add_note(f"batch: {map_nested(form, self.batch)}"[:300])
         raise
 
 # %% ../nbs/09_learner.ipynb #add-cb
@@ -333,7 +339,7 @@ def _around_fit(self:Learner, train, valid, cbs):
     "Afterwards modes and callbacks are as before, without gradients or a graph"
     need_flags(train=train, valid=valid)
     if self._fitting: raise RuntimeError("this Learner is in the middle of a fit")
-    own,was = [*self.cbs],self.model.training
+    own,was = {*map(id, self.cbs)},self.model.training
     off = [m for m in self.model.modules() if not m.training]
     self._fitting = True
     self._frozen = off if was else []  # off as a whole is not frozen
@@ -345,7 +351,8 @@ def _around_fit(self:Learner, train, valid, cbs):
         what = f"{type(e).__name__} was raised where nothing of its kind was running"
         raise RuntimeError(what) from e
     finally:
-        self.cbs[:] = [cb for cb in self.cbs if cb in own or cb not in cbs]
+        new = {*map(id, cbs)} - own
+        self.cbs[:] = [cb for cb in self.cbs if id(cb) not in new]
         self._fitting,self.training,self.first_iter = False,was,0
         self.model.train(was)
         for m in off: m.eval()
@@ -442,10 +449,10 @@ def _bare(self:Learner,
 @patch
 def validate(self:Learner
 )->dict: # "loss", and what a MetricsCB measures
-    "Measure on the validation loader, and change nothing"
+    "Measure on the validation loader; weights, history and random numbers stay"
     need(self.dls.valid is not None, "dls", self.dls, "a loader to validate on")
     losses,cbs = [],[copy(o) for o in self.cbs if hasattr(o, "all_metrics")]
-    def keep(learn): losses.extend([learn.loss.item()]*len(batch_parts(learn.batch)[0]))
+    def keep(learn): losses.extend([learn.loss.item()]*count_samples(learn.batch))
     for o in cbs: o.rows,o._log = [],noop
     with self._bare():
         self.fit(1, train=False, cbs=[*cbs, SimpleNamespace(after_loss=keep)])

@@ -194,7 +194,7 @@ class Learner:
         """
     def __repr__(self): ...
     def validate(self)->dict:
-        """Measure on the validation loader, and change nothing
+        """Measure on the validation loader; weights, history and random numbers stay
 
         Returns:
             "loss", and what a MetricsCB measures

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from minitrain.all import *
+from minitrain.callbacks import position_kept
 
 
 def data(n=20, bs=6, seed=0, k=3):
@@ -772,3 +773,41 @@ def test_the_finder_leaves_the_scale():
         return params(learn.model), trainer.state_dict()
     (a, one), (b, two) = run(False), run(True)
     assert a.equal(b) and one == two
+
+
+def test_a_look_at_a_loader_left_early_cuts_no_epoch_short():
+    learn, seen = learner(), Counter()
+    learn.dls = DataLoaders(DataLoader(Dataset(*data()[:2]), 6, shuffle=True, seed=1))
+    class Count(Callback):
+        def before_batch(self, learn): seen[learn.training] += 1
+    class Stop(Callback):
+        def after_batch(self, learn):
+            if learn.iter == 1: raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): learn.fit(1, valid=False, cbs=[Stop()])
+    learn.get_preds(learn.dls.train)
+    learn.fit(1, valid=False, cbs=[Count()])
+    assert seen[True] == len(learn.dls.train)
+
+
+def test_in_the_middle_of_an_epoch_a_look_changes_nothing():
+    dl = DataLoader(Dataset(torch.arange(12), torch.arange(12)), 3, shuffle=True, seed=1)
+    plain = [x.tolist() for _ in range(2) for x, _ in dl]
+    dl.set_epoch(0)
+    walk, got = iter(dl), []
+    for x, _ in walk:
+        got.append(x.tolist())
+        with position_kept(dl): next(iter(dl))
+    got += [x.tolist() for x, _ in dl]
+    assert got == plain
+
+
+def test_validating_every_so_often_over_other_loaders(tmp_path):
+    ds = torch.utils.data.TensorDataset(torch.randn(12, 2), torch.randn(12, 1))
+    for dl in (torch.utils.data.DataLoader(ds, 3), [ds[:3], ds[3:6]]):
+        for cb in (OverfitBatchCB(2), CheckpointCB(tmp_path/f"{type(dl).__name__}")):
+            Learner(nn.Linear(2, 1), DataLoaders(dl, dl), F.mse_loss, cbs=[TrainCB(), ValidEveryCB(2), cb]).fit(2)
+
+
+def test_early_stopping_can_be_stored_before_a_fit():
+    state = EarlyStopCB().state_dict()
+    EarlyStopCB().load_state_dict(state)

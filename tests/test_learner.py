@@ -1,6 +1,7 @@
 "The Learner: what fires when, however a fit ends; nothing left behind; the same weights as lesson 05's loop."
 import copy, gc, operator, re, weakref
 from collections import namedtuple
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 
@@ -756,3 +757,48 @@ def test_parts_can_be_called():
         learn.model[2].p = 0.
         learn.fit(1)
         assert losses[0] == losses[1] and losses[2] == losses[3]
+
+
+def test_validate_weighs_by_samples_whatever_a_batch_is():
+    @dataclass
+    class Pair:
+        x: torch.Tensor
+    class Named(nn.Linear):
+        def forward(self, o): return super().forward(o.x if isinstance(o, Pair) else o["a"])
+    torch.manual_seed(0)
+    model, y = Named(2, 1), torch.randn(5, 1)
+    x = torch.randn(5, 2)
+    for make in (Pair, lambda o: dict(a=o, b=o)):
+        dl = [(make(x[:4]), y[:4]), (make(x[4:]), y[4:])]
+        learn = Learner(model, DataLoaders(dl, dl), F.mse_loss, cbs=[TrainCB()])
+        want = F.mse_loss(model(make(x)), y).item()
+        assert abs(learn.validate()["loss"] - want) < 1e-6
+
+
+def test_integer_targets_are_not_stretched():
+    x = torch.randn(5, 2)
+    for loss in (F.mse_loss, nn.L1Loss(), partial(F.smooth_l1_loss, beta=2.)):
+        learn = Learner(nn.Linear(2, 1), [(x, torch.arange(5))], loss, cbs=[TrainCB()])
+        with pytest.raises(ArgumentError, match="shape of the target"): learn.fit(1)
+    for loss in (F.cross_entropy, nn.CrossEntropyLoss(), nn.MultiMarginLoss()):  # classes
+        Learner(nn.Linear(2, 5), [(x, torch.arange(5))], loss, cbs=[TrainCB()]).fit(1)
+
+
+def test_the_note_of_an_error_cannot_replace_it():
+    @dataclass
+    class Picky:
+        x: torch.Tensor
+        def __post_init__(self): assert self.x.ndim == 2
+    class Model(nn.Linear):
+        def forward(self, o): return super().forward(o.x)
+    learn = Learner(Model(3, 1), [(Picky(torch.randn(5, 2)), torch.randn(5, 1))], F.mse_loss, cbs=[TrainCB()])
+    with pytest.raises(RuntimeError, match="shapes"): learn.fit(1)
+
+
+def test_callbacks_are_told_apart_by_identity():
+    @dataclass
+    class Equal(Callback):
+        seen: int = 0
+    learn = Learner(nn.Linear(3, 1), batches(), F.mse_loss, cbs=[TrainCB(), Equal()])
+    for _ in range(2): learn.fit(1, cbs=[Equal()])
+    assert len(learn.cbs) == 2
