@@ -92,5 +92,5 @@ def test_measured_is_what_the_stored_tables_give():
     assert made == [v for k, v in stored.items() if k != "package"] and sum(o.count("Lost") for o in made) > 10
     elsewhere = {"atari_games", "bayes_sampler", "bayes_sampler_contexts", "compose_real", "compose_sentences",
         "extractor_counts", "losses_memory", "multilabel_ranks", "reasoning_heads", "reasoning_live", "reasoning_streams", "reasoning_streams_figures",
-        "controls", "mutants", "weight"}  # the last two with the sizes
+        "emptied", "mutants", "weight"}  # the last two with the sizes
     assert {o.stem for o in (ROOT/"minitrain/assets/results").glob("*.csv")} == asked | elsewhere
