@@ -8,6 +8,7 @@ import argparse, base64, http.server, json, os, shutil, subprocess, tempfile, th
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -63,6 +64,14 @@ class Page:
         while self.loading:
             if time.monotonic() > end: raise TimeoutError(f"{url} did not load in {timeout} s")
             self.note(json.loads(self.socket.recv()))
+
+    def visit(self, url):
+        "Open a page and wait for all of it; gives what went wrong, and requests to other hosts"
+        self.open(url)
+        self.wait("document.readyState == 'complete'")
+        host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        outside = [o for o in self.requests if not o.startswith((host, "data:", "blob:"))]
+        return self.problems + [f"asked another host: {o}" for o in outside]
 
     def js(self, script):
         "Value of a script; a promise is awaited"
