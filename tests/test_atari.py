@@ -10,7 +10,7 @@ from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert
 from minitrain.catch import lamp_swap
 from minitrain.cli import main
 from minitrain.core import ArgumentError
-from minitrain.gaze_files import Episode, load_gabril, save_gabril
+from minitrain.gaze_files import Episode, load_gabril
 from minitrain.experiments.atari import action_confusion, clips, judge_clone, watch_scenes
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
@@ -386,13 +386,14 @@ def minitrain(*words, cwd, code="from minitrain.cli import main; sys.exit(main(s
         env=os.environ | dict(OMP_NUM_THREADS="1"))
 
 
-def test_record_train_play_by_command(tmp_path):
-    done = minitrain("atari", "record", "breakout", "demos/a.pt", "--games", 2, "--steps", 150, "--glyph", "true", cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout.startswith("2 games, 300 steps"), done.stderr
-    done = minitrain("gaze", "train", "--config", "gaze_files", "--data", "demos", "--epochs", 2, "--dim", 16, "--depth", 1, "--out", "run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = minitrain("atari", "play", "run", "breakout", "--games", 1, "--glyph", "true", "--out", "judged", cwd=tmp_path)
-    assert (done.returncode, done.stdout.strip()) == (0, "judged"), done.stderr
+def test_record_train_play_by_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    def run(command):
+        assert main(command.split()) == 0
+        return capsys.readouterr().out
+    assert run("atari record breakout demos/a.pt --games 2 --steps 150 --glyph true").startswith("2 games, 300 steps")
+    run("gaze train --config gaze_files --data demos --epochs 2 --dim 16 --depth 1 --out run")
+    assert run("atari play run breakout --games 1 --glyph true --out judged").strip() == "judged"
     assert (tmp_path/"judged"/"games.csv").is_file()
 
 
