@@ -1,5 +1,5 @@
 "Atari: gymnasium's checker, frames, glyph and places against the screen, games side by side, recordings, clones and commands."
-import os, subprocess, sys, warnings
+import subprocess, sys, warnings
 
 import numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
@@ -381,11 +381,6 @@ def test_judging(run, tmp_path):
 
 # Commands
 
-def minitrain(*words, cwd, code="from minitrain.cli import main; sys.exit(main(sys.argv[1:]))"):
-    return subprocess.run([sys.executable, "-c", f"import sys; {code}", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120,
-        env=os.environ | dict(OMP_NUM_THREADS="1"))
-
-
 def test_record_train_play_by_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     def run(command):
@@ -409,8 +404,8 @@ def test_commands_that_are_wrong(words, said, tmp_path, monkeypatch, capsys):
 
 def test_without_the_extra(tmp_path):
     "One clear line; and all else of the package works without it"
-    gone = "sys.modules['ale_py'] = None; "
-    done = minitrain("atari", "record", "pong", "a.pt", cwd=tmp_path, code=gone + "from minitrain.cli import main; sys.exit(main(sys.argv[1:]))")
+    code = ("import sys; sys.modules['ale_py'] = None; import minitrain.all; print('ale_py' in repr([o for o in sys.modules if sys.modules[o]]));"
+        "from minitrain.cli import main; sys.exit(main('atari record pong a.pt'.split()))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "pip install minitrain[atari]" in done.stderr and done.stderr.count("\n") == 1
-    done = minitrain(cwd=tmp_path, code=gone + "import minitrain.all; print('ale_py' in repr([o for o in sys.modules if sys.modules[o]]))")
     assert done.stdout.strip() == "False", done.stderr
