@@ -194,18 +194,18 @@ def environment(**kwargs):
     return dict(env, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **kwargs)
 
 
-def launch_by_hand(folder, *jobs, timeout=150):
-    "Two processes without a launcher: the environment is all that is needed"
+def launch_by_hand(folder, *words, timeout=150):
+    "Python twice, without a launcher: the environment is all that is needed"
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     envs = [environment(RANK=str(r), LOCAL_RANK=str(r), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)) for r in (0, 1)]
-    both = [subprocess.Popen([sys.executable, __file__, str(folder), *jobs], env=env, cwd=folder,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for env in envs]
-    try: err = [p.communicate(timeout=timeout)[1] for p in both]
+    both = [subprocess.Popen([sys.executable, *words], env=env, cwd=folder,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for env in envs]
+    try: out, err = zip(*(p.communicate(timeout=timeout) for p in both))
     finally:
         for p in both: p.kill()
-    return SimpleNamespace(rc=max(abs(p.returncode) for p in both), err="".join(err))
+    return SimpleNamespace(rc=max(abs(p.returncode) for p in both), out=out, err="".join(err))
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def launched(tmp_path_factory):
     "What both processes of a launch found in each job, and how it ended"
     pytest.importorskip("accelerate")
     folder = tmp_path_factory.mktemp("launched")
-    done = launch_by_hand(folder, "exact", "same")
+    done = launch_by_hand(folder, __file__, str(folder), "exact", "same")
     assert (folder/"same-1.json").exists(), done.err
     return {job: [json.loads((folder/f"{job}-{r}.json").read_text()) for r in (0, 1)] for job in ("exact", "same")} | dict(end=done)
 
@@ -275,20 +275,18 @@ def test_resumed_by_two_is_never_stopped(launched):
 
 
 def test_digits_by_accelerate_launch(tmp_path):
-    "`accelerate launch -m minitrain digits`: stopped, resumed; one process writes and prints"
+    "`accelerate launch -m minitrain digits`: stopped, resumed by two; one process writes and prints"
     pytest.importorskip("accelerate")
-    def start(*args):
-        return subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *args], env=environment(), cwd=tmp_path,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    stopped = start("--epochs", "2", "--width", "4", "--batch_size", "256", "--save_every", "3", "--affine", "0", "--warp", "0", "--out", "run")
+    small = "--epochs 2 --width 4 --batch_size 256 --save_every 3 --affine 0 --warp 0 --out run".split()
+    stopped = subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *small], env=environment(), cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list((tmp_path/"run").glob("checkpoint-*")) and stopped.poll() is None: time.sleep(0.002)
     stopped.terminate()  # the launcher passes it on, as it does when a machine is shut down
     said = stopped.communicate(timeout=100)[1]
     assert stopped.returncode != 0, said
-    resumed = start("--resume", "run")
-    out, said = resumed.communicate(timeout=200)
-    assert resumed.returncode == 0, said
-    first, *rows, last = out.splitlines()
+    resumed = launch_by_hand(tmp_path, "-m", "minitrain", "digits", "--resume", "run")
+    assert resumed.rc == 0 and not resumed.out[1], resumed.err
+    first, *rows, last = resumed.out[0].splitlines()
     assert re.match(r"going on at epoch \d, batch \d+ ", first) and last == "run"
     assert len(rows) >= 2 and len(set(rows)) == len(rows)  # each once
     names = {o.name for o in (tmp_path/"run").iterdir()}
