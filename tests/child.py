@@ -4,14 +4,15 @@ import multiprocessing, os, sys
 
 
 class Child(multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn").Process):
-    "f(*args) from a folder, its outputs in files; a number that it returns is the exit status"
-    def __init__(self, f, *args, folder=".", stdout=os.devnull, stderr=os.devnull):
+    "f(*args) from a folder, its outputs in files named here; a number that it returns is the exit status"
+    def __init__(self, f, *args, folder=".", **outputs):
         super().__init__(args=(f, *args))
-        self.folder, self.outputs = folder, (stdout, stderr)
+        self.folder, self.outputs = folder, outputs
         self.start()
 
     def run(self):
-        for fd, (name, path) in enumerate(zip(("stdout", "stderr"), self.outputs), 1):
+        for name, path in self.outputs.items():
+            fd = dict(stdout=1, stderr=2)[name]
             with open(path, "w") as file: os.dup2(file.fileno(), fd)
             setattr(sys, name, open(fd, "w", closefd=False))
         os.chdir(self.folder)

@@ -185,7 +185,7 @@ def test_ctrl_c_and_resume(command, tmp_path, here):
     "A run that is stopped can be read; what its last line says works, and ends where the run would have ended"
     epochs = dict(digits=3, multilabel=8)[command]  # of a second, and of a fraction of one
     args = [*SMALL[command], "--epochs", str(epochs)]
-    process = Child(main, command, *args, "--out", "run", folder=tmp_path, stderr=tmp_path/"err")
+    process = Child(main, command, *args, "--out", "run", folder=tmp_path, stdout=os.devnull, stderr=tmp_path/"err")
     deadline = time.monotonic() + 240
     while not (tmp_path/"run"/"metrics.csv").exists() and time.monotonic() < deadline: time.sleep(0.02)
     process.send_signal(signal.SIGINT)
@@ -205,7 +205,7 @@ def test_ctrl_c_and_resume(command, tmp_path, here):
 def test_reasoning(tmp_path, here):
     "Killed, resumed to the bytes of a run that was never stopped, then evaluated and used on a table"
     args = [*TINY, "--steps", "60", "--save_every", "1", "--out", "run"]
-    process = Child(main, "reasoning", "train", *args, folder=tmp_path, stderr=tmp_path/"err")
+    process = Child(main, "reasoning", "train", *args, folder=tmp_path, stdout=os.devnull, stderr=tmp_path/"err")
     while not list((tmp_path/"run").glob("checkpoint-*")) and process.poll() is None: time.sleep(0.002)
     process.kill()
     assert process.wait(60) == -signal.SIGKILL, (tmp_path/"err").read_text()
