@@ -53,6 +53,8 @@ class Page:
         elif kind == "Network.responseReceived" and p["response"]["status"] >= 400:
             self.problems.append(f"status {p['response']['status']}: {p['response']['url']}")
         elif kind == "Network.loadingFailed" and not p.get("canceled"): self.problems.append(f"failed request: {p['errorText']}")
+        elif kind == "Runtime.executionContextsCleared":  # the page before has gone, and what its scripts said
+            self.problems = [o for o in self.problems if not o.startswith(("exception:", "console:"))]
         elif kind == "Page.loadEventFired": self.loading = False
 
     def open(self, url, timeout=30):
