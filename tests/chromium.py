@@ -8,6 +8,7 @@ import argparse, base64, http.server, json, os, shutil, subprocess, tempfile, th
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -52,6 +53,8 @@ class Page:
         elif kind == "Network.responseReceived" and p["response"]["status"] >= 400:
             self.problems.append(f"status {p['response']['status']}: {p['response']['url']}")
         elif kind == "Network.loadingFailed" and not p.get("canceled"): self.problems.append(f"failed request: {p['errorText']}")
+        elif kind == "Runtime.executionContextsCleared":  # the page before has gone, and what its scripts said
+            self.problems = [o for o in self.problems if not o.startswith(("exception:", "console:"))]
         elif kind == "Page.loadEventFired": self.loading = False
 
     def open(self, url, timeout=30):
@@ -63,6 +66,14 @@ class Page:
         while self.loading:
             if time.monotonic() > end: raise TimeoutError(f"{url} did not load in {timeout} s")
             self.note(json.loads(self.socket.recv()))
+
+    def visit(self, url):
+        "Open a page and wait for all of it; gives what went wrong, and requests to other hosts"
+        self.open(url)
+        self.wait("document.readyState == 'complete'")
+        host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        outside = [o for o in self.requests if not o.startswith((host, "data:", "blob:"))]
+        return self.problems + [f"asked another host: {o}" for o in outside]
 
     def js(self, script):
         "Value of a script; a promise is awaited"

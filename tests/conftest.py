@@ -1,5 +1,6 @@
 """What the tests share: the wheel and sdist as built, the wheel unpacked, and a launcher that cuts the network."""
 import compileall, gc, importlib.util, os, shutil, signal, subprocess, sys, zipfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,11 @@ def tab():
 
 
 @pytest.fixture(scope="session")
-def base():
-    "Where docs/ is served"
+def base(tmp_path_factory):
+    "Where docs/ is served, under the path that it has on its host"
     import chromium
-    with chromium.serve(ROOT/"docs") as address: yield address
+    settings = ConfigParser(delimiters=["="])
+    settings.read(ROOT/"settings.ini", encoding="utf-8")
+    host, path = tmp_path_factory.mktemp("host"), settings["DEFAULT"]["doc_baseurl"]
+    (host/path.strip("/")).symlink_to(ROOT/"docs")
+    with chromium.serve(host) as address: yield address + path

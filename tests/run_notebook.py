@@ -1,7 +1,8 @@
 """Run every cell of notebooks, as Run All does, each in a kernel of its own.
 
     python run_notebook.py NB.ipynb PACKAGE_FOLDER
-    python run_notebook.py --serve PACKAGE_FOLDER     (what to run comes by lines: ["NB.ipynb", "FOLDER TO RUN IT IN"])
+    python run_notebook.py --serve PACKAGE_FOLDER     (what to run comes by lines: ["NB.ipynb", "FOLDER TO RUN IT IN"]; another
+                                               package may follow)
 
 The kernel must import minitrain from PACKAGE_FOLDER. Where a cell raises or a figure cannot be drawn, the cell's source and
 traceback are printed, exit status 1. On Linux a kernel is a fork of a process that has imported torch, Matplotlib and pandas
@@ -75,9 +76,9 @@ def job(out, folder, *args):
 def serve(package):
     "Answer each line with one: the exit status, and what was printed"
     for line in sys.stdin:
-        path, folder = json.loads(line)
+        path, folder, *other = json.loads(line)
         with tempfile.NamedTemporaryFile("r") as out:
-            child = Process(target=job, args=(out.name, folder, path, package))
+            child = Process(target=job, args=(out.name, folder, path, *(other or [package])))
             child.start()
             child.join()
             print(json.dumps([child.exitcode, out.read()]), flush=True)

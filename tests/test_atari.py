@@ -1,5 +1,5 @@
 "Atari: gymnasium's checker, frames, glyph and places against the screen, games side by side, recordings, clones and commands."
-import os, subprocess, sys, warnings
+import subprocess, sys, warnings
 
 import numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
@@ -10,7 +10,7 @@ from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert
 from minitrain.catch import lamp_swap
 from minitrain.cli import main
 from minitrain.core import ArgumentError
-from minitrain.gaze_files import Episode, load_gabril, save_gabril
+from minitrain.gaze_files import Episode, load_gabril
 from minitrain.experiments.atari import action_confusion, clips, judge_clone, watch_scenes
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
@@ -381,18 +381,14 @@ def test_judging(run, tmp_path):
 
 # Commands
 
-def minitrain(*words, cwd, code="from minitrain.cli import main; sys.exit(main(sys.argv[1:]))"):
-    return subprocess.run([sys.executable, "-c", f"import sys; {code}", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120,
-        env=os.environ | dict(OMP_NUM_THREADS="1"))
-
-
-def test_record_train_play_by_command(tmp_path):
-    done = minitrain("atari", "record", "breakout", "demos/a.pt", "--games", 2, "--steps", 150, "--glyph", "true", cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout.startswith("2 games, 300 steps"), done.stderr
-    done = minitrain("gaze", "train", "--config", "gaze_files", "--data", "demos", "--epochs", 2, "--dim", 16, "--depth", 1, "--out", "run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = minitrain("atari", "play", "run", "breakout", "--games", 1, "--glyph", "true", "--out", "judged", cwd=tmp_path)
-    assert (done.returncode, done.stdout.strip()) == (0, "judged"), done.stderr
+def test_record_train_play_by_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    def run(command):
+        assert main(command.split()) == 0
+        return capsys.readouterr().out
+    assert run("atari record breakout demos/a.pt --games 2 --steps 150 --glyph true").startswith("2 games, 300 steps")
+    run("gaze train --config gaze_files --data demos --epochs 2 --dim 16 --depth 1 --out run")
+    assert run("atari play run breakout --games 1 --glyph true --out judged").strip() == "judged"
     assert (tmp_path/"judged"/"games.csv").is_file()
 
 
@@ -408,8 +404,8 @@ def test_commands_that_are_wrong(words, said, tmp_path, monkeypatch, capsys):
 
 def test_without_the_extra(tmp_path):
     "One clear line; and all else of the package works without it"
-    gone = "sys.modules['ale_py'] = None; "
-    done = minitrain("atari", "record", "pong", "a.pt", cwd=tmp_path, code=gone + "from minitrain.cli import main; sys.exit(main(sys.argv[1:]))")
+    code = ("import sys; sys.modules['ale_py'] = None; import minitrain.all; print('ale_py' in repr([o for o in sys.modules if sys.modules[o]]));"
+        "from minitrain.cli import main; sys.exit(main('atari record pong a.pt'.split()))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "pip install minitrain[atari]" in done.stderr and done.stderr.count("\n") == 1
-    done = minitrain(cwd=tmp_path, code=gone + "import minitrain.all; print('ale_py' in repr([o for o in sys.modules if sys.modules[o]]))")
     assert done.stdout.strip() == "False", done.stderr

@@ -78,8 +78,8 @@ ROOT_JS = "document.querySelector('.mt-catch_play').widget"
 
 
 def test_the_network_in_the_page_is_the_one_in_the_package(played, clones):
-    "240 frames under the lamps of a game, for each clone: actions, probabilities, attention"
-    frames = catch_demos(1, 240, lamps=True, seed=77).frames
+    "120 frames under the lamps of a game, for each clone: actions, probabilities, attention"
+    frames = catch_demos(1, 120, lamps=True, seed=77).frames
     rows = json.dumps(frames[:, 0].tolist())
     for i, model in enumerate(clones.values()):
         said = played.js(f"{rows}.map(o => {{ const s = {ROOT_JS}.forward("
@@ -95,7 +95,7 @@ def test_the_network_in_the_page_is_the_one_in_the_package(played, clones):
 
 GAME = ("(() => { const w = %s, clone = w.clones[%d];"
     "let o = w.look({...w.begin(%s, %d), held: %s}, clone); const said = [];"
-    "while (o.t < 190) { said.push(o.said); w.step(o, clone); }"
+    "while (o.t < 95) { said.push(o.said); w.step(o, clone); }"
     "return [said, o.caught, o.swaps, o.changed]; })()")
 
 
@@ -107,7 +107,7 @@ def test_a_game_in_the_page_is_that_of_the_package(played, clones, held):
         def policy(f):
             if held is not None: f = light(f, torch.full((len(f),), held))
             return model(f.float()/255)
-        game = rollout(policy, 1, 190, lamps=True, seed=4, keep=True)
+        game = rollout(policy, 1, 95, lamps=True, seed=4, keep=True)
         where = (24*game.objects[0]).int()
         balls, paddle = where[::19, 0, 0].tolist(), where[0, 1, 0].item()
         said, caught, swaps, changed = played.js(

@@ -1,12 +1,13 @@
 "The commands as a user meets them: in a process of their own, offline, from an empty folder."
-import json, os, pty, re, signal, subprocess, sys, termios, time
+import json, os, pty, re, select, signal, subprocess, sys, termios, time
 
 import pandas as pd
 import pytest
 import yaml
 from safetensors.torch import load_file
 
-from conftest import OFFLINE, ROOT
+from child import Child
+from conftest import ROOT
 
 JOBS = {"digits": {"loss.png", "mistakes.png"}, "multilabel": {"loss.png"}}
 FILES = {"config.yaml", "metrics.csv", "versions.json", "model.safetensors"}
@@ -26,13 +27,18 @@ def minitrain(run_offline):
     return lambda *args, **kwargs: run_offline(sys.executable, "-m", "minitrain", *args, **kwargs)
 
 
+def main(*words):
+    "A command in this process"
+    from minitrain.cli import main
+    return main([str(o) for o in words])
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch, capfd):
     "Run a command in this process, from an empty folder: exit status, standard output, standard error"
-    from minitrain.cli import main
     monkeypatch.chdir(tmp_path)
     def run(*args):
-        try: status = main([str(a) for a in args])
+        try: status = main(*args)
         except SystemExit as e: status = e.code or 0
         return status, *capfd.readouterr()
     return run
@@ -135,22 +141,17 @@ def test_bad_input_from_a_shell(minitrain):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
 
 
-def test_progress_in_a_terminal(wheel_env, tmp_path):
+def test_progress_in_a_terminal(tmp_path):
     "With a terminal on standard error there is a progress bar, and the table on standard output stays clean"
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
-    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "digits", *FAST], cwd=tmp_path,
-                               env=wheel_env, stdout=subprocess.PIPE, stderr=end, text=True)
-    os.close(end)
+    process = Child(main, "digits", *FAST, folder=tmp_path, stdout=tmp_path/"out", stderr=os.ttyname(end))
     shown = b""
-    while True:
-        try: chunk = os.read(terminal, 4096)
-        except OSError: break
-        if not chunk: break
-        shown += chunk
-    out, _ = process.communicate(timeout=240)
-    assert process.returncode == 0 and b"train: " in shown
-    assert "\r" not in out
+    while (some := select.select([terminal], [], [], 0.1)[0]) or process.poll() is None:
+        if some: shown += os.read(terminal, 4096)
+    for o in (terminal, end): os.close(o)
+    assert process.wait() == 0 and b"train: " in shown
+    assert "\r" not in (tmp_path/"out").read_text()
 
 
 def test_lessons_as_the_readme_has_it(here, tmp_path):
@@ -180,17 +181,17 @@ def test_lessons_overwrites_nothing(here, tmp_path):
 
 @pytest.mark.filterwarnings("error:Detected call")  # torch's, of a scheduler that steps before its optimizer
 @pytest.mark.parametrize("command", SMALL)
-def test_ctrl_c_and_resume(command, wheel_env, tmp_path, here):
+def test_ctrl_c_and_resume(command, tmp_path, here):
     "A run that is stopped can be read; what its last line says works, and ends where the run would have ended"
     epochs = dict(digits=3, multilabel=8)[command]  # of a second, and of a fraction of one
     args = [*SMALL[command], "--epochs", str(epochs)]
-    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", command, *args, "--out", "run"], cwd=tmp_path,
-                               env=wheel_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Child(main, command, *args, "--out", "run", folder=tmp_path, stdout=os.devnull, stderr=tmp_path/"err")
     deadline = time.monotonic() + 240
     while not (tmp_path/"run"/"metrics.csv").exists() and time.monotonic() < deadline: time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
+    process.wait(120)
+    err = (tmp_path/"err").read_text()
+    assert process.exitcode == 130, err
     assert err.strip().splitlines()[-1] == f"minitrain: stopped; the run until then is in run{RESUME[command]}" and "Traceback" not in err
     assert 1 <= len(pd.read_csv(tmp_path/"run"/"metrics.csv")) < epochs and FILES <= {p.name for p in (tmp_path/"run").iterdir()}
     load_file(tmp_path/"run"/"model.safetensors")
@@ -201,14 +202,13 @@ def test_ctrl_c_and_resume(command, wheel_env, tmp_path, here):
     assert pd.read_csv(tmp_path/"run"/"metrics.csv").equals(pd.read_csv(tmp_path/"whole"/"metrics.csv"))
 
 
-def test_reasoning(wheel_env, tmp_path, here):
+def test_reasoning(tmp_path, here):
     "Killed, resumed to the bytes of a run that was never stopped, then evaluated and used on a table"
     args = [*TINY, "--steps", "60", "--save_every", "1", "--out", "run"]
-    process = subprocess.Popen([*OFFLINE, sys.executable, "-m", "minitrain", "reasoning", "train", *args], cwd=tmp_path, env=wheel_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Child(main, "reasoning", "train", *args, folder=tmp_path, stdout=os.devnull, stderr=tmp_path/"err")
     while not list((tmp_path/"run").glob("checkpoint-*")) and process.poll() is None: time.sleep(0.002)
     process.kill()
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, out + err
+    assert process.wait(60) == -signal.SIGKILL, (tmp_path/"err").read_text()
     assert not (tmp_path/"run"/"model.safetensors").exists()
     status, out, err = here("reasoning", "train", "--resume", "run")
     assert status == 0 and out.startswith("going on at epoch") and out.splitlines()[-1] == "run" and not err

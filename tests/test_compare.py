@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from child import Child
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, compare, holm, permutation_p, report
 from minitrain.experiments.gaze import GazeConfig, gaze
@@ -86,14 +87,14 @@ def test_a_process_that_dies_loses_its_run_and_no_other(tmp_path):
 
 
 def test_killed_comparison_leaves_no_process(tmp_path):
-    code = f"from minitrain.experiments.compare import *; from minitrain.experiments.gaze import gaze; compare(gaze, CompareConfig(common={TINY | dict(epochs=300)!r}, arms=dict(bc=dict(gaze=False))), {str(tmp_path/'out')!r}, jobs=1, progress=False)"
-    proc = subprocess.Popen([sys.executable, "-c", code], env=os.environ | dict(OMP_NUM_THREADS="1"), stderr=subprocess.PIPE, text=True)
+    plan = CompareConfig(common=TINY | dict(epochs=300), arms=dict(bc=dict(gaze=False)))
+    proc = Child(compare, gaze, plan, tmp_path/"out", 1, False)
     until = time.monotonic() + 60
     while not (tmp_path/"out"/"bc"/"seed-0"/"metrics.csv").exists() and time.monotonic() < until: time.sleep(0.1)
     def children(): return subprocess.run(["pgrep", "-P", str(proc.pid)], capture_output=True, text=True).stdout.split()
     workers = children()
     proc.send_signal(signal.SIGINT)
-    proc.communicate(timeout=30)
+    assert proc.wait(30) is not None
     assert workers and gone(workers)
 
 

@@ -610,13 +610,6 @@ def test_predict_refuses_in_one_line(frame, tmp_path):
     assert (tmp_path/"new"/"x.csv").is_file()
 
 
-def test_nothing_heavy_with_the_rest():
-    "compose is imported by name: `minitrain.all` does not bring scikit-learn in"
-    import subprocess, sys
-    code = "import sys, minitrain.all; assert 'sklearn' not in sys.modules and 'minitrain.compose' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
 class Frame:
     "A table as polars has it"
     def __init__(self, **columns): self.columns = columns

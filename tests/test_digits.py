@@ -1,5 +1,5 @@
 """`minitrain digits` from inside: a run repeats, resumes to the same bits, keeps what it has, and is judged once."""
-import importlib.util, json, math, os, random, shutil, signal, subprocess, sys, time
+import importlib.util, json, math, random, shutil, signal, subprocess, sys, time
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import load_file
 
 import minitrain.experiments.job
+from child import Child
 from conftest import ROOT
 from minitrain.augment import digits_model
 from minitrain.core import ArgumentError, load_digits, load_results
@@ -66,9 +67,7 @@ def test_same_seed_same_weights(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("save_every", [0, 4])
 def test_killed_and_resumed_is_never_stopped(save_every, run, tmp_path):
-    code = (f"from minitrain.experiments.digits import *; "
-        f"digits.run(DigitsConfig(**{SHORT}, save_every={save_every}), {str(tmp_path/'run')!r})")
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    child = Child(train, DigitsConfig(**SHORT, save_every=save_every), tmp_path/"run")
     while child.poll() is None and not list((tmp_path/"run").glob("checkpoint-*")): time.sleep(0.01)
     time.sleep(random.random()*0.3)
     child.kill()

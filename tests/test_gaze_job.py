@@ -1,11 +1,11 @@
 "The gaze job: a run repeats, resumes after a kill, plays; files of strangers in place of Catch."
-import json, os, signal, subprocess, sys
-from pathlib import Path
+import json, os, signal
 
 import numpy as np
 import pytest
 import torch
 
+from child import Child
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, planned_runs
 from minitrain.catch import catch_demos, light
@@ -14,6 +14,7 @@ from minitrain.experiments.gaze import (GazeConfig, gaze, gaze_frames, make_gaze
     redraw)
 from minitrain.gaze_files import Episode, save_gabril
 from minitrain.gaze_training import ShuffleCB
+from minitrain.learner import Callback
 from minitrain.runs import RunDir, load_config
 from trials import write_episodes
 
@@ -120,25 +121,24 @@ def test_the_mean_map_trains(tmp_path):
     assert gaze.result(run)["samples"] == 3*128
 
 
-def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
-    code = f"""
-import os, signal
-from minitrain.experiments.gaze import GazeConfig, gaze
-from minitrain.learner import Callback
 class Kill(Callback):
     order = 2000
     def cleanup_batch(self, learn):
         if learn.training and (learn.epoch, learn.iter) == (1, 3): os.kill(os.getpid(), signal.SIGKILL)
-make = gaze.make
-def new(config):
-    learn = make(config)
-    learn.cbs.append(Kill())
-    return learn
-gaze.make = new
-gaze.run(GazeConfig(**{TINY!r}, save_every=2), {str(tmp_path/'killed')!r}, progress=False)
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | dict(OMP_NUM_THREADS="1"), capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def train_until_killed(config, out):
+    make = gaze.make
+    def new(config):
+        learn = make(config)
+        learn.cbs.append(Kill())
+        return learn
+    gaze.make = new
+    train(config, out, progress=False)
+
+
+def test_killed_run_resumes_to_the_same_weights(run, tmp_path):
+    assert Child(train_until_killed, GazeConfig(**TINY, save_every=2), tmp_path/"killed").wait() == -signal.SIGKILL
     assert not (tmp_path/"killed"/"result.json").exists()
     again = resume(tmp_path/"killed", progress=False)
     assert (again/"model.safetensors").read_bytes() == (run/"model.safetensors").read_bytes()

@@ -14,12 +14,12 @@ TRACE = re.compile(r"(?<![\w.:/<>\\~*)\]}-])/(?:[\w.+@-]+/)+[\w.+@-]+|\b[A-Za-z]
 
 @pytest.fixture(scope="module")
 def run(package, wheel_env):
-    "Run a notebook in a folder; gives the exit status and what was printed"
+    "Run a notebook in a folder, with another package if one is named; gives the exit status and what was printed"
     command = [*OFFLINE, sys.executable, str(ROOT/"tests"/"run_notebook.py"), "--serve", str(package)]
     env = dict(wheel_env, MPLBACKEND="module://matplotlib_inline.backend_inline")
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        def run(path, folder):
-            print(json.dumps([str(path), str(folder)]), file=server.stdin, flush=True)
+        def run(path, folder, *package):
+            print(json.dumps([str(path), str(folder), *package]), file=server.stdin, flush=True)
             return json.loads(server.stdout.readline())
         yield run
         server.stdin.close()
@@ -83,9 +83,9 @@ def test_a_failing_notebook_fails(run, tmp_path, source, error):
     assert status == 1 and error in text
 
 
-def test_another_minitrain_fails(run_offline):
-    done = run_offline(sys.executable, ROOT/"tests"/"run_notebook.py", NOTEBOOKS[0], "/elsewhere")
-    assert done.returncode == 1 and "AssertionError" in done.stdout
+def test_another_minitrain_fails(run, tmp_path):
+    status, text = run(NOTEBOOKS[0], tmp_path, "/elsewhere")
+    assert status == 1 and "AssertionError" in text
 
 
 CONNECT = """

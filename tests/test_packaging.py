@@ -1,5 +1,5 @@
 "The wheel and the sdist are whole, and the wheel works in an empty environment with the network cut."
-import ast, json, re, subprocess, sys, tarfile, venv, zipfile
+import ast, json, re, shutil, subprocess, sys, tarfile, venv, zipfile
 from configparser import ConfigParser
 from email.parser import Parser
 from importlib.metadata import distribution
@@ -141,10 +141,10 @@ def closure(names):
 def empty_env(built, tmp_path_factory):
     "A new environment with the wheel and what it requires, and nothing else; for want of a network that is lent by links"
     home = tmp_path_factory.mktemp("empty")/"env"
-    venv.create(home, with_pip=True)
-    python = home/"bin"/"python"
-    wheel = next(built.glob("*.whl"))
-    install = subprocess.run([*OFFLINE, python, "-m", "pip", "install", "--no-deps", "--no-index", wheel], capture_output=True, text=True)
+    venv.create(home)
+    pip = [sys.executable, "-m", "pip", "--python", home/"bin"/"python"]
+    install = subprocess.run([*OFFLINE, *pip, "install", "--no-deps", "--no-index", next(built.glob("*.whl"))],
+                             capture_output=True, text=True)
     assert install.returncode == 0, install.stderr
     site = next((home/"lib").glob("python*"))/"site-packages"
     for o in closure(settings()["requirements"].split()):
@@ -185,11 +185,25 @@ def test_constraints_pin_every_requirement():
     assert wanted <= pinned
 
 
-def test_generated_files_are_in_step():
-    "Modules, stubs, cleaned notebooks and README match the notebooks (docs/ has its own test)"
-    command = [sys.executable, ROOT/"tools"/"check.py", "--fast"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_generated_files_are_in_step(tmp_path):
+    """Modules, stubs, cleaned notebooks and README match the notebooks (docs/ has its own
+    test): in a copy with a line in a stub, a stub without a module, a line in a module and
+    in README, these are named and nothing else"""
+    copy = tmp_path/"clone"
+    ignore = shutil.ignore_patterns("__pycache__", "assets")
+    for name in ("nbs", "minitrain", "tools"):
+        shutil.copytree(ROOT/name, copy/name, ignore=ignore)
+    for name in ("settings.ini", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT/name, copy/name)
+    late = ["README.md", "minitrain/learner.pyi", "minitrain/softmax.py"]
+    for name in late:
+        with open(copy/name, "a") as f: f.write("late: int\n")
+    (copy/"minitrain"/"gone.pyi").touch()
+    done = subprocess.run([sys.executable, "tools/check.py", "--fast"], cwd=copy,
+                          capture_output=True, text=True)
+    named = [o.partition(":")[0] for o in done.stdout.splitlines()[:-1]]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert sorted(named) == sorted([*late, "minitrain/gone.pyi"]), done.stdout
 
 
 def test_without_scikit_learn_one_sentence_says_what_to_install(run_offline):

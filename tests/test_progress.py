@@ -1,5 +1,5 @@
 """Lesson 11: histories, bars where they are read, logs that survive, what was recorded, a writer for TensorBoard."""
-import io, json, math, os, pty, signal, subprocess, sys, termios
+import io, json, math, os, pty, signal, subprocess, sys, termios, time
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import minitrain.predict  # gives the Learner `capture_preds`
+from child import Child
 from conftest import OFFLINE
 from minitrain.core import ArgumentError
 from minitrain.data import DataLoaders
@@ -383,14 +384,12 @@ def test_rows_and_their_ends(tmp_path):
     assert mend_csv(path) is None and path.read_text() == ""
 
 
-def test_csv_survives_a_kill(tmp_path, wheel_env):
+def test_csv_survives_a_kill(tmp_path):
     code = (TRAIN % "").replace("Slow()]", "Slow(), CSVLogCB('log.csv')]").replace("fit(2)", "fit(1000)")
-    process = subprocess.Popen([*OFFLINE, sys.executable, "-c", code], cwd=tmp_path, env=wheel_env, stdout=subprocess.PIPE, text=True)
-    printed = [process.stdout.readline() for _ in range(6)]  # two epochs and the training part of the third
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    assert len(printed) == 6
+    child, out = Child(exec, code, {}, folder=tmp_path, stdout=tmp_path/"out"), tmp_path/"out"
+    while child.poll() is None and not (out.exists() and out.read_text().count("\n") >= 6): time.sleep(0.01)  # two epochs and more
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
     df = pd.read_csv(tmp_path/"log.csv")
     assert df["epoch"].tolist()[:2] == [0, 1] and df.notna().all(axis=None)
 

@@ -1,5 +1,5 @@
 """`minitrain reasoning train` from inside: a job that repeats and resumes to the same bits."""
-import json, math, os, random, shutil, signal, subprocess, sys, time
+import json, math, os, random, shutil, signal, time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 import minitrain.all
+from child import Child
 from minitrain.core import ArgumentError
 from minitrain.experiments.reasoning import Problems, ReasoningConfig, reasoning, validation_problems
 from minitrain.reasoning import learning_curve, load_head
@@ -80,14 +81,26 @@ def test_problems_follow_seed_step_and_curriculum():
     for a, b in zip(one, other): assert torch.equal(a, b) and len(a) == 20
 
 
+class Slow(minitrain.all.Callback):
+    order = 2000
+    def after_batch(self, learn): time.sleep(0.1)
+
+
+def train_slowly(config, out):
+    old = reasoning.make
+    def make(c):
+        learn = old(c)
+        learn.cbs.append(Slow())
+        return learn
+    reasoning.make = make
+    train(config, out)
+
+
 @pytest.mark.parametrize("more", [dict(), dict(save_every=1, micro_batch=4)])
 def test_killed_and_resumed_is_never_stopped(more, run, tmp_path):
     config = {**SHORT, "ema": 0.5, **more}
     straight = run if not more else train(ReasoningConfig(**config), tmp_path/"straight", progress=False)
-    slow = "import time; from minitrain.all import *; from minitrain.experiments.reasoning import *; C = Curriculum\nclass Slow(Callback):\n  order = 2000\n  def after_batch(self, learn): time.sleep(0.1)\n"
-    slow += "old = reasoning.make\ndef new(c): l = old(c); l.cbs.append(Slow()); return l\nreasoning.make = new\n"
-    values = ", ".join(f"{k}={'C' + str((v.start, v.end, v.inc, v.interval)) if isinstance(v, Curriculum) else repr(v)}" for k, v in config.items())
-    child = subprocess.Popen([sys.executable, "-c", f"{slow}reasoning.run(ReasoningConfig({values}), {str(tmp_path/'run')!r})"], stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    child = Child(train_slowly, ReasoningConfig(**config), tmp_path/"run")
     while child.poll() is None and not list((tmp_path/"run").glob("checkpoint-*")): time.sleep(0.01)
     time.sleep(random.random()*0.3)
     child.kill()

@@ -1,7 +1,4 @@
-"""The reference: what it reads from the package, the examples that it chooses, its pages, and how they look on a phone.
-
-The tests at the end read docs/; the one in a browser skips where Chromium is missing.
-"""
+"The reference: what it reads from the package, the examples that it chooses, its pages"
 import ast, importlib, inspect, re, sys, types, typing
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +8,6 @@ import torch
 from bs4 import BeautifulSoup
 from torch import nn
 
-import chromium
 from conftest import ROOT
 from minitrain.core import ArgumentError, need
 from minitrain.learner import Callback, CancelBatchException, Learner, MomentumLearner, SingleBatchCB, TrainCB
@@ -407,9 +403,6 @@ def test_type_hints_of_every_public_object(book):
 
 # ------------------------------------------------------------------------------------------------------ rendered pages
 
-PAGES = sorted(p.relative_to(DOCS).as_posix() for p in (DOCS/"api").glob("*.html"))
-
-
 def test_an_example_leads_to_its_cell():
     "The link above an example goes to the anchor right before the cell with the same code"
     page = BeautifulSoup((DOCS/"api"/"softmax.html").read_text(encoding="utf-8"), "html.parser")
@@ -420,23 +413,3 @@ def test_an_example_leads_to_its_cell():
         target, _, anchor = note.find("a", href=re.compile("#example-"))["href"].partition("#")
         lesson = BeautifulSoup((DOCS/"api"/target).resolve().read_text(encoding="utf-8"), "html.parser")
         assert lesson.find(id=anchor).find_next("pre").get_text().strip() == code.strip()
-
-
-# the output of an example keeps its columns: it scrolls, with a bar and by keys
-HIDDEN = """[...document.querySelectorAll('article :is(pre, dl, dt, dd, p, table)')].filter(o => o.offsetParent &&
-    !o.closest('.example-output') &&
-    (o.scrollWidth > o.clientWidth + 1 && getComputedStyle(o).display != 'inline' || o.getBoundingClientRect().right > innerWidth + 1))
-    .map(o => o.innerText.slice(0, 60))"""
-
-
-def test_nothing_is_hidden_at_the_side_of_a_phone(tab, base, tmp_path):
-    (tmp_path/"bad.html").write_text("<!doctype html><meta name=viewport content='width=device-width'><article><pre>" + "x"*300)
-    tab.window(390, 844, phone=True)
-    for page in PAGES:
-        tab.open(f"{base}/{page}")
-        tab.wait("document.readyState == 'complete'")
-        assert tab.js(HIDDEN) == [], page
-    with chromium.serve(tmp_path) as other:  # the control
-        tab.open(f"{other}/bad.html")
-        tab.wait("document.readyState == 'complete'")
-        assert tab.js(HIDDEN)

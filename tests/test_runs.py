@@ -98,17 +98,26 @@ def test_rundir_refuses(tmp_path):
     assert (run/"note.bin").read_bytes() == b"\x00" and json.loads((run/"versions.json").read_text())["torch"]
 
 
+def race(path, go, said, over):
+    go.wait()
+    try: run = RunDir(path, {})  # noqa: F841
+    except ValueError: said.put("taken")
+    else: said.put("mine"); over.wait()
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path):
     run = RunDir(tmp_path/"run", {})
     with pytest.raises(ArgumentError, match="no other process"): RunDir(tmp_path/"run").hold()
     run.release()
     RunDir(tmp_path/"run").hold()
-    racing = "from minitrain.runs import RunDir; import sys; sys.stdin.read(1)\ntry: RunDir('race', {}); print('mine'); sys.stdin.read()\nexcept ValueError as e: print('taken')"
-    both = [subprocess.Popen([sys.executable, "-c", racing], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    for o in both: o.stdin.write("g"); o.stdin.flush()
-    said = [o.stdout.readline().strip() for o in both]
-    for o in both: o.stdin.close(); o.wait(); o.stdout.close()
-    assert sorted(said) == ["mine", "taken"]
+    context = multiprocessing.get_context("fork")
+    go, said, over = context.Event(), context.SimpleQueue(), context.Event()
+    both = [context.Process(target=race, args=(tmp_path/"race", go, said, over)) for _ in range(2)]
+    for o in both: o.start()
+    go.set()
+    assert sorted(said.get() for _ in both) == ["mine", "taken"]
+    over.set()
+    for o in both: o.join()
 
 
 def test_versions_tell_the_commit_of_tracked_code(monkeypatch, tmp_path):

@@ -1,6 +1,6 @@
 """Two processes over gloo, really launched, against one: losses, metrics, one writer, lost processes; and what can be tested alone.
 
-Run with a job's name (torchrun test_scale.py JOB FOLDER), this file is the script that is launched."""
+Run with names of jobs (torchrun test_scale.py FOLDER JOB ...), this file is the script that is launched."""
 import io, json, os, random, re, shutil, socket, subprocess, sys, time
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -109,7 +109,7 @@ def job_same(folder):
     learn = Learner(linear(), loaders(seed=RANK), cross_entropy, 0.1, [default_trainer(), losses := Losses()])
     learn.fit(1)  # loaders whose seeds differ take the order of process 0
     out["seeds"] = losses.values
-    (Path(folder)/f"{RANK}.json").write_text(json.dumps(out))
+    (Path(folder)/f"same-{RANK}.json").write_text(json.dumps(out))
     try: Learner(linear(), list(loaders().train), cross_entropy, cbs=[default_trainer()]).fit(1)
     except ValueError as e: print(e, file=sys.stderr)
     Learner(linear(), loaders(n=60 + 2*RANK), cross_entropy, 0.1, [default_trainer()]).fit(1)  # not the same data
@@ -164,7 +164,7 @@ def job_exact(folder):
     out["never"], out["resumed"] = whole(folder/"never", False), whole(folder/"resumed", True)
     seeded, AccelerateCB.before_batch = AccelerateCB.before_batch, lambda self, learn: None
     out["unseeded"], AccelerateCB.before_batch = whole(folder/"unseeded", True), seeded
-    (folder/f"{RANK}.json").write_text(json.dumps(out))
+    (folder/f"exact-{RANK}.json").write_text(json.dumps(out))
 
 
 def job_killed(folder): resumable(folder, Dies()).fit(3)
@@ -172,7 +172,7 @@ def job_killed(folder): resumable(folder, Dies()).fit(3)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    globals()[f"job_{sys.argv[1]}"](sys.argv[2])
+    for o in sys.argv[2:]: globals()[f"job_{o}"](sys.argv[1])
     sys.exit()
 
 
@@ -194,28 +194,32 @@ def environment(**kwargs):
     return dict(env, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **kwargs)
 
 
-def launch_by_hand(job, folder, timeout=150):
-    "Two processes without a launcher: the environment is all that is needed"
+def launch_by_hand(folder, *words, timeout=150):
+    "Python twice, without a launcher: the environment is all that is needed"
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     envs = [environment(RANK=str(r), LOCAL_RANK=str(r), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)) for r in (0, 1)]
-    both = [subprocess.Popen([sys.executable, __file__, job, str(folder)], env=env, cwd=folder,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for env in envs]
-    try: err = [p.communicate(timeout=timeout)[1] for p in both]
+    both = [subprocess.Popen([sys.executable, *words], env=env, cwd=folder,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for env in envs]
+    try: out, err = zip(*(p.communicate(timeout=timeout) for p in both))
     finally:
         for p in both: p.kill()
-    return SimpleNamespace(rc=max(abs(p.returncode) for p in both), err="".join(err))
+    return SimpleNamespace(rc=max(abs(p.returncode) for p in both), out=out, err="".join(err))
 
 
 @pytest.fixture(scope="module")
-def same(tmp_path_factory):
-    "What both processes of a launch found, and how it ended"
+def launched(tmp_path_factory):
+    "What both processes of a launch found in each job, and how it ended"
     pytest.importorskip("accelerate")
-    folder = tmp_path_factory.mktemp("same")
-    done = launch_by_hand("same", folder)
-    assert (folder/"1.json").exists(), done.err
-    return [json.loads((folder/f"{r}.json").read_text()) for r in (0, 1)], done
+    folder = tmp_path_factory.mktemp("launched")
+    done = launch_by_hand(folder, __file__, str(folder), "exact", "same")
+    assert (folder/"same-1.json").exists(), done.err
+    return {job: [json.loads((folder/f"{job}-{r}.json").read_text()) for r in (0, 1)] for job in ("exact", "same")} | dict(end=done)
+
+
+@pytest.fixture
+def same(launched): return launched["same"], launched["end"]
 
 
 def close(a, b, tol): return torch.allclose(torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64), rtol=tol, atol=tol)
@@ -251,7 +255,7 @@ def test_what_is_left_and_what_is_refused(same):
 def test_killed_process(tmp_path):
     "kill -9 of one of two: the launcher names it and ends, its checkpoint is whole, and one process finishes the run, with every row right"
     pytest.importorskip("accelerate")
-    done = subprocess.run([*TORCHRUN, __file__, "killed", str(tmp_path)], env=environment(), capture_output=True, text=True, timeout=150, cwd=tmp_path)
+    done = subprocess.run([*TORCHRUN, __file__, str(tmp_path), "killed"], env=environment(), capture_output=True, text=True, timeout=150, cwd=tmp_path)
     assert done.returncode != 0 and re.search(r"exitcode *: -9", done.stderr), done.stderr
     assert list((tmp_path/"run").glob("checkpoint-*")) and not list((tmp_path/"run").glob(".*"))
     learn, never = resumable(tmp_path), resumable(tmp_path/"never")
@@ -262,32 +266,27 @@ def test_killed_process(tmp_path):
     assert close(*([[r["loss"], r["accuracy"]] for r in x.metrics.rows] for x in (learn, never)), 1e-4)
 
 
-def test_resumed_by_two_is_never_stopped(tmp_path):
+def test_resumed_by_two_is_never_stopped(launched):
     "Weights and every row, bit for bit, with dropout, random changes and a stop between two batches; the seeds are needed for it"
-    pytest.importorskip("accelerate")
-    done = launch_by_hand("exact", tmp_path)
-    assert (tmp_path/"1.json").exists(), done.err
-    a, b = (json.loads((tmp_path/f"{r}.json").read_text()) for r in (0, 1))
+    a, b = launched["exact"]
     assert a["resumed"] == a["never"] == b["never"] == b["resumed"] and len(a["never"]["rows"]) == 6
     assert sum(map(sum, a["never"]["rows"][2]["matrix"])) == 61
     assert a["unseeded"]["state"] != a["never"]["state"]
 
 
 def test_digits_by_accelerate_launch(tmp_path):
-    "`accelerate launch -m minitrain digits`: stopped, resumed; one process writes and prints"
+    "`accelerate launch -m minitrain digits`: stopped, resumed by two; one process writes and prints"
     pytest.importorskip("accelerate")
-    def start(*args):
-        return subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *args], env=environment(), cwd=tmp_path,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    stopped = start("--epochs", "2", "--width", "4", "--batch_size", "256", "--save_every", "3", "--affine", "0", "--warp", "0", "--out", "run")
+    small = "--epochs 2 --width 4 --batch_size 256 --save_every 3 --affine 0 --warp 0 --out run".split()
+    stopped = subprocess.Popen([*ACCELERATE, "-m", "minitrain", "digits", *small], env=environment(), cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list((tmp_path/"run").glob("checkpoint-*")) and stopped.poll() is None: time.sleep(0.002)
     stopped.terminate()  # the launcher passes it on, as it does when a machine is shut down
     said = stopped.communicate(timeout=100)[1]
     assert stopped.returncode != 0, said
-    resumed = start("--resume", "run")
-    out, said = resumed.communicate(timeout=200)
-    assert resumed.returncode == 0, said
-    first, *rows, last = out.splitlines()
+    resumed = launch_by_hand(tmp_path, "-m", "minitrain", "digits", "--resume", "run")
+    assert resumed.rc == 0 and not resumed.out[1], resumed.err
+    first, *rows, last = resumed.out[0].splitlines()
     assert re.match(r"going on at epoch \d, batch \d+ ", first) and last == "run"
     assert len(rows) >= 2 and len(set(rows)) == len(rows)  # each once
     names = {o.name for o in (tmp_path/"run").iterdir()}

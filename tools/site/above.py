@@ -4,10 +4,12 @@ A statement belongs to it when it binds a name that is needed, or may change wha
 method is called for its effect, a function that does more than show gets it. What a called function changes out of sight is lost.
 """
 import ast, builtins, re, symtable
+from functools import cache
 from typing import NamedTuple
 
 _DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 _LOOKS = re.compile("print|display|show|test_|assert_|check|diagram|widget|solution")
+_BUILTINS = {*dir(builtins)}
 _SEEDS = re.compile(r"(set_seed|torch\.manual_seed)\(")
 
 
@@ -23,9 +25,10 @@ class Statement(NamedTuple):
     aliases: dict  # name -> the line that imports it, of an import
 
 
+@cache
 def statements(code, cell=0, exported=False):
     "The statements at the top of a cell's code, in order"
-    lines, groups = code.splitlines(), []
+    lines, groups, out = code.splitlines(), [], []
     for node in ast.parse(code).body:
         first = min([node.lineno, *(o.lineno for o in getattr(node, "decorator_list", ()))])
         if groups and first <= groups[-1][1]: groups[-1] = (groups[-1][0], node.end_lineno, [*groups[-1][2], node])
@@ -40,8 +43,9 @@ def statements(code, cell=0, exported=False):
             if isinstance(o, (ast.Import, ast.ImportFrom)):
                 head = f"from {'.' * o.level}{o.module or ''} " if isinstance(o, ast.ImportFrom) else ""
                 aliases |= {(a.asname or a.name).split(".")[0]: f"{head}import {ast.unparse(a)}" for a in o.names if a.name != "*"}
-        yield Statement(cell, "\n".join(lines[first - 1:last]), binds | {*aliases}, changes, loads, exported,
-            all(isinstance(o, _DEFS) for o in nodes), aliases)
+        out.append(Statement(cell, "\n".join(lines[first - 1:last]), binds | {*aliases}, changes, loads, exported,
+            all(isinstance(o, _DEFS) for o in nodes), aliases))
+    return out
 
 
 def _names(node):
@@ -51,14 +55,15 @@ def _names(node):
     binds = {o.get_name() for o in top.get_symbols() if o.is_assigned() or o.is_imported()}
     simple = isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))  # whatever else binds a name reads it later
     loads = {o.get_name() for o in top.get_symbols() if o.is_referenced() and (simple or o.get_name() not in binds)}
-    aug = [o.target for o in ast.walk(node) if isinstance(o, ast.AugAssign) and isinstance(o.target, ast.Name)]
-    made = {o.id for o in ast.walk(node) if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store) and o not in aug}
+    nodes = [*ast.walk(node)]
+    aug = [o.target for o in nodes if isinstance(o, ast.AugAssign) and isinstance(o.target, ast.Name)]
+    made = {o.id for o in nodes if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store) and o not in aug}
     loads |= {o.id for o in aug if o.id in binds} - made
     inside = [*top.get_children()]
     for o in inside:
         inside += o.get_children()
         loads |= {k for k in (s.get_name() for s in o.get_symbols() if s.is_global()) if k not in binds}
-    return binds, loads - {*dir(builtins)}
+    return binds, loads - _BUILTINS
 
 
 def _changed(node):
@@ -84,7 +89,7 @@ def setup(before, code, home, public):
 
     `before` are the statements above it, `home` is the module that the exported ones among them go into, `public` gives the
     module from which a public name is imported."""
-    own, whole = set(), [*statements(code)]
+    own, whole = set(), statements(code)
     need, made = set(), set().union(*(o.binds for o in whole))
     for o in whole:
         need |= o.loads - (made if o.defines else own)  # a function may use what comes after it

@@ -10,7 +10,7 @@ from fastcore.docments import docstring
 
 from convert import link_names, source_link
 from describe import LISTED, bases_of, call_text, constant_source, documented_names, event_lines, inherited_methods, inner, is_constant, \
-    loop_methods, parameter_docs, public_methods, raised, running_signature, signature_text, written_signature
+    loop_methods, parameter_docs, public_methods, raised, running_signature, signature_text, source_lines, written_signature
 from examples import Examples
 
 STAR = "from minitrain.all import *"  # any example may begin with it
@@ -165,7 +165,7 @@ class Reference:
         if errors: out += ["**Raises**", _box("raises", errors)]
         out += example
         if is_class: out += self.called(short, name, o) + self.inherited(o)
-        try: line = inspect.getsourcelines(o)[1]
+        try: line = source_lines(o)[1]
         except (OSError, TypeError): line = None
         out.append(self.links(home, line, name))
         if is_class:

@@ -1,6 +1,7 @@
 "Sphinx's settings for the site. Everything the pages need lies in tools/site/_static or in the theme: no other host is asked"
 import re, sys
 from configparser import ConfigParser
+from functools import cache
 from pathlib import Path
 
 from pygments.formatters import HtmlFormatter
@@ -61,6 +62,16 @@ class LineFormatter(HtmlFormatter):
                 style = f' style="--indent:{indent}"' if indent else ""
                 yield 1, f'<span class="line"{style}>{text}</span>'
         return super().wrap(lines())
+
+    @staticmethod
+    @cache
+    def _classes(style):
+        made = HtmlFormatter(style=style)
+        return made.ttype2class, made.class2style
+
+    def _create_stylesheet(self):
+        "Once for a style, and not for each block of code"
+        self.ttype2class, self.class2style = self._classes(self.style)
 
 
 PygmentsBridge.html_formatter = LineFormatter

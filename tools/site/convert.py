@@ -4,6 +4,7 @@ The notebooks are written for Jupyter and nbdev (and stay readable by Quarto): `
 `01_softmax.ipynb`. Sphinx with myst-nb wants tags and metadata, MyST admonitions, and pages called `softmax`.
 """
 import ast, re
+from functools import cache
 from html import escape
 from pathlib import PurePosixPath
 
@@ -37,10 +38,13 @@ def split_options(source):
     return {k: v.strip("\"'") for k, v in options.items()}, "\n".join(lines).rstrip()
 
 
+parsed = cache(ast.parse)  # a tree that is read and never changed
+
+
 def defined_names(code):
     "Dotted names that a cell defines: functions, classes with their methods, methods added by @patch, plain assignments"
     names = []
-    for node in ast.parse(code).body:
+    for node in parsed(code).body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)): names.append(_patched(node) or node.name)
         elif isinstance(node, ast.ClassDef):
             names.append(node.name)
@@ -60,7 +64,7 @@ def _patched(function):
 
 def only_imports(code):
     "True for a cell that does nothing but import"
-    try: body = ast.parse(code).body
+    try: body = parsed(code).body
     except SyntaxError: return False  # a magic of a notebook being written
     return bool(body) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in body)
 
@@ -89,7 +93,7 @@ def fold_summary(options, code):
     if only_imports(code): return "Imports of the module" if exported else "Imports"
     if not exported and re.search(r"^(?:print\()?check_\w+\(", code, re.M): return "Solution"
     defs = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    names = [_patched(o) or o.name for o in ast.parse(code).body if isinstance(o, defs)]
+    names = [_patched(o) or o.name for o in parsed(code).body if isinstance(o, defs)]
     names = list(dict.fromkeys(names or (defined_names(code) if exported else [])))
     if len(names) > 3: names[2:] = [f"{len(names) - 2} more"]
     what = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "the code"
@@ -275,7 +279,7 @@ def code_cell(source, outputs, metadata):
 
 def show_doc_text(code, outputs):
     "The reference entry that a cell `show_doc(name)` has stored, as MyST; None for any other cell"
-    body = ast.parse(code).body
+    body = parsed(code).body
     call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
     if not isinstance(call, ast.Call) or getattr(call.func, "id", None) != "show_doc": return None
     stored = next((text_of(o["data"]["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {})), None)

@@ -5,6 +5,9 @@ from functools import cache, partial
 from fastcore.docments import docments
 
 
+source_lines = cache(inspect.getsourcelines)  # of a class it goes through all of its module
+
+
 # --------------------------------------------------------------------------------------------- what a module documents
 
 def documented_names(module):
@@ -137,7 +140,7 @@ def _words(node):
 @cache
 def definition(f):
     "The syntax tree of a function, or None where there is no source (a generated `__init__`)"
-    try: return ast.parse(textwrap.dedent(inspect.getsource(f))).body[0]
+    try: return ast.parse(textwrap.dedent("".join(source_lines(f)[0]))).body[0]
     except (OSError, TypeError, SyntaxError): return None
 
 
@@ -199,7 +202,7 @@ def parameter_docs(f):
         docs = {k: v or "" for k, v in docments(f, args_kwargs=True).items()}
         f = f.__init__ if inspect.isclass(f) and not hasattr(f, "__dataclass_fields__") else f
         nodes = getattr(getattr(definition(f), "args", None), "posonlyargs", [])
-    lines = textwrap.dedent(inspect.getsource(f)).splitlines() if nodes else []
+    lines = textwrap.dedent("".join(source_lines(f)[0])).splitlines() if nodes else []
     for o in nodes:
         name, comment = getattr(o, "arg", None) or o.target.id, re.search(r"#\s*(.*)$", lines[o.end_lineno - 1])
         if not docs.get(name) and comment: docs[name] = comment[1]

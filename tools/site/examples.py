@@ -72,31 +72,32 @@ class Lesson:
                 continue
             if cell["cell_type"] != "code": continue
             options, code = convert.split_options(cell["source"])
-            tree = ast.parse(code)
-            for node in ast.walk(tree):
+            tree = convert.parsed(code)
+            nodes = [*ast.walk(tree)]
+            for node in nodes:
                 if isinstance(node, ast.ImportFrom): self.imported |= {o.asname or o.name: node.module for o in node.names}
                 if isinstance(node, ast.Import): self.imported |= {(o.asname or o.name).split(".")[0]: "" for o in node.names}
             exported = {"export", "exports", "exporti"} & set(options)
             if exported: self.defined |= {o: (i, section) for o in convert.defined_names(code) if o not in self.defined}
             else:
-                self.bound |= {o.id for o in ast.walk(tree) if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store)}
+                self.bound |= {o.id for o in nodes if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store)}
                 self.classes |= {o.name: o for o in tree.body if isinstance(o, ast.ClassDef)}
-            holds, before = {**holds, **_holds(tree)}, len(self.statements)
+            holds, before = {**holds, **_holds(nodes)}, len(self.statements)
             if options.get("eval") != "false": self.statements += above.statements(code, i, bool(exported))
             if exported or convert.is_hidden(options, code) or convert.only_imports(code) or options.get("echo") == "false": continue
             if re.match(r"(show_doc|check_\w+|solution)\(|def \w+\(.*\): *\.\.\.", code): continue
-            self.cells.append(Cell(i, cell.get("id", ""), code, *_read(tree), before, section, holds, *outputs_of(cell),
+            self.cells.append(Cell(i, cell.get("id", ""), code, *_read(nodes), before, section, holds, *outputs_of(cell),
                 convert.is_folded(options, code) or options.get("eval") == "false"))
 
 
-def _holds(tree):
-    "Variables of a cell and the name of the class or function whose result they hold, None where that is not said"
+def _holds(nodes):
+    "Variables of a cell, given as nodes of its tree, and the name of the class or function whose result they hold, None where that is not said"
     found = {}
     def note(target, value):
         if not isinstance(target, ast.Name): return
         called = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
         found[target.id] = value.func.id if called else None
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for o in node.targets:
                 pair = isinstance(o, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(o.elts) == len(node.value.elts)
@@ -190,9 +191,8 @@ def _maker(node, holds):
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _read(tree):
-    "Of a cell: the names that it loads, and what its methods are called on"
-    nodes = [*ast.walk(tree)]
+def _read(nodes):
+    "Of a cell, given as nodes of its tree: the names that it loads, and what its methods are called on"
     methods = {"forward": [o.func for o in nodes if isinstance(o, ast.Call)]}
     for o in nodes:
         if isinstance(o, ast.Attribute): methods.setdefault(o.attr, []).append(o.value)
