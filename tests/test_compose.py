@@ -632,3 +632,8 @@ def test_a_polars_frame():
     said = [predict(*[f(**columns)]*2, fill=True) for f in frames]
     for o in said[1:]: pd.testing.assert_frame_equal(said[0], o)
     with pytest.raises(ArgumentError, match="`train`: expected .* a pandas DataFrame, got {'a'"): predict(columns, columns)
+
+
+@pytest.mark.parametrize("wrong", [dict(n_views=0), dict(max_context=-1), dict(max_context=0)])
+def test_no_views_and_no_context(wrong):
+    with pytest.raises(ArgumentError, match=f"`{[*wrong][0]}`"): ReasoningClassifier(**wrong).fit(np.eye(4), [0, 1, 0, 1])
