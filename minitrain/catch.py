@@ -7,7 +7,6 @@ __all__ = ['catch_expert', 'rollout', 'catch_rate', 'switch_accuracy', 'lamp_swa
 
 # %% ../nbs/31_catch.ipynb #exported-imports
 #| code-fold: true
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from torch import nn
 
 from .core import mix_seed, need, need_flags
 from .loop import model_mode
+from .metrics import model_device
 
 # %% ../nbs/31_catch.ipynb #games
 _bar,_half,_stay = 4,2,1  # rows above the field; half the paddle; the action "stay"
@@ -96,15 +96,19 @@ def catch_expert(
 
 # %% ../nbs/31_catch.ipynb #policy
 #| code-fold: true
-def _answers(policy, frames):
-    "The actions of a policy on some frames"
+def chosen_actions(
+    policy:Callable, # Frames (b, f, hgt, wid) to actions (b,), or to scores (b, k)
+    frames:torch.Tensor, # uint8, or float from 0 to 1, as a module gets them
+    k:int=3 # Actions there are
+)->torch.Tensor: # int64 (b,), from 0 to k - 1, on the CPU
+    "What a policy does on some frames"
     if isinstance(policy, nn.Module):
-        frames = frames.to(next((o.device for o in policy.parameters()), None))
+        frames = frames.to(model_device(policy))
         if frames.dtype == torch.uint8: frames = frames.float()/255
     out,n = torch.as_tensor(policy(frames)).cpu(),len(frames)
-    if out.shape == (n, 3): return out.argmax(1)
-    ok = out.shape == (n,) and set(out.tolist()) <= {0, 1, 2}
-    need(ok, "policy", out, f"scores ({n}, 3), or {n} actions from 0 to 2")
+    if out.shape == (n, k): return out.argmax(1)
+    ok = out.shape == (n,) and set(out.tolist()) <= {*range(k)}
+    need(ok, "policy", out, f"scores ({n}, {k}), or {n} actions from 0 to {k - 1}")
     return out.long()
 
 # %% ../nbs/31_catch.ipynb #result
@@ -135,7 +139,7 @@ def rollout(
     with model_mode(policy, False), torch.no_grad():
         for _ in range(steps):
             frames,objects = game.frames(),game.objects()
-            actions = _answers(policy, frames)
+            actions = chosen_actions(policy, frames)
             caught = game.step(actions)
             record.append((caught, actions, objects, frames if keep else caught))
     caught,actions,objects,frames = (torch.stack(o, 1) for o in zip(*record))
@@ -180,7 +184,7 @@ def lamp_swap(
     "The answers of a policy to the same frames under each of the three lamps"
     lamps = torch.arange(3).repeat(len(frames), 1).T  # (3, b)
     with model_mode(policy, False):
-        said = [_answers(policy, light(frames, o)) for o in lamps]
+        said = [chosen_actions(policy, light(frames, o)) for o in lamps]
     return torch.stack(said, 1)
 
 # %% ../nbs/31_catch.ipynb #look-game

@@ -81,6 +81,18 @@ def catch_expert(frames:torch.Tensor)->torch.Tensor:
         int64 (b,): 0 left, 1 stay, 2 right
     """
 
+def chosen_actions(policy:Callable, frames:torch.Tensor, k:int=3)->torch.Tensor:
+    """What a policy does on some frames
+
+    Args:
+        policy: Frames (b, f, hgt, wid) to actions (b,), or to scores (b, k)
+        frames: uint8, or float from 0 to 1, as a module gets them
+        k: Actions there are
+
+    Returns:
+        int64 (b,), from 0 to k - 1, on the CPU
+    """
+
 class Rollout(NamedTuple):
     """What happened in some games
 

@@ -196,9 +196,12 @@ class ReasoningClassifier(ClassifierMixin, BaseEstimator):
         need(len(self.classes_) > 1, "y", f"one class, {self.classes_[0]}",
             "labels of two classes or more")
         need_flags(intercept=self.intercept, with_std=self.with_std)
-        t,rng = self.temperature,check_random_state(self.random_state)
+        n,most,t = self.n_views,self.max_context,self.temperature
+        need(n > 0, "n_views", n, "1 or more")
+        need(most is None or most > 0, "max_context", most, "1 or more, or None")
         need(t is None or t > 0, "temperature", t, "a number above 0, or None")
         self.head_,self.pairs_ = _frozen(self.head),{}
+        rng = check_random_state(self.random_state)
         for i,j in combinations(range(len(self.classes_)), 2):
             two = (which == i) | (which == j)
             self.pairs_[i, j] = _Pair(X[two], which[two] == j, self, rng)

@@ -99,7 +99,7 @@ def _summarize(model, run, depth):
     return _Summary(rows or [whole], whole["Num params"], trainable, whole["MFLOPS"])
 
 def summary(
-    model:nn.Module, # Any module; afterwards it is as before, and so are random numbers
+    model:nn.Module, # Any, if its lazy layers have run; it and random numbers are kept
     *inputs, # One batch, as `model` is called with it; the first axis counts samples
     depth:int=1 # 1 for the children of `model`, 2 for their children too, and so on
 )->_Summary: # Shows itself; has `.rows`, `.params`, `.trainable` and `.mflops`

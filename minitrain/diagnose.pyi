@@ -37,7 +37,7 @@ def summary(model:nn.Module, *inputs, depth:int=1)->_Summary:
     pass
 
     Args:
-        model: Any module; afterwards it is as before, and so are random numbers
+        model: Any, if its lazy layers have run; it and random numbers are kept
         *inputs: One batch, as `model` is called with it; the first axis counts
             samples
         depth: 1 for the children of `model`, 2 for their children too, and so on

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from .core import ArgumentError, need
+from .core import need
 from .likelihood import classes_last, cross_entropy, read_labels, reduce_loss
 from .metrics import class_losses
 

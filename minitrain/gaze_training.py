@@ -20,7 +20,7 @@ from .callbacks import BatchTransformCB
 from .core import is_int, need, need_flags
 from .learner import Callback, Learner, batch_parts
 from .likelihood import cross_entropy
-from .metrics import RunningMean
+from .metrics import RunningMean, input_count
 from .softmax import log_softmax, logsumexp
 from .vit import ViT, as_pair, patchify, unpatchify
 
@@ -292,7 +292,7 @@ class GazeCB(Callback):
         learn:Learner # Its batch loses its last part
     ):
         "Keep the gaze from the model and from the loss function"
-        parts, n = batch_parts(learn.batch), getattr(learn._trainer, "n_inp", 1) + 2
+        parts, n = batch_parts(learn.batch), input_count(learn) + 2
         self._shares = None
         if len(parts) == n: *learn.batch, self._shares = parts
         else: need(not learn.training, "batch", f"{len(parts)} parts",

@@ -181,7 +181,7 @@ class MetricsCB(Callback):
         self._seen,self.whole = 0,False
         for m in self.all_metrics.values():
             m.reset()
-            if hasattr(m, "to"): m.to(_device(learn)) # a metric of torchmetrics
+            if hasattr(m, "to"): m.to(model_device(learn.model))  # torchmetrics'
 
     def after_batch(self,
         learn:Learner # Its batch, predictions and loss are read
@@ -250,19 +250,22 @@ def _named(
         out[name] = o if hasattr(o, "compute") else _Function(o)
     return out
 
-def _targets(
-    learn:Learner # With a batch
-)->tuple: # What follows the inputs
-    "The targets of the batch"
-    n_inp = next((cb.n_inp for cb in learn.cbs if hasattr(cb, "n_inp")), 1)
-    return batch_parts(learn.batch)[n_inp:]
+def input_count(
+    learn:Learner # Trains itself, or has a trainer
+)->int: # 1 where who trains does not say
+    "How many parts of a batch are inputs"
+    return getattr(learn._trainer or learn, "n_inp", 1)
 
-def _plain(
-    o # A leaf of the predictions
-): # Without its graph, half precision as float32
-    "What a metric may keep"
+def _targets(learn): return batch_parts(learn.batch)[input_count(learn):]
+
+def from_half(
+    o # Anything
+)->object: # A tensor in half precision as float32, all else as it is
+    "What can be added up"
     half = getattr(o, "dtype", None) in (torch.float16, torch.bfloat16)
-    return o.detach().float() if half else getattr(o, "detach", lambda: o)()
+    return o.float() if half else o
+
+def _plain(o): return from_half(getattr(o, "detach", lambda: o)())
 
 def _values(
     metrics:Mapping, # By name
@@ -277,11 +280,11 @@ def _values(
             out[k] = float(v) if getattr(v, "ndim", 0) == 0 else v
     return out
 
-def _device(
-    learn:Learner # With a model
-)->torch.device|str: # "cpu" for a model without parameters
-    "Where the model is"
-    return next((p.device for p in learn.model.parameters()), "cpu")
+def model_device(
+    model:nn.Module # Any
+)->torch.device: # The CPU for a model without parameters
+    "Where the first parameter of a model is"
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 @contextmanager
 def contents_kept(
@@ -304,7 +307,8 @@ def together(self:MetricsCB,
     own = [m for m in self.all_metrics.values() if isinstance(m, Sums)]
     with contents_kept(*map(vars, own)):
         for m in own if self._seen else ():
-            if m.sums is not None: m.sums = learn.reduce(m.sums.to(_device(learn)))
+            if m.sums is None: continue
+            m.sums = learn.reduce(m.sums.to(model_device(learn.model)))
         yield
 
 def loss_weight(
@@ -368,7 +372,8 @@ class Perplexity(RunningMean):
         target:torch.Tensor # Class numbers, (b,) or (b, d1, ...)
     ):
         "Add the losses of a batch"
-        loss = cross_entropy(preds, target, None, self.ignore_index, reduction="sum")
+        loss = cross_entropy(
+            from_half(preds), target, None, self.ignore_index, reduction="sum")
         super().update(loss, (target != self.ignore_index).sum(), total=True)
 
     def compute(self)->float: # 1 or more; nan before the first label

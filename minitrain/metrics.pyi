@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from matplotlib.axes import Axes
 from minitrain.learner import Callback, Learner
 from minitrain.likelihood import cross_entropy, nll_loss
+from torch import nn
 from typing import Any
 
 __all__ = ['MetricsCB', 'Accuracy', 'TopK', 'Perplexity', 'ConfusionMatrix', 'F1',
@@ -151,6 +152,36 @@ class MetricsCB(Callback):
         Args:
             state: From `state_dict`, of a callback with the same metrics
         """
+
+def input_count(learn:Learner)->int:
+    """How many parts of a batch are inputs
+
+    Args:
+        learn: Trains itself, or has a trainer
+
+    Returns:
+        1 where who trains does not say
+    """
+
+def from_half(o)->Any:
+    """What can be added up
+
+    Args:
+        o: Anything
+
+    Returns:
+        A tensor in half precision as float32, all else as it is
+    """
+
+def model_device(model:nn.Module)->torch.device:
+    """Where the first parameter of a model is
+
+    Args:
+        model: Any
+
+    Returns:
+        The CPU for a model without parameters
+    """
 
 @contextmanager
 def contents_kept(*dicts)->Iterator[Any]:

@@ -21,6 +21,7 @@ class Standardize(nn.Module):
         super().__init__()
         self.register_buffer("mean", x.mean())
         self.register_buffer("std", x.std())
+        need(self.std > 0, "x", x, "inputs with a deviation above 0")
 
     def forward(self,
         x:torch.Tensor # Inputs, any shape

@@ -11,6 +11,7 @@ import csv, html, io, os, re, sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -243,6 +244,8 @@ class ProgressCB(Callback):
         learn:Learner # Its MetricsCB, if there is one, prints through this table
     ):
         "Find out where output is read, and borrow the rows"
+        one = sum(isinstance(o, ProgressCB) for o in learn.cbs) == 1
+        need(one, "cbs", learn.cbs, "one ProgressCB: there is one screen")
         self._screen = _screen()
         self.losses,self._fresh,self._pause = [],[],1 if self.plot else 0.1
         found = [o for o in learn.cbs if isinstance(o, MetricsCB)]
@@ -254,19 +257,21 @@ class ProgressCB(Callback):
         learn:Learner # Not looked at
     ):
         "Begin a bar"
-        self._start,self._next = monotonic(),0
+        self._start,self._next,self._first = monotonic(),0,inf
 
     def after_batch(self,
         learn:Learner # Its loss is read when the bar is drawn, and only then
     ):
         "Draw the bar, if it is time"
         if self.plot and learn.training: self._fresh.append(learn.loss.detach().clone())
+        self._first = min(self._first, learn.iter)  # above 0 after a resume
         if monotonic() < self._next or not learn.is_main: return
         done,total = learn.iter + 1,loader_length(learn.dl) or 0
         part = "train" if learn.training else "eval"
         text = f"epoch {learn.epoch} of {learn.n_epochs}, {part}: {done}"
         if total: text += f"/{total} [{'='*(20*done//total):20}]"
-        left = (monotonic() - self._start)*max(0, total/done - 1)
+        each = (monotonic() - self._start)/(done - self._first)
+        left = each*max(0, total - done)
         self._show(f"{text} loss {learn.loss.item():.3f}, {left:.0f} s left")
         self._next = monotonic() + self._pause
 

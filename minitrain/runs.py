@@ -125,7 +125,7 @@ class RunDir:
 
     def hold(self):
         "Take the folder for this process until it ends"
-        if fcntl is None: return
+        if fcntl is None or self._lock is not None: return
         self._lock = os.open(self.path, os.O_RDONLY)
         try: fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

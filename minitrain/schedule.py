@@ -18,6 +18,7 @@ from statistics import fmean
 import torch
 from fastcore.basics import patch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from .callbacks import GradAccumCB, position_kept
@@ -149,8 +150,8 @@ class Schedule(Kept):
 # %% ../nbs/14_schedule.ipynb #one-cycle
 def one_cycle(
     optimizer:torch.optim.Optimizer, # Its learning rates are replaced
-    max_lr:float, # The highest learning rate, or a list with one for each group
-    total_steps:int, # Updates in the whole run
+    max_lr:float|list, # The highest learning rate, or a list with one for each group
+    total_steps:int, # Updates in the whole run; one more is a ValueError
     pct_start:float=0.3, # Share of them in which the rate rises
     anneal_strategy:str="cos", # "cos" or "linear"
     cycle_momentum:bool=True, # Move the momentum against the learning rate
@@ -167,7 +168,8 @@ def one_cycle(
     rates = max_lr if several else [max_lr]*len(groups)
     for group,rate in zip(groups, rates, strict=True): group["lr"] = rate
     up,down = pct_start*total_steps - 1,total_steps - 1
-    anneal = dict(cos=cosine, linear=linear)[anneal_strategy]
+    anneal = dict(cos=cosine, linear=linear).get(anneal_strategy)
+    need(anneal, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
     def hill(first, peak, last):
         def at(step):
             if step > total_steps: raise ValueError(f"an update after {total_steps=}")
@@ -257,6 +259,8 @@ def model_kept(
     opt=None # Its state and options too
 ):
     "After the block model and random numbers are as before; inside, no old gradient"
+    lazy = any(map(is_lazy, model.parameters()))
+    need(not lazy, "model", "lazy layers", "layers that have run once")
     dicts = [d for m in model.modules() for d in (m._parameters, m._buffers)]
     if opt is not None: dicts += [opt.state, *opt.state.values(), *opt.param_groups]
     tensors = [o for d in dicts for o in d.values() if isinstance(o, torch.Tensor)]
@@ -331,9 +335,9 @@ class LRFinderCB(Callback):
         self._kept.close()
         if self._shows and self.losses and learn.is_main: self.plot()
 
-def _smoothed(x, half=2):
-    "A moving average over up to 2*half + 1 numbers, shorter at the ends"
-    return [fmean(x[max(0, i - half):i + half + 1]) for i in range(len(x))]
+def _smoothed(x):
+    "A moving average over up to five numbers, fewer at the ends"
+    return [fmean(x[max(0, i - 2):i + 3]) for i in range(len(x))]
 
 @patch
 def suggestion(self:LRFinderCB

@@ -130,7 +130,7 @@ class Schedule(Kept):
 
 def one_cycle(
     optimizer:torch.optim.Optimizer,
-    max_lr:float,
+    max_lr:float | list,
     total_steps:int,
     pct_start:float=0.3,
     anneal_strategy:str='cos',
@@ -145,7 +145,7 @@ def one_cycle(
     Args:
         optimizer: Its learning rates are replaced
         max_lr: The highest learning rate, or a list with one for each group
-        total_steps: Updates in the whole run
+        total_steps: Updates in the whole run; one more is a ValueError
         pct_start: Share of them in which the rate rises
         anneal_strategy: "cos" or "linear"
         cycle_momentum: Move the momentum against the learning rate

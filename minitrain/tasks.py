@@ -132,11 +132,10 @@ class Curriculum:
 def _nodes(
     low:float, # Where to begin
     high:float, # Where to end
-    log_density:Callable, # Log of a density, up to a constant
-    n:int=256 # How many
-)->tuple[np.ndarray, np.ndarray]: # Places (n,), and weights (n,) that sum to one
+    log_density:Callable # Log of a density, up to a constant
+)->tuple[np.ndarray, np.ndarray]: # Places (256,), and weights that sum to one
     "Places and weights with which a sum is an expectation (Gauss-Legendre)"
-    x,w = np.polynomial.legendre.leggauss(n)
+    x,w = np.polynomial.legendre.leggauss(256)
     x = low + (high - low)*(x + 1)/2
     logs = log_density(x)
     w = w*np.exp(logs - logs.max())
@@ -171,6 +170,7 @@ def get_data_sampler(
     **kwargs # Passed on to the sampler
 )->GaussianSampler: # With `sample_xs(n_points, batch_size, n_dims_truncated)`
     "A sampler of points by its name"
+    need(data_type in _DATA, "data_type", data_type, f"one of {[*_DATA]}")
     return _DATA[data_type](n_dims, **kwargs)
 
 def get_task_sampler(
@@ -182,6 +182,7 @@ def get_task_sampler(
     n_points:int|None=None # Points in a row at most; None for any number
 )->Callable: # Called with nothing, or with `seed=`: a task
     "A sampler of tasks by their name"
+    need(task_name in _TASKS, "task_name", task_name, f"one of {[*_TASKS]}")
     make = partial(_TASKS[task_name], n_dims, batch_size, weight_multiplier,
         variable_noise, n_points)
     make(seed=0)  # or an error, at once

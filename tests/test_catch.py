@@ -5,8 +5,8 @@ import gymnasium, numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
 from torch import nn
 
-from minitrain.catch import (CatchEnv, catch_demos, catch_expert, catch_rate, lamp_swap,
-    rollout, simulated_gaze, switch_accuracy)
+from minitrain.catch import (CatchEnv, catch_demos, catch_expert, catch_rate,
+    chosen_actions, lamp_swap, rollout, simulated_gaze, switch_accuracy)
 from minitrain.core import ArgumentError
 
 
@@ -299,3 +299,13 @@ def test_demonstrations():
     assert torch.equal(catch_expert(lit.frames), lit.actions)
     assert catch_demos(2, 50, blink=0).gaze.isfinite().all()
     assert catch_demos(2, 50, blink=1).gaze.isnan().all()
+
+
+def test_actions_of_any_number_are_chosen():
+    "As Atari wants them; a module without parameters is on the CPU"
+    frames = torch.zeros(4, 2, 3, 3, dtype=torch.uint8)
+    frames[:, 1, 0, 0] = torch.tensor([5, 8, 0, 17])
+    class Last(nn.Module):
+        def forward(self, x): return nn.functional.one_hot((x[:, 1, 0, 0]*255).round().long(), 18)
+    assert chosen_actions(Last(), frames, 18).tolist() == [5, 8, 0, 17]
+    with pytest.raises(ArgumentError, match="`policy`"): chosen_actions(Last(), frames, 17)

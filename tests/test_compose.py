@@ -246,7 +246,8 @@ def test_heads_of_all_kinds(table, tmp_path):
 @pytest.mark.parametrize("settings, words", [
     (dict(head="nothing"), "expected one of"), (dict(n_components=0), "`n_components`"),
     (dict(n_components=99), "less one for the intercept"),
-    (dict(temperature=-1.), "`temperature`")])
+    (dict(temperature=-1.), "`temperature`"), (dict(n_views=0), "`n_views`"),
+    (dict(max_context=-1), "`max_context`"), (dict(max_context=0), "`max_context`")])
 def test_settings_refused(table, settings, words):
     X, y = table
     with pytest.raises(ValueError, match=words) as e: ReasoningClassifier(**settings).fit(X[:20], y[:20])

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from foreign import theirs, timm
 from minitrain.all import (Accuracy, ActivationStats, ArgumentError, BatchTransformCB, Callback,
     CancelFitException, EarlyStopCB, EMACB, GradAccumCB, GradClipCB, GradientStats, Learner, MetricsCB,
-    MixupCB, TrainCB, ViT, patchify)
+    MixupCB, TrainCB, TrainLearner, ViT, patchify)
 from minitrain.core import load_results
 from minitrain.gaze_training import (AttentionExtractor, ClsViT, GazeCB, ShuffleCB, action_loss,
     ce_plus_gaze, gaze_kl, gaze_loss, gaze_targets, shuffle_unseen)
@@ -556,3 +556,12 @@ def test_an_aborted_fit_leaves_no_graph(keeper, event):
         with pytest.raises(KeyboardInterrupt): learn.fit(1)
         assert with_graph(cb, learn) == 0
     assert with_graph([dict(a=torch.ones(1, requires_grad=True)*2)]) == 1
+
+
+def test_a_learner_that_trains_itself_says_how_many_inputs():
+    class Both(ViT):
+        def forward(self, a, b): return super().forward(a + b)
+    class Two(TrainLearner): n_inp = 2
+    x, y, cb = images(4), torch.tensor([0, 1, 2, 0]), GazeCB()
+    Two(Both(8, 4, 1, 3, 8, 2, 2), ([(x, x, y, torch.full((4, 1, 4), .25))], None), nn.CrossEntropyLoss(), cbs=cb).fit(1)
+    assert cb.loss > 0

@@ -642,3 +642,21 @@ def test_a_metric_that_keeps_a_graph_is_stored_without_it():
     Learner(nn.Linear(2, 1), [(x, y)]*2, cbs=[TrainCB(), MetricsCB(kept=Kept()), stop]).fit(1)
     [[held]] = [o for name, o in stop.state["metrics"].items() if name == "kept"]
     assert len(held["all"]) == 2 and not held["all"][0].requires_grad
+
+
+def test_a_learner_that_trains_itself_says_how_many_inputs():
+    x, y = data(20, share=0)
+    class Two(TrainLearner): n_inp = 2
+    cb = MetricsCB(Accuracy())
+    learn = Two(nn.Bilinear(6, 6, K), ([(x, x, y)],), F.cross_entropy, 0., cbs=cb)
+    learn.fit(1)
+    assert cb.rows[0]["Accuracy"] == pytest.approx(accuracy(learn.preds, y).item())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_perplexity_of_half_precision_by_itself(dtype):
+    "A sum of losses beyond 65,504 is infinite in float16"
+    x, y = torch.tensor([[100., 0.]]).expand(1000, 2).to(dtype), torch.ones(1000).long()
+    m = Perplexity()
+    m.update(x, y)
+    assert math.log(m.compute()) == pytest.approx(100)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from minitrain.core import ArgumentError
 from minitrain.norm import BatchNorm, Dropout, LayerNorm, Standardize
 
 PAIRS = [(BatchNorm, nn.BatchNorm1d, 5, (7, 5), {}), (BatchNorm, nn.BatchNorm1d, 5, (2, 5), dict(momentum=0.3)),
@@ -60,3 +61,7 @@ def test_dropout_keeps_infinities_out():
     torch.manual_seed(0)
     out = Dropout(0.5)(torch.full((100,), torch.inf))
     assert not out.isnan().any() and (out == 0).any()
+
+
+def test_inputs_that_are_all_the_same_have_no_scale():
+    with pytest.raises(ArgumentError, match="`x`"): Standardize(torch.full((5,), 3.))

@@ -457,3 +457,27 @@ def test_tensorboard():
 def test_tensorboard_makes_a_writer_where_it_can(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
     assert TensorBoardCB("here").writer.log_dir == "here"
+
+
+def test_one_bar_a_fit():
+    "Said before the training, not by an AttributeError after it"
+    learn = learner(metrics := MetricsCB(), ProgressCB())
+    with pytest.raises(ArgumentError, match="`cbs`"): learn.fit(1, cbs=ProgressCB())
+    assert learn.preds is None and "_log" not in vars(metrics)
+
+
+def test_seconds_left_of_an_epoch_that_is_resumed(monkeypatch):
+    "Two of ten batches are left, each takes 10 s"
+    class Clock(Callback):
+        now, order = 0, -1
+        def before_fit(self, learn): learn.first_iter = 8
+        def before_batch(self, learn): self.now += 10
+    class Rest(list):
+        def __len__(self): return 10
+    clock = Clock()
+    monkeypatch.setattr("minitrain.progress.monotonic", lambda: clock.now)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    learn = learner(clock, ProgressCB())
+    learn.dls = DataLoaders(Rest(data(12)))
+    learn.fit(1, valid=False)
+    assert "9/10" in sys.stderr.getvalue() and ", 10 s left" in sys.stderr.getvalue()

@@ -107,6 +107,7 @@ def race(path, go, said, over):
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
     run = RunDir(tmp_path/"run", {})
+    run.hold()  # once more is no other process
     with pytest.raises(ArgumentError, match="no other process"): RunDir(tmp_path/"run").hold()
     run.release()
     RunDir(tmp_path/"run").hold()

@@ -20,6 +20,7 @@ from torch.optim import lr_scheduler as T
 from minitrain.callbacks import GradAccumCB, MixedPrecision
 from minitrain.core import ArgumentError
 from minitrain.data import DataLoader, DataLoaders, Dataset
+from minitrain.diagnose import summary
 from minitrain.learner import Callback, CancelFitException, CancelStepException, Learner, MomentumLearner, TrainCB
 from minitrain.metrics import MetricsCB
 from minitrain.optim import SGD, Adam, AdamW, Momentum
@@ -616,3 +617,12 @@ def test_momentum_learner_and_returned_number_fits():
     lr = learn.lr_find(plot=False)
     learn.fit(3, lr=lr)
     assert learn.loss < 0.5
+
+
+def test_what_a_schedule_or_a_sweep_cannot_do_is_said():
+    opt = SGD([nn.Parameter(torch.zeros(1))], 0.1)
+    with pytest.raises(ArgumentError, match="`anneal_strategy`"): one_cycle(opt, 0.1, 10, anneal_strategy="x")
+    lazy = nn.Sequential(nn.LazyLinear(3), nn.ReLU())
+    with pytest.raises(ArgumentError, match="`model`"): summary(lazy, torch.zeros(2, 4))
+    lazy(torch.zeros(2, 4))
+    assert summary(lazy, torch.zeros(2, 4)).params == 15

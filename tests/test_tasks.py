@@ -495,3 +495,8 @@ def test_the_stored_reference(sampler):
     again = sampler.bayes_predict(xs[few_rows, :16], ys[few_rows, :16], xs[few_rows, 16:17], alpha, warmup=400, draws=600, seed=5, max_rhat=1.05)
     stored = torch.tensor(rows[rows.k == 16].bayes.values[few_rows]).sigmoid()
     assert ((again.p[:, 0] - stored).abs() < 5*again.error[:, 0] + 0.01).all()
+
+
+def test_names_that_nobody_knows():
+    with pytest.raises(ArgumentError, match="`data_type`"): get_data_sampler("uniform", 4)
+    with pytest.raises(ArgumentError, match="`task_name`"): get_task_sampler("linear", 4, 2)

@@ -957,7 +957,7 @@ def check_copier(
         ("one action throughout", [[2, 2, 2], [2, 2]]),
     ):
         games = [torch.tensor(o) for o in games]
-        n, pairs = sum(map(len, games)), sum(len(o) - 1 for o in games)
+        pairs = sum(len(o) - 1 for o in games)
         def by(**mistake): return lambda: copied(games, **mistake)
         hint = "For each action before, what follows it most often?"
         got = ask(fn, games, case=case,

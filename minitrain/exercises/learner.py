@@ -26,7 +26,7 @@ from io import StringIO
 from itertools import accumulate, count, islice, product
 from ..core import ArgumentError
 from .start import (
-    as_double, ask, check, choice, first_line, gradient, holds, reading, reads, Report,
+    as_double, ask, check, first_line, gradient, holds, reading, reads, Report,
     same, show, solution, solves, Wrong, wrong)
 from ..hooks import Hooks
 from ..init import act_gr, ResBlock
@@ -559,8 +559,6 @@ reads("averaging_decay", "averaging_decay = 0.97  # remembers about 33 of 200 up
     "with 0.999 it would be 1,000, and most of the average is the untrained model")
 
 # %% ../../nbs/53_learner.ipynb #check-enough-tries
-from .start import reading, reads
-
 @check
 def check_enough_tries(
     answer:int # Yours: a number of tries
@@ -2075,8 +2073,6 @@ def check_digits_needed(
 def digits_needed(p, d, z): return z*z*2*p*(1 - p)/(d*d)
 
 # %% ../../nbs/53_learner.ipynb #check-enough
-from .start import reading, reads
-
 @check
 def check_enough_seeds(
     answer # Yours: a number of seeds

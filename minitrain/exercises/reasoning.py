@@ -523,7 +523,6 @@ def _map(xs, ys, alpha=10.):
 
 def _check_points(xs, case):
     "Standard normal points: no two alike, no two coordinates"
-    b, n, d = xs.shape
     mean, var, four = (xs.pow(o).mean().item() for o in (1, 2, 4))
     holds(abs(mean) < 0.05 and abs(var - 1) < 0.05, case,
         f"points have mean {mean:.2f} and variance {var:.2f}",

@@ -41,7 +41,6 @@ def _parts(got, n, case, what):
 # %% ../../nbs/52_training.ipynb #imports-backprop
 #| code-fold: true
 from ..backprop import Value
-from .start import reading, reads
 
 # %% ../../nbs/52_training.ipynb #tanh-helpers
 def _on_tape(fn, x, *args, case):
@@ -514,7 +513,7 @@ def check_balanced(
 # %% ../../nbs/52_training.ipynb #balanced-laws
 def _balance_laws(lists, labels, size, case):
     "Every class equally often in a batch, no index twice, as many batches as can be"
-    n, flat = len(labels), [i for o in lists for i in o]
+    flat = [i for o in lists for i in o]
     classes, counts = labels.unique(return_counts=True)
     most, k = int(counts.min())//size, len(classes)
     found = [[int((labels[o] == c).sum()) for c in classes] for o in lists]
