@@ -300,8 +300,7 @@ def read_trained(
     file = path.with_suffix(".safetensors")
     if path.name == "config.yaml": file = path.with_name("model.safetensors")
     values = load_config(path) if path.is_file() else {}
-    done = values.get(key) is not None and file.is_file()
-    need(done, kind, str(name), want)
+    need(values.get(key) is not None and file.is_file(), kind, str(name), want)
     weights,about = read_weights(file)
     need(values | about.get("config", {}) == values, kind, str(name),
         "weights and the configuration that they were trained with")

@@ -219,8 +219,8 @@ def test_a_packaged_head(path):
 def test_tables_of_strangers(tmp_path):
     def predict(test, **kw):
         train = pd.DataFrame(dict(x=[1, 2, 3, 4], y=[0, 0, 1, 1]))
-        if isinstance(test, str): (tmp_path/"t.csv").write_text(test)
-        return predict_reasoning("reasoning_d8", train, tmp_path/"t.csv" if isinstance(test, str) else test, "y", **kw)
+        (tmp_path/"t.csv").write_text(test)
+        return predict_reasoning("reasoning_d8", train, tmp_path/"t.csv", "y", **kw)
     assert len(predict("x\n1\n\n3\n\n", fill=True)) == 3, "a blank line of one column is an empty cell"
     assert len(predict("x,y\n1,\n\n3,\n")) == 2, "of two columns it is none"
     with pytest.raises(ArgumentError, match="t.csv line 3, column x"): predict("x\n1\n\n3\n")

@@ -161,7 +161,7 @@ def compare(
 # %% ../../nbs/46_compare.ipynb #permutation
 def permutation_p(
     differences:Sequence # One for each pair
-)->float: # From 2/2**n to 1, 1/65,537 at least; nan for no pair
+)->float: # From 2/2**n, or 1/65,537, to 1; nan for no pair
     "Two-sided exact sign-flip test of a mean of 0; from 17 pairs on, of 65,536 flips"
     d = np.asarray(differences, dtype=float)
     if not len(d): return math.nan

@@ -194,8 +194,9 @@ def read_digit(
             if im.width*im.height > 50e6: raise ValueError("over 50 million pixels")
             im.draft("L", (256, 256))  # a JPEG is read at a size near this
             im = ImageOps.exif_transpose(im)
-        if im.mode[0] == "I": im = im.convert("I").point(lambda o: o/256).convert("L")
-        im = im.convert("RGBA")  # a grey one had 16 bits
+        if im.mode[0] == "I":  # 16 bits of grey
+            im = im.convert("I").point(lambda o: o/256).convert("L")
+        im = im.convert("RGBA")
         on = [Image.alpha_composite(Image.new("RGBA", im.size, paper), im).convert("L")
             for paper in ("white", "black")]
         im = on[on[0].getextrema()[0] > 127]  # on black if all ink is light
