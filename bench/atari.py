@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from safetensors.torch import load_file, save
 
 from minitrain.atari import (AtariEnv, atari_expert, draw_actions, load_clone,
     play_atari, record_atari)
 from minitrain.catch import lamp_swap
+from minitrain.checkpoint import pack_weights
 from minitrain.core import load_results
 from minitrain.experiments.gaze import GazeConfig, gaze
 from minitrain.experiments.job import one_run
@@ -203,9 +203,8 @@ def clones(out="runs/atari_experiment", swapped="runs/atari_swap"):
             f.write(f"# The clone `{arm}` of {game}, seed 0 of the experiments of "
                 "lesson 33, in half\n# precision: python bench/atari.py clones\n")
             f.write(yaml.safe_dump(values, sort_keys=False))
-        weights = load_file(run/"model.safetensors")
         with atomic_write(folder/f"{game}-{arm}.safetensors", "wb") as f:
-            f.write(save({k: v.half().contiguous() for k, v in weights.items()}))
+            f.write(pack_weights(load_clone(run).half(), job=gaze.name, config=values))
 
 
 def speed(repeats=5):

@@ -23,12 +23,12 @@ from fastcore.basics import patch
 from torch import nn
 
 from .catch import simulated_gaze
-from .checkpoint import read_weights
-from .core import asset_path, is_int, mix_seed, need, need_flags
+from .core import is_int, mix_seed, need, need_flags
 from .gaze_files import Episode, save_gabril
 from .gaze_training import clone_model
 from .loop import model_mode
-from .runs import atomic_write, load_config
+from .reasoning import read_trained
+from .runs import atomic_write
 try:
     from ale_py import Action, ALEInterface, LoggerMode, roms
 except ImportError as e:
@@ -348,16 +348,11 @@ def load_clone(
     clone:str|Path # A run of `minitrain gaze train --data`, or a name: "pong-probs"
 )->nn.Module: # Frames (b, f, size, size), 0 to 1, to (b, 18); has a `config`
     "The model of a run on recorded games; nothing is unpickled"
-    path, file = Path(clone)/"config.yaml", Path(clone)/"model.safetensors"
-    if not Path(clone).is_dir():
-        path = asset_path("clones", clone, ".yaml", "clone")
-        file = path.with_suffix(".safetensors")
-    values = load_config(path) if path.is_file() else {}
-    need(values.get("data") is not None and file.is_file(), "clone", str(clone),
+    values, weights = read_trained("clone", clone, "data",
         "a run on recorded games that is done (`data`, and model.safetensors)")
     c = SimpleNamespace(**dict(patch_norm=False) | values)
     with torch.random.fork_rng(devices=[]): model = clone_model(c, 18)
-    model.load_state_dict({k: v.float() for k, v in read_weights(file)[0].items()})
+    model.load_state_dict({k: v.float() for k, v in weights.items()})
     model.config = c
     return model.eval()
 

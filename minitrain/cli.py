@@ -34,15 +34,15 @@ class _Parser(argparse.ArgumentParser):
 
 _SWITCH = dict(nargs="?", const="true")  # an option whose value may be left out
 
-def _options(schema, prefix=""):
+def _options(schema, prefix="", at=None):
     "(name, type, default, comment) of each field of a dataclass, and of those in it"
     from fastcore.docments import docments
     words, hints = docments(schema), get_type_hints(schema)
     for o in fields(schema):
-        kind = hints[o.name]
-        if is_dataclass(kind): yield from _options(kind, f"{prefix}{o.name}.")
+        kind, default = hints[o.name], getattr(at, o.name, o.default)
+        if is_dataclass(kind): yield from _options(kind, f"{prefix}{o.name}.", default)
         elif get_origin(kind) not in (dict, list) and kind is not dict:
-            yield prefix + o.name, kind, o.default, words.get(o.name) or ""
+            yield prefix + o.name, kind, default, words.get(o.name) or ""
 
 _OWN = dict(config="YAML file to start from, or name of a packaged one; the line wins",
     out="folder of the run, new or empty (default: runs/<command>-<date and time>)")

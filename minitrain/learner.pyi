@@ -250,8 +250,8 @@ class Learner:
             A table that shows itself
         """
     def get_preds(self, dl=None, cbs=None, inps:bool=False)->tuple:
-        """Predictions for every sample of a loader, in evaluation mode; nothing else
-        changes
+        """Predictions for every sample, in evaluation mode; without `cbs` all else
+        stays
 
         Args:
             dl: A loader; None for that of validation

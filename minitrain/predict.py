@@ -75,7 +75,7 @@ def get_preds(self:Learner,
     cbs=None, # Callbacks for this alone, such as a BatchTransformCB
     inps:bool=False # Return the inputs too
 )->tuple: # (predictions, targets) and, with `inps`, inputs; on the CPU
-    "Predictions for every sample of a loader, in evaluation mode; nothing else changes"
+    "Predictions for every sample, in evaluation mode; without `cbs` all else stays"
     capture,dl = _PredsOnly(),self.dls.valid if dl is None else dl
     with self._bare(random=cbs is None), position_kept(dl):
         self.dls = DataLoaders(dl, dl)
@@ -137,7 +137,12 @@ def _top(learn, k, dl):
     several = targs if isinstance(targs, tuple) else (targs,)
     def one(i): return map_nested(lambda t: t[i:i + 1], (preds, *several))
     losses = torch.stack([learn.loss_func(*one(i)) for i in range(len(several[0]))])
-    at = losses.nan_to_num(inf).topk(min(k, len(losses))).indices
+    numbers = []
+    map_nested(lambda t: numbers.append(t.isfinite().reshape(len(t), -1).all(1)),
+        (preds, *several))
+    ignored = losses.isnan() & torch.stack(numbers).all(0)  # 0/0: labels of no weight
+    losses[ignored] = -inf
+    at = losses.nan_to_num(inf).topk(min(k, int((~ignored).sum()))).indices
     table = dict(index=at.tolist(), loss=losses[at].tolist())
     classes = isinstance(targs, torch.Tensor) and targs.dim() == 1
     if classes and isinstance(preds, torch.Tensor) and preds.dim() == 2:
@@ -149,7 +154,7 @@ def top_losses(
     k:int=9, # How many samples
     dl=None # A loader; None for that of validation
 )->object: # pandas DataFrame: "index" in the loader's order, "loss", "target", "predicted"
-    "The samples whose loss is highest, the worst first"
+    "The samples whose loss is highest, the worst first; none whose label is ignored"
     return _top(learn, k, dl)[0]
 
 # %% ../nbs/13_predict.ipynb #show-top-losses

@@ -58,7 +58,8 @@ def predict(learn:Learner, x)->torch.Tensor:
     """
 
 def top_losses(learn:Learner, k:int=9, dl=None)->DataFrame:
-    """The samples whose loss is highest, the worst first
+    """The samples whose loss is highest, the worst first; none whose label is
+    ignored
 
     Args:
         learn: Trained

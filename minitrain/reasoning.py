@@ -166,7 +166,7 @@ def learning_curve(
     xs:torch.Tensor, # Inputs of many problems (m, n, d)
     ys:torch.Tensor, # Their labels 0 and 1, (m, n)
     batch_size:int=64 # Problems at a time
-)->object: # DataFrame: "examples" seen, 0 to n - 1, "accuracy", "loss" in nats
+)->object: # pandas DataFrame: "examples", 0 to n - 1, "accuracy", "loss" in nats
     "How well labels are predicted after each number of examples, over all problems"
     import pandas as pd
     need_unit("ys", ys.float())
@@ -227,11 +227,11 @@ def query(self:ReasoningModel,
 #| code-fold: true
 class _GatedConv(nn.Module):
     "gate * (filter convolved with gate * value), the filter a function of the distance"
-    def __init__(self, dim, hidden=32):
+    def __init__(self, dim):
         super().__init__()
         self.streams = nn.Linear(dim, 3*dim)
         self.short = nn.Conv1d(3*dim, 3*dim, 3, padding=2, groups=3*dim)
-        net = nn.Linear(16, hidden),nn.GELU(),nn.Linear(hidden, dim)
+        net = nn.Linear(16, 32),nn.GELU(),nn.Linear(32, dim)
         self.filter = nn.Sequential(*net)
         self.decay = nn.Parameter(torch.linspace(-8, -2, dim))  # log of a token's loss
         self.out = nn.Linear(dim, dim)
@@ -288,6 +288,24 @@ class TwoStreams(ReasoningModel):
 
 # %% ../nbs/26_reasoning.ipynb #load-head-inner
 #| code-fold: true
+def read_trained(
+    kind:str, # "head" or "clone": names the argument, and the folder of packaged ones
+    name:str|Path, # Of a packaged one, or the folder of a run
+    key:str, # A setting that its configuration has
+    want:str # What it should be, for an error
+)->tuple: # Its configuration as a dict, and its tensors by name
+    "Configuration and weights that belong together"
+    path = Path(name)/"config.yaml"
+    if not Path(name).is_dir(): path = asset_path(f"{kind}s", name, ".yaml", kind)
+    file = path.with_suffix(".safetensors")
+    if path.name == "config.yaml": file = path.with_name("model.safetensors")
+    values = load_config(path) if path.is_file() else {}
+    need(values.get(key) is not None and file.is_file(), kind, str(name), want)
+    weights,about = read_weights(file)
+    need(values | about.get("config", {}) == values, kind, str(name),
+        "weights and the configuration that they were trained with")
+    return values,weights
+
 def reasoning_model(
     c # Arguments of ReasoningModel; backbone "transformer", "longconv", "streams"
 )->ReasoningModel: # With first weights from torch's generator
@@ -301,26 +319,17 @@ def reasoning_model(
 # %% ../nbs/26_reasoning.ipynb #load-head
 #| code-fold: true
 def load_head(
-    head:str|Path, # Name of a packaged head, or the folder of a run
-    device:str|torch.device="cpu" # Where to
+    head:str|Path # Name of a packaged head, or the folder of a run
 )->ReasoningModel: # Frozen, in evaluation mode; `config` says what it was trained on
     "A trained model; nothing is unpickled"
-    run = Path(head)/"config.yaml"
-    path = run if Path(head).is_dir() else asset_path("heads", head, ".yaml", "head")
-    file = path.with_suffix(".safetensors")
-    if path.name == run.name: file = path.with_name("model.safetensors")
-    values = load_config(path) if path.is_file() else {}
-    need(file.is_file() and "n_embd" in values, "head", str(head),
+    values,weights = read_trained("head", head, "n_embd",
         "a run of `minitrain reasoning train` that is done, with model.safetensors")
-    weights,about = read_weights(file)
-    need(values | about.get("config", {}) == values, "head", str(head),
-        "weights and the configuration that they were trained with")
     grow = {k: Curriculum(**values[k]) for k in ("dims", "points")}
     config = SimpleNamespace(**values | grow)
     with torch.random.fork_rng(devices=[]): model = reasoning_model(config)
     model.load_state_dict(weights)
     model.config = config
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 # %% ../nbs/26_reasoning.ipynb #tart
 #| code-fold: true

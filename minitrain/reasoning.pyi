@@ -3,6 +3,7 @@ classify the next, without a single update.
 """
 # Made by tools/make_stubs.py: do not edit
 import torch
+from pandas import DataFrame
 from pathlib import Path
 from torch import nn
 from typing import Any
@@ -145,7 +146,7 @@ def learning_curve(
     xs:torch.Tensor,
     ys:torch.Tensor,
     batch_size:int=64,
-)->Any:
+)->DataFrame:
     """How well labels are predicted after each number of examples, over all problems
 
     Args:
@@ -155,7 +156,7 @@ def learning_curve(
         batch_size: Problems at a time
 
     Returns:
-        DataFrame: "examples" seen, 0 to n - 1, "accuracy", "loss" in nats
+        pandas DataFrame: "examples", 0 to n - 1, "accuracy", "loss" in nats
     """
 
 class LongConv(nn.Module):
@@ -191,6 +192,20 @@ class TwoStreams(ReasoningModel):
             Logits (b, n): number i has seen i labelled examples
         """
 
+def read_trained(kind:str, name:str | Path, key:str, want:str)->tuple:
+    """Configuration and weights that belong together
+
+    Args:
+        kind: "head" or "clone": names the argument, and the folder of packaged
+            ones
+        name: Of a packaged one, or the folder of a run
+        key: A setting that its configuration has
+        want: What it should be, for an error
+
+    Returns:
+        Its configuration as a dict, and its tensors by name
+    """
+
 def reasoning_model(c)->ReasoningModel:
     """The model that a configuration describes
 
@@ -202,12 +217,11 @@ def reasoning_model(c)->ReasoningModel:
         With first weights from torch's generator
     """
 
-def load_head(head:str | Path, device:str | torch.device='cpu')->ReasoningModel:
+def load_head(head:str | Path)->ReasoningModel:
     """A trained model; nothing is unpickled
 
     Args:
         head: Name of a packaged head, or the folder of a run
-        device: Where to
 
     Returns:
         Frozen, in evaluation mode; `config` says what it was trained on

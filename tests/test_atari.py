@@ -1,5 +1,5 @@
 "Atari: gymnasium's checker, frames, glyph and places against the screen, games side by side, recordings, clones and commands."
-import subprocess, sys, warnings
+import shutil, subprocess, sys, warnings
 
 import numpy as np, pytest, torch
 from gymnasium.utils.env_checker import check_env
@@ -9,8 +9,8 @@ from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert
     draw_actions, load_clone, play_atari, record_atari)
 from minitrain.catch import lamp_swap
 from minitrain.cli import main
-from minitrain.core import ArgumentError
-from minitrain.gaze_files import Episode, load_gabril
+from minitrain.core import ArgumentError, asset_path
+from minitrain.gaze_files import Episode, load_gabril, save_gabril
 from minitrain.experiments.atari import action_confusion, clips, judge_clone, watch_scenes
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
@@ -409,3 +409,12 @@ def test_without_the_extra(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "pip install minitrain[atari]" in done.stderr and done.stderr.count("\n") == 1
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_clone_with_the_weights_of_another(tmp_path):
+    for name, clone in (("a", "pong-bc"), ("b", "breakout-bc")):
+        config = asset_path("clones", clone, ".yaml")
+        shutil.copy(asset_path("clones", "pong-bc", ".yaml"), tmp_path/f"{name}.yaml")
+        shutil.copy(config.with_suffix(".safetensors"), tmp_path/f"{name}.safetensors")
+    assert load_clone(tmp_path/"a.yaml")
+    with pytest.raises(ArgumentError, match="`clone`: expected weights and the configuration"): load_clone(tmp_path/"b.yaml")

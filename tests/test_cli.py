@@ -300,3 +300,9 @@ def test_a_field_named_like_an_option_is_set_in_the_file(tmp_path):
     (tmp_path/"job.yaml").write_text("config: b")
     assert parse_job("job", Job, ["--config", str(tmp_path/"job.yaml"), "--seed", "3"])[0] == Job("b", 3) and parse_job("job", Job, [])[0] == Job()
     assert parse_job("job", Job, ["--jobs", "3"], more=dict(jobs="How many"))[2] == dict(jobs="3")
+
+
+def test_help_of_what_is_nested_has_the_job_s_defaults(here):
+    words = " ".join(here("reasoning", "train", "--help")[1].split())
+    assert "MISSING" not in words
+    for name, want in dict(inc=8, interval=170).items(): assert re.search(rf"--points\.{name} X [^-]*\(default: {want}\)", words)

@@ -1,6 +1,6 @@
 "Arms times seeds: resumable, paired, with intervals that hold, and nothing touched that is not its own."
 import json, multiprocessing, os, signal, subprocess, sys, threading, time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,10 @@ import pytest
 
 from child import Child
 from minitrain.core import ArgumentError
-from minitrain.experiments.compare import CompareConfig, compare, holm, permutation_p, report
+from minitrain.experiments.compare import CompareConfig, compare, holm, permutation_p, planned_runs, report
 from minitrain.experiments.gaze import GazeConfig, gaze
-from minitrain.runs import RunDir
+from minitrain.experiments.job import Job
+from minitrain.runs import Config, RunDir
 
 TINY = dict(epochs=2, games=2, valid_games=1, play_games=2, play_steps=60, dim=8, heads=2, mlp_dim=8, device="cpu")
 
@@ -159,3 +160,42 @@ if __name__ == "__main__":
     proc.kill()
     proc.wait()
     assert rows.exists() and workers and gone(workers)
+
+
+def test_an_arm_changes_a_part_of_a_part(tmp_path):
+    "What a nested arm does not name is as the shared configuration has it"
+    @dataclass(frozen=True)
+    class Part:
+        start:int = 1
+        end:int = 8
+        interval:int = 1
+    @dataclass
+    class Whole(Config):
+        dims:Part = Part()
+        seed:int = 0
+    (tmp_path/"base.yaml").write_text("dims: {start: 2, interval: 100}")
+    arms = dict(a={}, b=dict(dims=dict(interval=50)))
+    plan = CompareConfig(str(tmp_path/"base.yaml"), dict(dims=dict(end=7)), arms, seeds=1)
+    found = planned_runs(Job("whole", Whole, None), plan)
+    assert [o.dims for *_, o in found] == [Part(2, 7, 100), Part(2, 7, 50)]
+
+
+def test_measures_of_a_table():
+    "Numbers that are no settings, whole ones too, also with a seed for each arm"
+    import pandas as pd
+    df = pd.DataFrame(dict(arm=["a", "b"], seed=0, layer=[0, 1], reg_lambda=[1., 2.],
+        accuracy=[1., 0.5], errors=[0, 3], cpu_seconds=[1., 2.]))
+    assert set(report(df, "a", ["b"]).differences.measure) == {"accuracy", "errors"}
+    with pytest.raises(ArgumentError, match="`results`"): report(df[["arm", "seed", "layer"]])
+
+
+def test_a_report_says_what_was_asked_and_else_what_was_planned(tmp_path):
+    plan = comparison(arms=dict(a={}, b={}, c={}), primary="a", against=["b"])
+    RunDir(tmp_path/"out", asdict(plan)).release()
+    (tmp_path/"out"/"runs.csv").write_text("arm,seed,loss\na,0,1.5\nb,0,2.5\nc,0,4.5\n")
+    for primary, against, want in (("", (), "ab"), ("c", (), "cb"), ("", ["c"], "ac"), ("b", ["c"], "bc")):
+        row, = report(tmp_path/"out", primary, against).differences.itertuples()
+        assert row.arm + row.against == want
+
+
+def test_no_p_of_nothing(): assert permutation_p([1.]*30) == 1/(2**16 + 1)

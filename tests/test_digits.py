@@ -321,3 +321,13 @@ def test_the_interval_sees_seeds_and_images():
     seeds = torch.zeros(5, 1000, dtype=torch.bool)
     seeds[0, :50] = True  # one bad seed: no number of images makes that sure
     assert error_interval(seeds)[1] == 0 and error_interval(seeds)[2] > 0.02
+
+
+def test_sixteen_bits_and_white_on_nothing_are_read(tmp_path):
+    "As the same digit in eight bits, and as white on black"
+    x = 255 - np.array(Image.open(typed(tmp_path/"a.png", 5, "DejaVuSans", 60, random.Random(0))))
+    white = np.stack([np.full_like(x, 255)]*3 + [x], -1)  # only its alpha varies
+    for name, o in dict(b=x, c=x*np.uint16(257), d=white).items(): Image.fromarray(o).save(tmp_path/f"{name}.png")
+    eight, sixteen, clear = (read_digit(tmp_path/f"{o}.png") for o in "bcd")
+    for o in (sixteen, clear):
+        for got, want in zip(o, eight): torch.testing.assert_close(got, want, rtol=0, atol=0.02)

@@ -1,5 +1,6 @@
 "The gaze job: a run repeats, resumes after a kill, plays; files of strangers in place of Catch."
 import json, os, signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,10 +9,10 @@ import torch
 from child import Child
 from minitrain.core import ArgumentError
 from minitrain.experiments.compare import CompareConfig, planned_runs
-from minitrain.catch import catch_demos, light
+from minitrain.catch import CatchEnv, catch_demos, light, rollout
 from minitrain.exercises.gaze import check_shuffle_gaze, check_shuffled
-from minitrain.experiments.gaze import (GazeConfig, gaze, gaze_frames, make_gaze, other_gaze, play_gaze,
-    redraw)
+from minitrain.experiments.gaze import (Behind, GazeConfig, clone_scenes, gaze, gaze_frames, make_gaze,
+    other_gaze, play_gaze, redraw)
 from minitrain.gaze_files import Episode, save_gabril
 from minitrain.gaze_training import ShuffleCB
 from minitrain.learner import Callback
@@ -194,3 +195,20 @@ def test_no_run_with_gaze_without_gaze(tmp_path):
     save_gabril(tmp_path/"num_episodes_3_fs4_human.pt", blind)
     config = load_config("gaze_files", GazeConfig, data=str(tmp_path), batch_size=8, device="cpu")
     with pytest.raises(ArgumentError, match="gaze"): make_gaze(config)
+
+
+def test_the_shortest_play_with_lamps_elsewhere(tmp_path):
+    "One game of one ball is judged; the clone plays, and is drawn, with the lamps that it knows"
+    run = train(GazeConfig(**TINY | dict(epochs=1, play_games=1, play_steps=19, lamps_at="ball")), tmp_path/"run", progress=False)
+    result = gaze.result(run)
+    assert "failed" not in result and {"valid_loss", "catch_rate", "frozen"} <= {*result}
+    scenes, change = clone_scenes(run, 30), partial(redraw, lamps_at="ball")
+    played = rollout(Behind(change, gaze.load(run)[0]), 1, 30, True, seed=0, keep=True)
+    assert torch.equal(scenes.frames, (255*change(played.frames[0].float()/255)).round().byte()[:, 0])
+    assert scenes.actions == [CatchEnv.action_names[o] for o in played.actions[0]] and not scenes.frames[:, :4].any()
+
+
+@pytest.mark.parametrize("wrong", [dict(play_steps=18), dict(lamps_at="away", size=16), dict(lamps_at="ball", size=22, patch_size=2), dict(lamps_at="ball", data="x")])
+def test_what_cannot_be_judged_or_drawn(wrong):
+    with pytest.raises(ArgumentError, match=f"`{[*wrong][0]}`"): GazeConfig(**wrong)
+    GazeConfig(play_steps=1, data="x")

@@ -170,3 +170,11 @@ def test_predict_outside_and_inside_a_fit(kind):
         class Inside(Callback):
             def after_batch(self, learn): learn.predict(x)
         learn.fit(1, cbs=Inside())
+
+
+def test_ignored_labels_have_no_loss():
+    "A label of no weight is none of the worst; a prediction that is nan is the worst"
+    x, y = torch.tensor([[2., 0.], [0., 9.], [1., 0.], [torch.nan, 0.]]), torch.tensor([1, -100, 0, 0])
+    batches = [(x, y)]
+    table = top_losses(Learner(nn.Identity(), batches, cross_entropy, cbs=TrainCB()), 9, batches)
+    assert table["index"].tolist() == [3, 0, 2]

@@ -1,8 +1,10 @@
 """`minitrain reasoning train` from inside: a job that repeats and resumes to the same bits."""
 import json, math, os, random, shutil, signal, time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -11,7 +13,8 @@ from torch.testing import assert_close
 import minitrain.all
 from child import Child
 from minitrain.core import ArgumentError
-from minitrain.experiments.reasoning import Problems, ReasoningConfig, reasoning, validation_problems
+from minitrain.experiments.reasoning import (Problems, ReasoningConfig, evaluate_reasoning, predict_reasoning,
+    reasoning, validation_problems)
 from minitrain.reasoning import learning_curve, load_head
 from minitrain.runs import RunDir, load_config
 from minitrain.tasks import Curriculum
@@ -224,3 +227,23 @@ def test_a_packaged_head(path):
     rows = learning_curve(head, xs, ys)
     assert rows.loss[0] > 0.68 and rows.loss[32:].mean() < rows.loss[8:16].mean() - 0.1
     assert abs(rows.loss.mean() - log["valid_loss"].iloc[-1]) < 0.03  # other problems than those of the log, as their number differs
+
+
+def test_tables_of_strangers(tmp_path):
+    def predict(test, **kw):
+        train = pd.DataFrame(dict(x=[1, 2, 3, 4], y=[0, 0, 1, 1]))
+        (tmp_path/"t.csv").write_text(test)
+        return predict_reasoning("reasoning_d8", train, tmp_path/"t.csv", "y", **kw)
+    assert len(predict("x\n1\n\n3\n\n", fill=True)) == 3, "a blank line of one column is an empty cell"
+    assert len(predict("x,y\n1,\n\n3,\n")) == 2, "of two columns it is none"
+    with pytest.raises(ArgumentError, match="t.csv line 3, column x"): predict("x\n1\n\n3\n")
+    assert predict("x,y\n0,0\n0,?\n9,NA\n").attrs["accuracy"] == 1, "a gap is no label"
+    table = pd.DataFrame(dict(auto=[1, 2, 3, 4], probability=0, y=[0, 0, 1, 1]))
+    ask = partial(predict_reasoning, "reasoning_d8", table, table, "y")
+    assert "auto" not in ask() and "auto" not in ask(id="none")
+    with pytest.raises(ArgumentError, match="`id`"): ask(id="probability")
+
+
+def test_a_folder_of_figures_is_given_back(tmp_path):
+    evaluate_reasoning("reasoning_d8", tmp_path/"out", problems=2, queries=2)
+    RunDir(tmp_path/"out").hold()

@@ -12,13 +12,14 @@ import itertools, math, multiprocessing, re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from ..core import asset_path, is_int, load_results, need
-from .job import Job, begin_worker, one_run, run_folder, write_file
+from minitrain.experiments.job import (Job, begin_worker, book_jobs, one_run,
+    run_folder, write_file)
 from ..runs import (Config, RunDir, check_fields, load_config,
     mean_interval, setting, typed_config)
 
@@ -47,15 +48,23 @@ class CompareConfig(Config):
         for o in filter(None, (self.primary, *self.against)):
             need(o in self.arms, "primary", o, f"one of the arms {[*self.arms]}")
 
+def _with(base, changes):
+    "A configuration with changes of it, also of what is inside of its parts"
+    inside = {k: base[k] | v for k, v in changes.items()
+        if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return base | changes | inside
+
 def planned_runs(
     job:Job, # What is run
     config:CompareConfig # Arms and seeds
 )->list: # (group, arm, configuration) of each run, in the order in which they are run
     "All runs: seed by seed over the arms of a group"
-    c, base = config, asdict(load_config(config.config, job.config)) | config.common
+    c, base = config, asdict(load_config(config.config, job.config))
+    base = _with(base, c.common)
     groups = (("first", c.arms, c.seeds), ("other", c.others, c.seeds),
         ("sweep", c.sweeps, c.sweep_seeds))
-    return [(group, name, typed_config(job.config, base | changes | dict(seed=seed)))
+    return [(group, name,
+            typed_config(job.config, _with(base, changes | dict(seed=seed))))
         for group, arms, n in groups for seed in range(c.first_seed, c.first_seed + n)
         for name, changes in arms.items()]
 
@@ -92,13 +101,16 @@ def _row(group, arm, settings, result, config):
     found = {k: math.nan if result.get(k) is None else result[k] for k in names}
     return dict(group=group, arm=arm, seed=settings.seed) | chosen | found
 
+_COSTS = "cpu_seconds", "samples", "parameters"  # of a run
+
 def _measures(df, config):
-    "The columns of a table of runs that are measures: what no arm sets"
-    arms = df.groupby("arm", sort=False)
+    "The columns of a table of runs that are measures: numbers that are no settings"
     fixed = _changed(config) if config else [
-        k for k in df if not arms[k].nunique().gt(1).any()]
-    return config.get("measures") or [k for k in df.select_dtypes("float")
-        if k not in (*fixed, "cpu_seconds")]
+        o.name for job in book_jobs() for o in fields(job.config)]
+    found = config.get("measures") or [k for k in df.select_dtypes("number")
+        if k not in (*fixed, *_COSTS, "seed")]
+    need(found, "results", [*df], "a column of numbers that were measured")
+    return found
 
 def _begun(path, config):
     "The folder of a comparison, new or its own, locked"
@@ -143,20 +155,21 @@ def compare(
     finally: run.release()
     if failed: raise RuntimeError("; ".join([
         f"{len(failed)} of {len(plan)} runs failed", *failed, f"see {run.path}"]))
-    if progress: print((run/"table.txt").read_text(), end="")
+    if progress: print((run/"table.txt").read_text(encoding="utf-8"), end="")
     return df
 
 # %% ../../nbs/46_compare.ipynb #permutation
 def permutation_p(
     differences:Sequence # One for each pair
-)->float: # From 2/2**n to 1; nan for no pair
+)->float: # From 2/2**n, or 1/65,537, to 1; nan for no pair
     "Two-sided exact sign-flip test of a mean of 0; from 17 pairs on, of 65,536 flips"
     d = np.asarray(differences, dtype=float)
     if not len(d): return math.nan
-    if len(d) <= 16: signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
+    exact = len(d) <= 16
+    if exact: signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
     else: signs = np.random.default_rng(0).choice((1, -1), (2**16, len(d)))
-    means = np.abs((signs*d).mean(1))
-    return float((means >= abs(d.mean()) - 1e-12).mean())
+    far = np.abs((signs*d).mean(1)) >= abs(d.mean()) - 1e-12
+    return float(far.mean() if exact else (far.sum() + 1)/(len(far) + 1))
 
 def holm(
     p:Sequence # p values of tests that are looked at together
@@ -248,8 +261,8 @@ def report(
         df = run.table("runs.csv") if run else load_results(
             asset_path("results", df, ".csv", "results"))
     need({"arm", "seed"} <= {*df}, "results", [*df], "columns arm and seed")
-    if not primary:
-        primary, against = config.get("primary"), config.get("against", ())
+    primary = primary or config.get("primary")
+    against = against or config.get("against", ())
     measures, pairs = _measures(df, config), [(primary, o) for o in against]
     differences = difference_table(df, pairs, measures)
     found = CompareReport(arm_table(df, measures), differences)

@@ -87,7 +87,7 @@ def permutation_p(differences:Sequence)->float:
         differences: One for each pair
 
     Returns:
-        From 2/2**n to 1; nan for no pair
+        From 2/2**n, or 1/65,537, to 1; nan for no pair
     """
 
 def holm(p:Sequence)->list:

@@ -193,8 +193,13 @@ def read_digit(
         with Image.open(file) as im:
             if im.width*im.height > 50e6: raise ValueError("over 50 million pixels")
             im.draft("L", (256, 256))  # a JPEG is read at a size near this
-            im = ImageOps.exif_transpose(im).convert("RGBA")
-        im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im).convert("L")
+            im = ImageOps.exif_transpose(im)
+        if im.mode[0] == "I":  # 16 bits of grey
+            im = im.convert("I").point(lambda o: o/256).convert("L")
+        im = im.convert("RGBA")
+        on = [Image.alpha_composite(Image.new("RGBA", im.size, paper), im).convert("L")
+            for paper in ("white", "black")]
+        im = on[on[0].getextrema()[0] > 127]  # on black if all ink is light
         im.thumbnail((128, 128))
     except Exception as e:  # Pillow's readers raise what they like
         raise ArgumentError("images", f"{file.name}: {e}", "a picture") from None

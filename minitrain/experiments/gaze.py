@@ -20,8 +20,8 @@ from einops import reduce
 from fastcore.basics import noop
 from ..checkpoint import error_line
 from ..callbacks import BatchTransformCB, DeviceCB, EarlyStopCB
-from ..catch import (CatchEnv, catch_demos, catch_rate, lamp_swap, light,
-    rollout, simulated_gaze, switch_accuracy)
+from ..catch import (CatchEnv, CatchGames, catch_demos, catch_rate, lamp_swap,
+    light, rollout, simulated_gaze, switch_accuracy)
 from ..core import ArgumentError, def_device, is_int, mix_seed, need, set_seed
 from ..data import DataLoader
 from .job import Job, curves, images_figure, write_file
@@ -83,6 +83,12 @@ class GazeConfig(Config):
             part = getattr(c, name)
             need(whole % part == 0, name, part, f"a divisor of {whole}")
         need(-c.depth <= c.layer < c.depth, "layer", c.layer, f"a block of {c.depth}")
+        fall = 0 if c.data else CatchGames([0], size=c.size).fall
+        need(c.play_steps >= fall, "play_steps", c.play_steps,
+            f"{fall} or more, for a ball to come down")
+        fits = fall and c.size >= 20 and c.size % 4 == 0
+        need(fits or c.lamps_at == "top", "lamps_at", c.lamps_at,
+            "top, but for Catch with a `size` of 20, 24, 28, ...")
 
 # %% ../../nbs/44_gaze.ipynb #frames
 # frames uint8 (n, f, hgt, wid); actions int64 (n,), done and before; shares of gaze
@@ -251,7 +257,8 @@ def obeys_lamps(
     frozen = {}
     for i, name in enumerate(CatchEnv.action_names):
         lit = Behind(lambda x: light(x, torch.full((len(x),), i).to(x.device)), policy)
-        played = rollout(lit, c.play_games//2, c.play_steps, True, c.seed, size=c.size)
+        played = rollout(lit, max(1, c.play_games//2), c.play_steps, True, c.seed,
+            size=c.size)
         frozen[f"frozen_{name}"] = catch_rate(played, n=1)[0]
     return dict(changed=(under != under[:, :1]).any(1).float().mean(),
         disagree_accuracy=right[wrong].float().mean(), frozen=sum(frozen.values())/3,
@@ -368,16 +375,19 @@ def clone_scenes(
 )->Scenes: # Of a game that the clone plays; with files, of a validation game
     "Let a clone play, and watch it"
     model, c = gaze.load(run)
+    change = partial(redraw, lamps_at=c.lamps_at)
     if c.data is None:
-        played = rollout(model, 1, steps, c.lamps, seed=seed, keep=True, size=c.size)
+        played = rollout(Behind(change, model), 1, steps, c.lamps, seed=seed, keep=True,
+            size=c.size)
         x, points = played.frames[0], simulated_gaze(played.objects, seed=seed)[0]
     else:
         episode = gaze_episodes(c)[1][0]
         x, points = _file_frames([episode], c).x[:steps], episode.gaze[:steps, 0]
-    scores, (looks,) = attention_of(model, x, [c.layer])
+    scores, (looks,) = attention_of(model, x, [c.layer], change)
     looks = patch_map(looks.softmax(-1).mean(1), c.patch_size, c.size)
     names = CatchEnv.action_names if c.data is None else [
         f"action {i}" for i in range(18)]
+    x = (255*change(x.float()/255)).round().byte()
     return Scenes(x[:, -1], looks, points, [names[o] for o in scores.argmax(1)])
 
 def write_scenes(

@@ -129,6 +129,12 @@ def run_folder(
     if out is None: out = f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S-%f}"
     return Path(out)
 
+def book_jobs(
+)->object: # Iterator, which imports each job when it comes to it
+    "The jobs of this book"
+    known = "digits", "multilabel", "gaze", "reasoning"
+    return (resolve_name(f"minitrain.experiments.{o}:{o}") for o in known)
+
 def need_device(
     device:str # Such as "cpu" or "cuda:0"
 ):
@@ -310,9 +316,8 @@ def load_run(
     job:Job|None=None # Which job's it is; None finds out among those of this book
 )->tuple: # The network, in evaluation mode on the CPU, its configuration, its job
     "A trained network, whichever job made it; nothing is unpickled"
-    keys, known = {*RunDir(path).config}, ("digits", "multilabel", "gaze", "reasoning")
-    jobs = (resolve_name(f"minitrain.experiments.{o}:{o}") for o in known)
-    for o in [job] if job else jobs:
+    keys = {*RunDir(path).config}
+    for o in [job] if job else book_jobs():
         mine = keys and keys <= {f.name for f in fields(o.config)}
         if mine: return *o.load(path), o
     raise ArgumentError("path", str(path), "a run of a job of this book, or `job=`")

@@ -100,6 +100,13 @@ def run_folder(name:str, out:str | Path | None=None)->Path:
         The user's folder, or a new one; not made yet
     """
 
+def book_jobs()->Any:
+    """The jobs of this book
+
+    Returns:
+        Iterator, which imports each job when it comes to it
+    """
+
 def need_device(device:str)->None:
     """An ArgumentError unless tensors can be made there
 

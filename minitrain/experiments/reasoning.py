@@ -7,7 +7,7 @@ __all__ = ['reasoning', 'ReasoningConfig', 'evaluate_reasoning', 'predict_reason
 
 # %% ../../nbs/43_reasoning.ipynb #exported-imports
 #| code-fold: true
-import csv, math, re
+import csv, io, math, re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -296,8 +296,10 @@ def evaluate_reasoning(
     settings = dict(head=str(head), problems=problems, queries=queries, seed=seed)
     mine = out is None and Path(head).is_dir()
     run = RunDir(head) if mine else RunDir(run_folder("evaluation", out), settings)
-    write_file(run/"panel.csv", rows)
-    write_file(run/"panel.png", _examples_figure(rows, model.config.points.end))
+    try:
+        write_file(run/"panel.csv", rows)
+        write_file(run/"panel.png", _examples_figure(rows, model.config.points.end))
+    finally: run.release()
     rows.attrs["folder"] = str(run.path)
     return rows
 
@@ -313,10 +315,13 @@ def _read(
     file = Path(path).name
     try:
         with open(path, encoding="utf-8-sig", newline="") as f:
-            reader = csv.reader(f, skipinitialspace=True, strict=True)
-            rows = {f"{file} line {reader.line_num}": row for row in reader if row}
+            text = io.StringIO(f.read().rstrip("\r\n"), newline="")
+        reader = csv.reader(text, skipinitialspace=True, strict=True)
+        rows = {f"{file} line {reader.line_num}": row for row in reader}
     except (UnicodeDecodeError, csv.Error) as e:
         raise ArgumentError(name, f"{file}: {e}", "a CSV file in UTF-8") from None
+    alone = max(map(len, rows.values()), default=0) < 2  # then a blank line is a cell
+    rows = {place: row or [""] for place, row in rows.items() if row or alone}
     need(rows, name, f"{file}, which is empty", "a CSV file with a header line")
     header, *cells = rows.values()
     for place, row in rows.items():
@@ -457,7 +462,7 @@ def _classes(
     train, # Examples
     test, # Queries, with labels or without
     label:str # The column
-)->tuple: # Class of each example (n,), names; of queries: -1 unknown, None for no label
+)->tuple: # Classes of the examples (n,), names; of queries: has it a label, -1: unknown
     "What is to be predicted: numbers by their value, all else as it is written"
     cells, unit = train[label], _unit(train[label])
     keys = cells.where(cells != "") if unit is None else _values(train, label, unit)
@@ -470,7 +475,9 @@ def _classes(
     if unit == " ":
         names = [int(o) if o.isdecimal() else float(k) for o, k in zip(names, kinds)]
     asked = test.get(label, cells[:0])
-    return y, names, kinds.get_indexer(asked if unit is None else _numbers(asked)[0])
+    given = ~asked.str.lower().isin([""] if unit is None else _GAPS)
+    truth = kinds.get_indexer(asked if unit is None else _numbers(asked)[0])
+    return y, names, given, truth
 
 # %% ../../nbs/43_reasoning.ipynb #predict-reasoning
 def predict_reasoning(
@@ -489,15 +496,15 @@ def predict_reasoning(
     columns = f"one of the columns of train, {', '.join(train)}"
     need(label in train, "label", label, columns)
     need(id in (*train, "auto", "none"), "id", id, columns)
-    y, names, truth = _classes(train, test, label)
+    y, names, given, truth = _classes(train, test, label)
     X, queries, notes = _features(train, test, label, fill, id)
     probs = ReasoningClassifier(load_head(head)).fit(X, y).predict_proba(queries)
     best = probs.argmax(1)
     said = dict(prediction=[names[i] for i in best], probability=probs.max(1))
     df = pd.DataFrame(said | {f"p({c})": o for c, o in zip(names, probs.T)})
-    if id in test: df.insert(0, id, test[id].to_numpy())
+    need(id not in df, "id", id, f"a name that no column of answers has, {[*df]}")
+    if id not in ("auto", "none") and id in test: df.insert(0, id, test[id].to_numpy())
     df.attrs["notes"] = notes
-    given = test[label] != "" if label in test else np.array(False)
     if given.any(): df.attrs["accuracy"] = float((best == truth)[given].mean())
     if out is not None:
         write_file(out, df)
