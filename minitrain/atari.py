@@ -22,7 +22,7 @@ from einops import repeat
 from fastcore.basics import patch
 from torch import nn
 
-from .catch import simulated_gaze
+from .catch import chosen_actions, simulated_gaze
 from .core import is_int, mix_seed, need, need_flags
 from .gaze_files import Episode, save_gabril
 from .gaze_training import clone_model
@@ -274,11 +274,7 @@ class _Game:
 def _choose(policy, stacks, infos):
     "The actions of a policy for uint8 stacks (n, f, 84, 84), or n infos"
     if not isinstance(policy, nn.Module): return [policy(o) for o in infos]
-    device = next((o.device for o in policy.parameters()), None)
-    scores = policy(stacks.to(device).float()/255)
-    want = len(stacks), 18
-    need(scores.shape == want, "policy", scores, f"a model that returns {want}")
-    return scores.argmax(1).tolist()
+    return chosen_actions(policy, stacks, 18).tolist()
 
 # %% ../nbs/33_atari.ipynb #play
 def play_atari(

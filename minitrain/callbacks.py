@@ -26,7 +26,7 @@ from .data import DataLoader, DataLoaders
 from .learner import (
     Callback, CancelBatchException, CancelEpochException, CancelFitException,
     CancelStepException, Learner, MomentumLearner, TrainCB, as_list, batch_parts)
-from .metrics import is_sum_loss, loss_weight
+from .metrics import from_half, is_sum_loss, loss_weight
 from .progress import Kept, loader_length, watched
 
 # %% ../nbs/12_callbacks.ipynb #position
@@ -403,7 +403,8 @@ class EMACB(Kept, Callback):
         if self._inside: raise RuntimeError("this fit would train the averages")
         if self._model not in (None, learn.model): self.averages,self._n = {},0
         self._model = learn.model
-        for k,o in self._live().items(): self.averages.setdefault(k, _wide(o).clone())
+        for k,o in self._live().items():
+            self.averages.setdefault(k, from_half(o).clone())
 
     def _live(self):
         "Weights by name: what is trained, or once was"
@@ -420,8 +421,8 @@ class EMACB(Kept, Callback):
         self._n += 1
         share = 1 - min(self.decay, self._n/(9 + self._n))
         for k,o in self._live().items():
-            mean = self.averages.get(k, _wide(o))  # itself, if made in this batch
-            self.averages[k] = mean.to(o.device).lerp(_wide(o), share)
+            mean = self.averages.get(k, from_half(o))  # itself, if made in this batch
+            self.averages[k] = mean.to(o.device).lerp(from_half(o), share)
 
     @contextmanager
     def applied(self)->Iterator: # Context manager
@@ -450,10 +451,6 @@ class EMACB(Kept, Callback):
         self._borrowed.close()
 
 _HALF = torch.float16,torch.bfloat16
-
-def _wide(o):
-    "float32 for half precision, in which an average would stand still"
-    return o.float() if isinstance(o, torch.Tensor) and o.dtype in _HALF else o
 
 # %% ../nbs/12_callbacks.ipynb #amp
 #| code-fold: true
@@ -491,7 +488,7 @@ class MixedPrecision(TrainCB):
         learn:Learner # As for `TrainCB`
     ):
         "Run the loss in float32"
-        half,learn.preds = learn.preds,map_nested(_wide, learn.preds)
+        half,learn.preds = learn.preds,map_nested(from_half, learn.preds)
         super().get_loss(learn)
         learn.preds = half
 

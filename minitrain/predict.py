@@ -18,6 +18,7 @@ from .core import map_nested, show_images, to_cpu
 from .data import DataLoaders
 from .learner import (
     Callback, CancelBatchException, Learner, TrainLearner, as_list, batch_parts)
+from .metrics import input_count
 
 # %% ../nbs/13_predict.ipynb #joined
 #| code-fold: true
@@ -49,7 +50,7 @@ class CapturePreds(Callback):
     ):
         "Keep a batch"
         parts = batch_parts(learn.batch)
-        n = next((cb.n_inp for cb in learn.cbs if hasattr(cb, "n_inp")), 1)
+        n = input_count(learn)
         one = lambda o: o[0] if len(o) == 1 else tuple(o) or None
         self._kept.append(to_cpu((learn.preds, one(parts[n:]), one(parts[:n]))))
 

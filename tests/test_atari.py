@@ -10,7 +10,7 @@ from minitrain.atari import (AtariEnv, activation_map, area_resize, atari_expert
 from minitrain.catch import lamp_swap
 from minitrain.cli import main
 from minitrain.core import ArgumentError, asset_path
-from minitrain.gaze_files import Episode, load_gabril, save_gabril
+from minitrain.gaze_files import Episode, load_gabril
 from minitrain.experiments.atari import action_confusion, clips, judge_clone, watch_scenes
 from minitrain.experiments.gaze import GazeConfig, gaze, write_scenes
 from minitrain.runs import RunDir, load_config
