@@ -43,6 +43,7 @@ def versions(
     names = "minitrain", "torch", "numpy", "pandas", "fastcore"
     found = [o for name in names for o in metadata.distributions(name=name)]
     found = dict.fromkeys(names) | {o.name: o.version for o in found}
+    found["torch"] = str(torch.__version__)  # with its build, such as "+cu130"
     return dict(python=platform.python_version(), **found,
         platform=f"{platform.system()} {platform.machine()}", cores=os.cpu_count(),
         threads=torch.get_num_threads(), git=_git_state(files("minitrain")),

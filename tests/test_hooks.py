@@ -253,7 +253,7 @@ def test_plots_do_not_fail(monkeypatch):
         stats.color_dim(); image = plt.gcf().axes[0].images[0]
         assert image.get_array().shape[0] == 40 and plt.gcf().axes[0].get_title() == "Sequential"
         stats.dead_chart(); assert plt.gcf().axes[1].get_title() == "0 Linear"
-        stats.plot_stats(); assert [ax.get_xlabel() for ax in plt.gcf().axes] == ["batch"]*2
+        stats.plot_stats(); assert [ax.get_xlabel() for ax in plt.gcf().axes] == ["recorded batch"]*2
     plt.close("all")
 
 

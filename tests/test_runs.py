@@ -225,3 +225,8 @@ def test_intervals_are_students(n, comparisons):
     mean, low, high = mean_interval([*range(n)], comparisons)
     half = t.ppf(1 - 0.025/comparisons, n - 1)*torch.arange(n, dtype=torch.float64).std().item()/n**0.5
     assert math.isclose(high - mean, half, rel_tol=1e-6) and math.isclose(mean - low, half, rel_tol=1e-6)
+
+
+def test_versions_say_which_build_of_torch_it_is(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")  # installed from PyPI, its metadata say 2.13.0
+    assert versions()["torch"] == "2.13.0+cu130"
