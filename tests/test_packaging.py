@@ -123,6 +123,9 @@ def test_the_colab_line_comes_from_settings():
     for path in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")):
         lines = [o for src in code_cells(path) for o in src.splitlines() if "pip install" in o and "get_ipython" in o]
         assert len(lines) == 1 and address in lines[0] and lines[0].startswith('if "google.colab" in sys.modules'), path.name
+        text = path.read_text(encoding="utf-8")
+        plays = re.search(r"(from|import) minitrain(\.experiments)?\.atari\b|import ale_py", text)
+        assert ("minitrain[atari]" in lines[0]) == bool(plays), path.name
 
 
 def closure(names):
