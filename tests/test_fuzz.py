@@ -17,7 +17,7 @@ from minitrain.tasks import Curriculum
 CASES, SEED = int(os.environ.get("MINITRAIN_FUZZ", 200)), int(os.environ.get("MINITRAIN_FUZZ_SEED", 0))
 CPU, CLOCK = 20, 300  # seconds that a command may take
 DIGITS = dict(epochs=1, width=1, batch_size=3500, affine=0., warp=0., device="cpu")
-GAZE = dict(epochs=1, games=1, valid_games=1, play_games=2, play_steps=8, dim=4, heads=1, depth=1, mlp_dim=4, batch_size=400, device="cpu")
+GAZE = dict(epochs=1, games=1, valid_games=1, play_games=2, play_steps=19, dim=4, heads=1, depth=1, mlp_dim=4, batch_size=400, device="cpu")
 REASONING = dict(n_dims=2, n_positions=8, n_embd=4, n_layer=1, n_head=1, dims=Curriculum(2, 2), points=Curriculum(8, 8), steps=1, log_every=1,
                  batch_size=2, warmup=0, valid_size=2, device="cpu")
 
