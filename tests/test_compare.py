@@ -8,7 +8,7 @@ import pytest
 
 from child import Child
 from minitrain.core import ArgumentError
-from minitrain.experiments.compare import CompareConfig, compare, holm, permutation_p, planned_runs, report
+from minitrain.experiments.compare import CompareConfig, arms_figure, compare, holm, permutation_p, planned_runs, report
 from minitrain.experiments.gaze import GazeConfig, gaze
 from minitrain.experiments.job import Job
 from minitrain.runs import Config, RunDir
@@ -199,3 +199,12 @@ def test_a_report_says_what_was_asked_and_else_what_was_planned(tmp_path):
 
 
 def test_no_p_of_nothing(): assert permutation_p([1.]*30) == 1/(2**16 + 1)
+
+
+def test_each_run_of_an_arm_is_a_dot_beside_its_mean():
+    import pandas as pd
+    df = pd.DataFrame(dict(arm=["a", "a", "b", "b"], loss=[1., 3., 5., 5.5], accuracy=[0.1, 0.2, 0.3, 0.4]))
+    fig = arms_figure(df, dict(loss="loss in nats", accuracy="accuracy"))
+    assert [ax.get_xlabel() for ax in fig.axes] == ["loss in nats", "accuracy"]
+    dots, _, mean = fig.axes[0].lines[:3]
+    assert [*dots.get_xdata()] == [1, 3] and [*mean.get_xdata()] == [2] and len(fig.axes[0].lines) == 6

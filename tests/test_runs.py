@@ -9,7 +9,7 @@ import torch
 
 from conftest import ROOT
 from minitrain.core import ArgumentError, load_results
-from minitrain.runs import RunDir, atomic_write, load_config, mean_interval, save_results, versions
+from minitrain.runs import Config, RunDir, atomic_write, load_config, mean_interval, save_results, versions
 
 
 @pytest.mark.parametrize("mode, old, new", [("w", "old", "néw\n"), ("wb", b"old", b"\x00new\r\n")])
@@ -230,3 +230,11 @@ def test_intervals_are_students(n, comparisons):
 def test_versions_say_which_build_of_torch_it_is(monkeypatch):
     monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")  # installed from PyPI, its metadata say 2.13.0
     assert versions()["torch"] == "2.13.0+cu130"
+
+
+def test_a_configuration_checks_itself_when_it_is_made():
+    @dataclass
+    class Settings(Config):
+        lr: float = 1.
+    assert type(Settings(2).lr) is float
+    with pytest.raises(ArgumentError, match="lr"): Settings("fast")
