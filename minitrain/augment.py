@@ -186,7 +186,7 @@ class MixupCB(Callback):
     order = BatchTransformCB.order + 1  # mixes images that are changed already
 
     def __init__(self,
-        alpha:float=0.4 # Shares are Beta(alpha, alpha): near 0 hardly mixed, at 1 evenly
+        alpha:float=0.4 # Shares are Beta(alpha, alpha): near 0 hardly, at 1 evenly
     ):
         need(alpha > 0, "alpha", alpha, "a number above 0")
         self.share = torch.distributions.Beta(alpha, alpha)

@@ -130,7 +130,7 @@ class MixupCB(Callback):
     """Mixes each image of a training batch, and its target, with another one's
 
     Args:
-        alpha: Shares are Beta(alpha, alpha): near 0 hardly mixed, at 1 evenly
+        alpha: Shares are Beta(alpha, alpha): near 0 hardly, at 1 evenly
     """
     order = BatchTransformCB.order + 1
     share: Any

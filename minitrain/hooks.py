@@ -230,7 +230,8 @@ def _panels(self:ActivationStats, figsize, ylabel):
     "Axes and hook, for each module that was recorded"
     hooks = self._recorded()
     fig,axs = get_grid(len(hooks), figsize=figsize, layout="constrained")
-    for put,o in (fig.supxlabel, "recorded batch"), (fig.supylabel, ylabel): put(o, fontsize=10)
+    fig.supxlabel("recorded batch", fontsize=10)
+    fig.supylabel(ylabel, fontsize=10)
     for ax,h in zip(axs.flat, hooks):
         ax.set_title(_title(h), fontsize=9)
         yield ax,h

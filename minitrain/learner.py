@@ -8,7 +8,6 @@ __all__ = ['CancelFitException', 'CancelEpochException', 'CancelBatchException',
 
 # %% ../nbs/09_learner.ipynb #exported-imports
 #| code-fold: true
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -98,13 +97,16 @@ def _detached(o):
     if not isinstance(o, tuple): return o
     return type(o)(*(map_nested(_detached, p) for p in o))  # a packed sequence
 
+_class_losses = {"cross_entropy", "nll_loss", "multi_margin_loss", "ctc_loss",
+    "CrossEntropyLoss", "NLLLoss", "MultiMarginLoss", "CTCLoss"}
+
 def _loss(loss_func, preds, targets):
     "Run a loss; none of torch's may stretch a target to the shape of the predictions"
     f = getattr(loss_func, "func", loss_func)  # inside a `partial`
     if targets and getattr(f, "__module__", "").startswith("torch.nn"):
-        name = getattr(f, "__name__", type(f).__name__).lower()
-        y,of_classes = targets[0],re.search("cross|nll|ctc|margin", name)
-        fits = preds.shape == y.shape or of_classes and not y.is_floating_point()
+        y,name = targets[0],getattr(f, "__name__", type(f).__name__)
+        of_classes = name in _class_losses and not y.is_floating_point()
+        fits = of_classes or preds.shape == y.shape
         need(fits, "preds", preds, f"the shape of the target, {(*y.shape,)}")
     return loss_func(preds, *targets)
 

@@ -59,21 +59,27 @@ class Mean:
 
 # %% ../nbs/05_loop.ipynb #count
 #| code-fold: true
+def _inside(x):
+    "What a tuple, list, dict or dataclass holds, in order"
+    if isinstance(x, (list, tuple)): return x
+    if isinstance(x, Mapping): return x.values()
+    return vars(x).values() if is_dataclass(x) and not isinstance(x, type) else ()
+
 def tensors_in(
     x # Any nesting of tensors: an output, inputs, a batch
 )->Iterator[torch.Tensor]: # All of them, in order
     "The tensors in a nest of tuples, lists, dicts and dataclasses"
     if isinstance(x, torch.Tensor): yield x
-    if isinstance(x, Mapping): x = x.values()
-    elif is_dataclass(x) and not isinstance(x, type): x = vars(x).values()
-    elif not isinstance(x, (list, tuple)): return
-    for o in x: yield from tensors_in(o)
+    else:
+        for o in _inside(x): yield from tensors_in(o)
 
 def count_samples(
     x # Any nesting of tensors
 )->int|None: # Length of the first axis of the first tensor that has one, or None
     "How many samples a nested batch holds"
-    return next((len(o) for o in tensors_in(x) if o.dim()), None)
+    if isinstance(x, torch.Tensor): return x.shape[0] if x.dim() else None
+    for o in _inside(x):
+        if (n := count_samples(o)) is not None: return n
 
 def need_mean(
     loss_func:Callable # A loss; torch's classes say how they reduce

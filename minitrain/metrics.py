@@ -254,7 +254,8 @@ def input_count(
     learn:Learner # Trains itself, or has a trainer
 )->int: # 1 where who trains does not say
     "How many parts of a batch are inputs"
-    return getattr(learn._trainer or learn, "n_inp", 1)
+    own = getattr(learn, "n_inp", 1)  # of one that trains itself
+    return next((cb.n_inp for cb in learn.cbs if hasattr(cb, "n_inp")), own)
 
 def _targets(learn): return batch_parts(learn.batch)[input_count(learn):]
 
